@@ -1,0 +1,228 @@
+//! What is written: one record an event, typed; the chain and the store know nothing of its meaning.
+
+use serde::{Deserialize, Serialize};
+use tollgate_policy::action::{Action, Exec};
+use tollgate_policy::boundary::Enforced;
+use tollgate_policy::path::AbsPath;
+use tollgate_policy::question::Question;
+use tollgate_policy::raw::Raw;
+use tollgate_policy::verdict::Verdict;
+
+/// One event of one run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Wall clock, Unix milliseconds, UTC. May step back; `mono` doesn't.
+    pub at: i64,
+    /// Milliseconds since the run began, monotonic.
+    pub mono: u64,
+    /// The run's id.
+    pub run: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A run began; written before the command runs its first instruction.
+    RunStarted(RunStarted),
+    /// An action began: the run's command itself, or, where that is a harness or a script, a command that it
+    /// started at the top of its own process tree.
+    ActionStarted {
+        /// Its number in the run, from 1.
+        action: u64,
+        /// The command.
+        argv: Vec<Raw>,
+        /// Where.
+        cwd: AbsPath,
+        /// Whether a rule of class `read` says that it only reads.
+        read_only: bool,
+    },
+    /// An exec that was allowed inside the boundary.
+    Step {
+        /// The action it belongs to.
+        action: u64,
+        /// Process id, as the supervisor sees it.
+        pid: u32,
+        /// What was run.
+        exec: Exec,
+        /// Why it may.
+        verdict: Verdict,
+    },
+    /// The judge said review or ask: a crossing. Durable before anything follows from it.
+    Asked {
+        /// The action it belongs to.
+        action: u64,
+        /// The question, with its verdict.
+        question: Question,
+    },
+    /// The question's end. Durable before it takes effect.
+    Decided {
+        /// The action it belongs to.
+        action: u64,
+        /// The question's id.
+        question: String,
+        /// The closed decision.
+        decision: Decision,
+    },
+    /// A rule said deny. Durable before the refusal is given.
+    Denied {
+        /// The action it belongs to.
+        action: u64,
+        /// Process id, as the supervisor sees it.
+        pid: u32,
+        /// What was attempted.
+        what: Action,
+        /// The rule.
+        verdict: Verdict,
+    },
+    /// The boundary (a filter entry, a root, a failed check at the gate) refused; no rule of policy did.
+    Refused {
+        /// The action it belongs to.
+        action: u64,
+        /// Process id, as the supervisor sees it.
+        pid: u32,
+        /// What was attempted.
+        what: Action,
+        /// Which wall, and the errno's name that the program got.
+        wall: String,
+    },
+    /// A process changed what had been judged, and was killed for it.
+    Tampered {
+        /// The action it belongs to.
+        action: u64,
+        /// Process id, as the supervisor sees it.
+        pid: u32,
+        /// What was judged when the call was notified.
+        judged: Exec,
+        /// What was found at the exec stop.
+        found: Option<Exec>,
+        /// What differs.
+        detail: String,
+    },
+    /// An action's top process ended.
+    ActionEnded {
+        /// Its number.
+        action: u64,
+        /// Exit code, or 128 + signal.
+        status: i32,
+    },
+    /// The run ended.
+    RunEnded {
+        /// The command's exit code, 128 + signal, or Tollgate's own code.
+        status: i32,
+        /// Milliseconds in which at least one human was being waited for.
+        waited: u64,
+        /// Why, where it did not end by itself.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
+    },
+}
+
+/// How a run began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// `--name`; empty if none.
+    pub name: String,
+    /// The command.
+    pub argv: Vec<Raw>,
+    /// Where it starts.
+    pub cwd: AbsPath,
+    /// The workspace.
+    pub workspace: AbsPath,
+    /// Who started it.
+    pub uid: u32,
+    /// Profiles by name, in order.
+    pub profiles: Vec<String>,
+    /// SHA-256 over all policy sources, hex.
+    pub policy: String,
+    /// Whether the command is itself the agent (a harness, a script): then what it starts are the actions.
+    pub agent: bool,
+    /// Whether nobody can be asked.
+    pub unattended: bool,
+    /// What the kernel holds.
+    pub enforced: Enforced,
+    /// Tollgate's version.
+    pub version: String,
+}
+
+/// A closed decision: never "ask".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Who decided.
+    pub decider: Decider,
+    /// The person or program, as the channel proved it; empty for policy.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// The channel; empty for policy.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub channel: String,
+    /// The scope of an approval, as text: `once`, `run`, `until=…`, `prefix=…`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub scope: String,
+    /// The approver's word, or why it was closed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Milliseconds from question to answer.
+    pub waited: u64,
+}
+
+/// How a question ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It may go on.
+    Allowed,
+    /// Somebody or something said no.
+    Denied,
+    /// Nobody answered in time; refused.
+    Expired,
+    /// The reviewer failed and nobody else could be asked; refused.
+    ReviewFailed,
+    /// The process or the run ended before an answer.
+    Aborted,
+}
+
+/// Who decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decider {
+    /// A rule or the risk table.
+    Policy,
+    /// An earlier approval that covers it.
+    Grant,
+    /// The reviewer agent.
+    Reviewer,
+    /// A person.
+    Human,
+}
+
+/// Where the gate writes. `group` may be lost by a crash of the machine; `durable` returns after the disk has it.
+pub trait Recorder {
+    /// Adds a record to the group that is written soon, and at the latest when the run ends.
+    ///
+    /// # Errors
+    /// [`Unwritten`] once the ledger can't be written: the gate then refuses all that follows.
+    fn group(&self, record: Record) -> Result<(), Unwritten>;
+    /// Writes all that was grouped and this, and returns when it is on the disk.
+    ///
+    /// # Errors
+    /// [`Unwritten`] where it is not on the disk: what it was for must not happen.
+    fn durable(&self, record: Record) -> Result<(), Unwritten>;
+}
+
+/// The ledger did not take a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unwritten(pub String);
+
+impl std::fmt::Display for Unwritten {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the ledger can't be written: {}", self.0)
+    }
+}
+
+impl std::error::Error for Unwritten {}

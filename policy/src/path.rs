@@ -1,0 +1,119 @@
+//! The only place where a path is normalised or compared.
+
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::raw::Raw;
+
+/// An absolute path without `.`, `..`, doubled or trailing slashes. Lexical: it says nothing of symlinks;
+/// who needs the object behind the name resolves it first and builds this from the result.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Raw", into = "Raw")]
+pub struct AbsPath(PathBuf);
+
+/// Why a path is no [`AbsPath`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathFault {
+    /// It doesn't start with `/`.
+    Relative,
+    /// It has a NUL byte.
+    Nul,
+}
+
+impl fmt::Display for PathFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Relative => "path is not absolute",
+            Self::Nul => "path holds a NUL byte",
+        })
+    }
+}
+
+impl std::error::Error for PathFault {}
+
+impl AbsPath {
+    /// The one constructor. `..` above the root stays at the root, as the kernel has it.
+    ///
+    /// # Errors
+    /// [`PathFault`] where the path is relative or holds a NUL byte.
+    pub fn new(path: impl AsRef<Path>) -> Result<Self, PathFault> {
+        use std::os::unix::ffi::OsStrExt as _;
+        let path = path.as_ref();
+        if !path.is_absolute() {
+            return Err(PathFault::Relative);
+        }
+        if path.as_os_str().as_bytes().contains(&0) {
+            return Err(PathFault::Nul);
+        }
+        let mut clean = PathBuf::from("/");
+        for part in path.components() {
+            match part {
+                Component::Normal(name) => clean.push(name),
+                Component::ParentDir => {
+                    clean.pop();
+                }
+                Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+            }
+        }
+        Ok(Self(clean))
+    }
+
+    /// The root directory.
+    #[must_use]
+    pub fn root() -> Self {
+        Self(PathBuf::from("/"))
+    }
+
+    /// `self` with a relative (or absolute) path laid on top, normalised.
+    ///
+    /// # Errors
+    /// [`PathFault::Nul`] where `rest` holds a NUL byte.
+    pub fn join(&self, rest: impl AsRef<Path>) -> Result<Self, PathFault> {
+        Self::new(self.0.join(rest))
+    }
+
+    /// The path for the operating system.
+    #[must_use]
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The parent; none for the root.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        self.0.parent().map(|p| Self(p.to_owned()))
+    }
+
+    /// The last component's bytes; none for the root.
+    #[must_use]
+    pub fn name(&self) -> Option<&std::ffi::OsStr> {
+        self.0.file_name()
+    }
+
+    /// Whether `self` is `root` or lies beneath it, by component: `/home` does not contain `/homeless`.
+    #[must_use]
+    pub fn is_within(&self, root: &Self) -> bool {
+        self.0.starts_with(&root.0)
+    }
+}
+
+impl fmt::Debug for AbsPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Raw::from(self.0.as_os_str()).fmt(f)
+    }
+}
+
+impl TryFrom<Raw> for AbsPath {
+    type Error = PathFault;
+    fn try_from(raw: Raw) -> Result<Self, PathFault> {
+        Self::new(Path::new(raw.os()))
+    }
+}
+
+impl From<AbsPath> for Raw {
+    fn from(path: AbsPath) -> Self {
+        Self::from(path.0.into_os_string())
+    }
+}

@@ -1,1 +1,26 @@
-//! (being laid)
+//! From fork to exec: the boundary lowered to this kernel, the process tree, the terminal. Single-threaded, no async.
+//!
+//! ```text
+//! supervisor (the caller) ── guard ── command
+//!                            │        └ namespaces, limits, no capabilities, Landlock, filter, then exec; nothing after
+//!                            └ outside Landlock and filter: kills and tidies when the command or the supervisor ends
+//! ```
+//! Order of use: [`PrivateTemp::create`], [`Plan::lower`], look at [`Plan::enforced`], [`Terminal::open`] (if there is
+//! one), [`Plan::start`] while there is one thread, then [`Terminal::attach`].
+
+mod command;
+mod env;
+mod fault;
+mod pattern;
+mod plan;
+mod start;
+mod temp;
+mod terminal;
+
+pub use command::{Command, find};
+pub use env::environment;
+pub use fault::{LaunchError, Step};
+pub use plan::{Options, Plan, UserNamespaces};
+pub use start::Started;
+pub use temp::PrivateTemp;
+pub use terminal::{Attached, Terminal};

@@ -43,6 +43,7 @@ impl Grants {
 
     /// Takes away the grant of `question` if it was for once.
     pub fn spend(&mut self, question: &str) {
-        self.list.retain(|g| !(g.question == question && matches!(g.covers, Covers::Once(_))));
+        self.list
+            .retain(|g| !(g.question == question && matches!(g.covers, Covers::Once(_))));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::path::AbsPath;
+use crate::pattern::Head;
 use crate::raw::Raw;
 
 /// What the short forms of the language stand for in one run.
@@ -18,4 +19,20 @@ pub struct Place {
     pub state: AbsPath,
     /// `$NAME`: the variables of who starts the run. One that is unset or no absolute path is skipped.
     pub variables: BTreeMap<String, Raw>,
+}
+
+impl Place {
+    /// The directory that a written path starts from; none for a variable that is unset, empty or relative, and
+    /// for a path that may be anywhere.
+    pub(crate) fn base(&self, head: Head<'_>) -> Option<AbsPath> {
+        match head {
+            Head::Root => Some(AbsPath::root()),
+            Head::Home => Some(self.home.clone()),
+            Head::Workspace => Some(self.workspace.clone()),
+            Head::Temp => Some(self.temp.clone()),
+            Head::State => Some(self.state.clone()),
+            Head::Variable(name) => AbsPath::try_from(self.variables.get(name)?.clone()).ok(),
+            Head::Anywhere => None,
+        }
+    }
 }

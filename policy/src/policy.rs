@@ -44,7 +44,13 @@ pub struct Reviewed {
     pub reason: Reason,
 }
 
-#[allow(clippy::all, clippy::pedantic, missing_docs, unused_variables, reason = "signatures first; bodies follow")]
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    missing_docs,
+    unused_variables,
+    reason = "signatures first; bodies follow"
+)]
 impl Policy {
     /// All layers in one. `lookup` gives shipped profiles by name, for `extends`.
     ///
@@ -60,10 +66,20 @@ impl Policy {
 
     /// What policy concludes about one action. Total: any bytes get a verdict.
     #[must_use]
-    pub fn judge(&self, subject: &Subject, action: &Action, grants: &Grants, now_ms: i64) -> Verdict {
+    pub fn judge(
+        &self,
+        subject: &Subject,
+        action: &Action,
+        grants: &Grants,
+        now_ms: i64,
+    ) -> Verdict {
         Verdict {
             effect: Effect::Deny,
-            reason: Reason { file: "default".into(), line: 0, because: "not there yet".into() },
+            reason: Reason {
+                file: "default".into(),
+                line: 0,
+                because: "not there yet".into(),
+            },
             class: None,
             profile: None,
         }
@@ -72,14 +88,21 @@ impl Policy {
     /// `review` turned into allow, ask or deny by the risk table; other effects as they are.
     #[must_use]
     pub fn review(&self, verdict: &Verdict) -> Reviewed {
-        Reviewed { effect: Effect::Ask, reason: verdict.reason.clone() }
+        Reviewed {
+            effect: Effect::Ask,
+            reason: verdict.reason.clone(),
+        }
     }
 
     /// The grant that an approval of a question makes; none where it was refused.
     ///
     /// # Errors
     /// [`GrantFault`] where the answer is for another action, too late, or wider than it may be.
-    pub fn grant(&self, question: &Question, approval: &Approval) -> Result<Option<Grant>, GrantFault> {
+    pub fn grant(
+        &self,
+        question: &Question,
+        approval: &Approval,
+    ) -> Result<Option<Grant>, GrantFault> {
         Ok(None)
     }
 
@@ -92,7 +115,10 @@ impl Policy {
     /// Every rule that matches, and why it won or not.
     #[must_use]
     pub fn explain(&self, action: &Action) -> Explanation {
-        Explanation { verdict: self.judge(&Subject::default(), action, &Grants::default(), 0), rules: Vec::new() }
+        Explanation {
+            verdict: self.judge(&Subject::default(), action, &Grants::default(), 0),
+            rules: Vec::new(),
+        }
     }
 
     /// SHA-256 hex over all sources and their layers.

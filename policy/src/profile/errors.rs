@@ -28,7 +28,11 @@ impl fmt::Display for Fault {
         if self.spot.line == 0 {
             write!(f, "{}: {}", self.file, self.message)
         } else {
-            write!(f, "{}:{}:{}: {}", self.file, self.spot.line, self.spot.column, self.message)
+            write!(
+                f,
+                "{}:{}:{}: {}",
+                self.file, self.spot.line, self.spot.column, self.message
+            )
         }
     }
 }
@@ -84,10 +88,7 @@ const fn is_invisible(c: char) -> bool {
 
 /// `did you mean …?` with the nearest of some known names, if one is near enough.
 #[must_use]
-pub(crate) fn nearest<'a>(
-    wrong: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
+pub(crate) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let allowed = (wrong.chars().count() / 3).max(1) + 1;
     known
         .into_iter()
@@ -100,7 +101,8 @@ pub(crate) fn nearest<'a>(
 /// Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours count one each.
 #[must_use]
 pub(crate) fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
+    let (a, b): (Vec<char>, Vec<char>) =
+        (a.chars().take(64).collect(), b.chars().take(64).collect());
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {

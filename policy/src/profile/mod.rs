@@ -2,9 +2,16 @@
 
 pub mod document;
 pub mod errors;
+mod reader;
+pub(crate) mod rules;
+mod sections;
+mod words;
 
 pub use document::Document;
 pub use errors::{Fault, Faults};
+
+use reader::{Reader, Section};
+use toml::de::DeTable;
 
 /// A file of the language, checked: syntax, keys, types, globs, and the rules' own examples.
 ///
@@ -13,14 +20,29 @@ pub use errors::{Fault, Faults};
 /// # Errors
 /// All [`Faults`] of the file at once.
 pub fn parse(source_name: &str, text: &str) -> Result<Document, Faults> {
-    let _ = text;
-    Err(Faults(vec![Fault {
-        file: source_name.to_owned(),
-        spot: document::Spot::default(),
-        message: "the parser is not there yet".to_owned(),
-        text: String::new(),
-        hint: None,
-    }]))
+    let mut reader = Reader::new(source_name, text);
+    let (table, broken) = DeTable::parse_recoverable(text);
+    for error in &broken {
+        reader.fault(error.span().map_or(0, |span| span.start), error.message());
+    }
+    let mut document = Document {
+        source: source_name.to_owned(),
+        sha256: crate::digest::sha256_hex(text.as_bytes()),
+        ..Document::default()
+    };
+    if broken.is_empty() {
+        // What was recovered of a broken file would only bring faults that aren't there.
+        let top = Section {
+            title: "",
+            table: table.get_ref(),
+            at: 0,
+        };
+        reader.keys(top, words::TOP);
+        sections::read(&mut reader, top, &mut document);
+        rules::read(&mut reader, top, &mut document);
+    }
+    reader.finish()?;
+    Ok(document)
 }
 
 /// The JSON schema of the language, as `profiles/schema.json` holds it.

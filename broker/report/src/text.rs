@@ -1,0 +1,127 @@
+//! The report as plain text of at most 80 columns.
+
+use crate::rate::Rate;
+use crate::report::{Counts, Report, Split};
+
+/// The report for people.
+#[must_use]
+pub fn render(report: &Report) -> String {
+    let mut out = String::new();
+    paths(&mut out, report);
+    shares(&mut out, report);
+    deciders(&mut out, report);
+    human(&mut out, report);
+    out
+}
+
+macro_rules! line {
+    ($out:expr, $($text:tt)*) => {{ $out.push_str(&format!($($text)*)); $out.push('\n'); }};
+}
+
+fn paths(out: &mut String, report: &Report) {
+    line!(
+        out,
+        "{:<34}{:>10}{:>20}",
+        "Actions",
+        "all",
+        "without read-only"
+    );
+    let rows: [(&str, fn(&Counts) -> u64); 7] = [
+        ("  in the sandbox", |c| c.sandbox_ok),
+        ("  in the sandbox, partly refused", |c| c.sandbox_refused),
+        ("  escalated, allowed", |c| c.escalated_allowed),
+        ("  escalated, not allowed", |c| c.escalated_denied),
+        ("  denied by a rule", |c| c.policy_denied),
+        ("  unsandboxed by configuration", |c| c.unsandboxed),
+        ("  total", |c| c.total),
+    ];
+    for (label, count) in rows {
+        line!(
+            out,
+            "{label:<34}{:>10}{:>20}",
+            count(&report.actions),
+            count(&report.without_reads)
+        );
+    }
+}
+
+fn shares(out: &mut String, report: &Report) {
+    line!(
+        out,
+        "\n{:<34}{:>10}{:>20}{:>10}",
+        "Shares",
+        "",
+        "95 % interval",
+        "n"
+    );
+    for (label, rate) in [
+        ("  in the sandbox", report.shares.sandbox),
+        ("    without read-only", report.shares_without_reads.sandbox),
+        ("  escalated", report.shares.escalated),
+        (
+            "    without read-only",
+            report.shares_without_reads.escalated,
+        ),
+        ("  approved without a person", report.auto_approved),
+        ("  stopped for a person", report.human_stop),
+    ] {
+        line!(out, "{label:<34}{}", share(&rate));
+    }
+}
+
+fn deciders(out: &mut String, report: &Report) {
+    let who = &report.deciders;
+    line!(
+        out,
+        "\n{:<34}{:>10}{:>20}",
+        "Questions decided by",
+        "allowed",
+        "denied"
+    );
+    for (label, Split { allowed, denied }) in [
+        ("policy", who.policy),
+        ("grant", who.grant),
+        ("reviewer", who.reviewer),
+        ("human", who.human),
+    ] {
+        line!(out, "  {label:<32}{allowed:>10}{denied:>20}");
+    }
+    line!(
+        out,
+        "  not decided: {} expired, {} review failed, {} aborted, {} open",
+        who.expired,
+        who.review_failed,
+        who.aborted,
+        who.open
+    );
+}
+
+fn human(out: &mut String, report: &Report) {
+    let human = &report.human;
+    line!(
+        out,
+        "\nPeople were asked {} times and answered {}.",
+        human.asked,
+        human.answered
+    );
+    if let Some(seconds) = human.median_seconds {
+        line!(out, "The median wait for an answer was {seconds:.1} s.");
+    }
+    if report.unattributed > 0 {
+        line!(
+            out,
+            "{} records name an action that never began; they are not counted.",
+            report.unattributed
+        );
+    }
+}
+
+fn share(rate: &Rate) -> String {
+    match (rate.value, rate.low, rate.high) {
+        (Some(value), Some(low), Some(high)) => {
+            let interval = format!("{:.1} to {:.1} %", low * 100.0, high * 100.0);
+            format!("{:>8.1} %{interval:>20}{:>10}", value * 100.0, rate.n)
+        }
+        _ => format!("{:>10}{:>20}{:>10}", "none", "", rate.n),
+    }
+}

@@ -1,1 +1,100 @@
-//! (being laid)
+//! The gate: the notification loop, one file a kind of call. It judges at notification, looks again at the exec
+//! stop, holds what is asked, writes down what was decided. No async runtime, one thread; it writes to no terminal.
+
+mod address;
+mod calls;
+mod connect;
+mod evidence;
+mod exec;
+mod gate;
+mod hold;
+mod image;
+mod loader;
+mod program;
+mod record;
+mod signals;
+mod tell;
+mod tree;
+mod verify;
+mod wall;
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use tollgate_ledger::record::{Recorder, RunStarted, Unwritten};
+use tollgate_policy::boundary::Boundary;
+use tollgate_policy::policy::Policy;
+use tollgate_policy::subject::Subject;
+use tollgate_sys::news::News;
+use tollgate_wire::ask::Asker;
+
+pub use gate::GateError;
+pub use signals::Signals;
+
+/// Everything a run's supervision needs; the processes are already there, the command waits at its first exec.
+pub struct Run<'a> {
+    /// The run's id.
+    pub id: String,
+    /// Who acts.
+    pub subject: Subject,
+    /// What judges.
+    pub policy: &'a Policy,
+    /// What was laid around the command.
+    pub boundary: &'a Boundary,
+    /// How the run begins, for the ledger.
+    pub started: RunStarted,
+    /// When it began.
+    pub begun: Instant,
+    /// How long a question may stay open.
+    pub deadline: Duration,
+    /// The command's process id, as seen here.
+    pub command: i32,
+    /// The guard's process id.
+    pub guard: i32,
+    /// The filter's listener; none where the kernel has no notifications (a gap that was looked at).
+    pub listener: Option<OwnedFd>,
+    /// The guard's news of the command.
+    pub news: OwnedFd,
+    /// Signals, taken before any thread was started.
+    pub signals: Signals,
+    /// Where it is written.
+    pub recorder: &'a dyn Recorder,
+    /// Called once, before the first exec is let through: the ledger is open and takes records, or nothing runs.
+    pub ready: &'a mut dyn FnMut() -> Result<(), Unwritten>,
+    /// Who is asked.
+    pub asker: &'a mut dyn Asker,
+    /// Called when the command was stopped by a signal (job control): stops the supervisor as its shell expects.
+    pub stopped: &'a mut dyn FnMut(i32),
+}
+
+impl std::fmt::Debug for Run<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run")
+            .field("id", &self.id)
+            .field("command", &self.command)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// What became of the command; none if the guard ended without a word.
+    pub news: Option<News>,
+    /// Why the command itself was refused, where it never ran.
+    pub refused: Option<String>,
+    /// How many actions and calls were refused, by policy, people or walls.
+    pub refusals: u64,
+    /// How many questions were raised.
+    pub questions: u64,
+    /// Why the ledger took no more, where that ended the run.
+    pub unwritten: Option<Unwritten>,
+}
+
+/// Supervises a run to its end: returns when the command and all that it started are gone.
+///
+/// # Errors
+/// [`GateError`] where the gate itself failed; the guard was then told to end everything.
+pub fn supervise(run: Run<'_>) -> Result<Ending, GateError> {
+    gate::Gate::new(run)?.run()
+}

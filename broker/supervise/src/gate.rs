@@ -1,0 +1,336 @@
+//! The loop: what woke the supervisor, and who deals with it.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+use tollgate_ledger::record::Unwritten;
+use tollgate_policy::boundary::CallFate;
+use tollgate_policy::grant::Grants;
+use tollgate_policy::path::AbsPath;
+use tollgate_sys::news::{LENGTH, News};
+use tollgate_sys::notify::{Listener, Notification};
+use tollgate_sys::wait;
+
+use crate::hold::Held;
+use crate::program::Programs;
+use crate::record::Pen;
+use crate::tell::Teller;
+use crate::tree::Tree;
+use crate::verify::Stopping;
+use crate::{Ending, Run, calls};
+
+/// How often open questions are looked over for callers that have gone.
+const LOOK_OVER: u16 = 500;
+
+/// The gate itself failed.
+#[derive(Debug)]
+pub struct GateError {
+    what: &'static str,
+    source: io::Error,
+}
+
+impl std::fmt::Display for GateError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the gate can't {}", self.what)
+    }
+}
+
+impl std::error::Error for GateError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+fn cannot(what: &'static str) -> impl Fn(io::Error) -> GateError {
+    move |source| GateError { what, source }
+}
+
+/// The gate's state.
+pub(crate) struct Gate<'a> {
+    pub(crate) run: Run<'a>,
+    pub(crate) listener: Option<Arc<Listener>>,
+    pub(crate) programs: Programs,
+    pub(crate) tree: Tree,
+    pub(crate) pen: Pen<'a>,
+    pub(crate) teller: Teller,
+    pub(crate) grants: Grants,
+    /// Roots whose files may be run, without symlinks.
+    pub(crate) runnable: Vec<AbsPath>,
+    /// Threads on their way to an exec stop.
+    pub(crate) stopping: HashMap<i32, Stopping>,
+    /// Calls that wait for an answer, by question.
+    pub(crate) held: HashMap<String, Held>,
+    /// Calls that met a wall, and how often.
+    pub(crate) walls: HashMap<String, u64>,
+    /// Whether the command's own exec has been let through.
+    pub(crate) under_way: bool,
+    pub(crate) ending: Ending,
+    heard: Vec<u8>,
+    over: bool,
+}
+
+/// What the loop was woken for.
+struct Woken {
+    calls: bool,
+    signals: bool,
+    news: bool,
+    answers: bool,
+}
+
+impl<'a> Gate<'a> {
+    pub(crate) fn new(mut run: Run<'a>) -> Result<Self, GateError> {
+        let listener = run.listener.take().map(|fd| Arc::new(Listener::new(fd)));
+        let root = root_of(run.command).map_err(cannot("see the sandbox's root"))?;
+        let pen = Pen::new(&run);
+        Ok(Self {
+            listener,
+            programs: Programs::new(root, real_roots(&run, |rights| rights.write)),
+            runnable: real_roots(&run, |rights| rights.execute || rights.write),
+            tree: Tree::new(run.command, run.started.agent),
+            pen,
+            teller: Teller::default(),
+            grants: Grants::default(),
+            stopping: HashMap::new(),
+            held: HashMap::new(),
+            walls: HashMap::new(),
+            under_way: false,
+            ending: Ending {
+                news: None,
+                refused: None,
+                refusals: 0,
+                questions: 0,
+                unwritten: None,
+            },
+            heard: Vec::new(),
+            over: false,
+            run,
+        })
+    }
+
+    pub(crate) fn run(mut self) -> Result<Ending, GateError> {
+        let ended = self.turns();
+        if ended.is_err() {
+            self.end_everything();
+        }
+        ended?;
+        self.close_all("the run ended");
+        self.pen.ended(&self.ending);
+        self.teller.finish();
+        Ok(self.ending)
+    }
+
+    fn turns(&mut self) -> Result<(), GateError> {
+        while !self.over {
+            let woken = self.sleep().map_err(cannot("wait for events"))?;
+            if woken.calls {
+                self.take_call().map_err(cannot("take a call"))?;
+            }
+            if woken.signals {
+                self.take_signals().map_err(cannot("take signals"))?;
+            }
+            if woken.answers {
+                self.take_answers();
+            }
+            if woken.news {
+                self.take_news().map_err(cannot("hear from the guard"))?;
+            }
+            self.look_over();
+        }
+        Ok(())
+    }
+
+    fn sleep(&mut self) -> io::Result<Woken> {
+        let timeout = if self.held.is_empty() {
+            PollTimeout::NONE
+        } else {
+            PollTimeout::from(LOOK_OVER)
+        };
+        let mut fds = vec![
+            PollFd::new(self.run.signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.run.news.as_fd(), PollFlags::POLLIN),
+        ];
+        let listens = self
+            .listener
+            .as_ref()
+            .map(|l| PollFd::new(l.as_fd(), PollFlags::POLLIN));
+        let hears = self
+            .run
+            .asker
+            .wakes()
+            .map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        let (listens_at, hears_at) = (fds.len(), fds.len() + usize::from(listens.is_some()));
+        let (listening, hearing) = (listens.is_some(), hears.is_some());
+        fds.extend(listens);
+        fds.extend(hears);
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(err) => return Err(err.into()),
+        }
+        let any = |at: usize| fds.get(at).and_then(PollFd::any).unwrap_or(false);
+        let woken = Woken {
+            signals: any(0),
+            news: any(1),
+            calls: listening && any(listens_at),
+            answers: hearing && any(hears_at),
+        };
+        // nobody is left behind the filter: nothing will ever come from it
+        let gone = listening
+            && fds
+                .get(listens_at)
+                .and_then(PollFd::revents)
+                .is_some_and(|r| r.contains(PollFlags::POLLHUP) && !r.contains(PollFlags::POLLIN));
+        drop(fds);
+        if gone {
+            self.listener = None;
+            return Ok(Woken {
+                calls: false,
+                ..woken
+            });
+        }
+        Ok(woken)
+    }
+
+    fn take_call(&mut self) -> io::Result<()> {
+        let Some(listener) = &self.listener else {
+            return Ok(());
+        };
+        let Some(call) = listener.receive()? else {
+            return Ok(());
+        };
+        if !self.pen.began()
+            && let Err(unwritten) = (self.run.ready)().and_then(|()| self.pen.begin())
+        {
+            self.broken(unwritten);
+        }
+        if self.ending.unwritten.is_some() || call.tid == 0 {
+            self.refuse(&call, libc::EPERM);
+            return Ok(());
+        }
+        let fate = calls::entry(&self.run.boundary.calls, &call)
+            .map(|entry| (entry.then, calls::errno(entry), entry.because.clone()));
+        match (calls::name(call.call).as_str(), fate) {
+            ("execve" | "execveat", Some((CallFate::Judge, ..))) => self.exec(call),
+            ("connect", Some((CallFate::Judge, ..))) => self.connect(call),
+            (_, Some((CallFate::Refuse, errno, because))) => self.wall(&call, errno, &because),
+            // no entry sends it here: the filter and this list are at odds, which is a refusal
+            (_, _) => self.refuse(&call, libc::EPERM),
+        }
+        Ok(())
+    }
+
+    /// Makes a call fail. That its caller may have gone meanwhile is as good as a refusal.
+    pub(crate) fn refuse(&self, call: &Notification, errno: i32) {
+        if let Some(listener) = &self.listener
+            && let Err(err) = listener.fail(call.id, errno)
+        {
+            debug_assert_eq!(err.raw_os_error(), Some(libc::ENOENT));
+        }
+    }
+
+    /// The ledger takes no more: nothing may happen that can't be written down.
+    pub(crate) fn broken(&mut self, unwritten: Unwritten) {
+        if self.ending.unwritten.is_none() {
+            self.ending.unwritten = Some(unwritten);
+            self.end_everything();
+        }
+    }
+
+    /// Tells the guard to end the command and all that it started.
+    pub(crate) fn end_everything(&self) {
+        if kill(Pid::from_raw(self.run.guard), Signal::SIGTERM).is_err() {
+            // it has gone, and with it everything
+        }
+    }
+
+    fn take_signals(&mut self) -> io::Result<()> {
+        while let Some(signal) = self.run.signals.next()? {
+            if signal == Signal::SIGCHLD {
+                continue;
+            }
+            let group = Pid::from_raw(self.run.command);
+            if killpg(group, signal).is_err() {
+                // it has ended; the guard's news is on its way
+            }
+        }
+        while let Some((pid, change)) = wait::next()? {
+            if pid == self.run.guard {
+                self.guard_changed(change)?;
+            } else {
+                self.changed(pid, change);
+            }
+        }
+        Ok(())
+    }
+
+    fn guard_changed(&mut self, change: wait::Change) -> io::Result<()> {
+        if matches!(change, wait::Change::Exited(_) | wait::Change::Signalled(_)) {
+            self.take_news()?;
+            self.over = true;
+        }
+        Ok(())
+    }
+
+    fn take_news(&mut self) -> io::Result<()> {
+        let mut buffer = [0u8; 64];
+        let n = match nix::unistd::read(&self.run.news, &mut buffer) {
+            Ok(n) => n,
+            Err(Errno::EAGAIN | Errno::EINTR) => return Ok(()),
+            Err(err) => return Err(err.into()),
+        };
+        if n == 0 {
+            // the guard's end is closed; its own end follows as a child's
+            let (reader, writer) = nix::unistd::pipe()?;
+            self.run.news = reader;
+            // kept open for ever, so that the pipe never wakes the loop again
+            std::mem::forget(writer);
+            return Ok(());
+        }
+        self.heard
+            .extend_from_slice(buffer.get(..n).unwrap_or_default());
+        while let Some((message, rest)) = self.heard.split_first_chunk::<LENGTH>() {
+            let news = News::decode(*message);
+            self.heard = rest.to_vec();
+            match news {
+                Some(News::Stopped(signal)) => (self.run.stopped)(signal),
+                Some(News::Continued) | None => {}
+                Some(end) => self.ending.news = Some(end),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn root_of(command: i32) -> io::Result<OwnedFd> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    Ok(nix::fcntl::open(
+        format!("/proc/{command}/root").as_str(),
+        flags,
+        nix::sys::stat::Mode::empty(),
+    )?)
+}
+
+/// The boundary's roots with these rights, where their symlinks lead. One that doesn't resolve stays as written:
+/// nothing is beneath it.
+fn real_roots(
+    run: &Run<'_>,
+    of: impl Fn(&tollgate_policy::boundary::Rights) -> bool,
+) -> Vec<AbsPath> {
+    run.boundary
+        .roots
+        .iter()
+        .filter(|root| of(&root.rights))
+        .map(|root| {
+            let real = std::fs::canonicalize(root.path.as_path())
+                .ok()
+                .and_then(|path| AbsPath::new(path).ok());
+            real.unwrap_or_else(|| root.path.clone())
+        })
+        .collect()
+}

@@ -1,0 +1,482 @@
+//! Which program an exec names: looked up as the caller would, without letting go of the object found; and what
+//! must therefore be found at the exec stop.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::sys::stat::{FileStat, fstat};
+use tollgate_policy::action::{Exec, Form, Image};
+use tollgate_policy::path::AbsPath;
+use tollgate_policy::raw::Raw;
+
+use crate::image::{self, Format};
+use crate::loader;
+
+/// Scripts may name scripts as interpreters this often (`exec_binprm` of fs/exec.c).
+const NESTING: usize = 5;
+/// How many files' formats are remembered.
+const REMEMBERED: usize = 4096;
+
+/// An exec as its caller asked for it: strings copied from its memory, good for a first look only.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    /// The calling thread.
+    pub(crate) tid: i32,
+    /// Directory descriptor of `execveat`; none for the working directory.
+    pub(crate) dir: Option<i32>,
+    /// Path as given.
+    pub(crate) path: Vec<u8>,
+    /// argv.
+    pub(crate) argv: Vec<Vec<u8>>,
+}
+
+/// What a first look says.
+#[derive(Debug)]
+pub(crate) enum Look {
+    /// This would run.
+    Program(Box<Program>),
+    /// The kernel would refuse with this errno.
+    Fails(i32),
+}
+
+/// A program about to run.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    /// What is judged: the command as it was meant, and for scripts the interpreter's command too.
+    pub(crate) execs: Vec<Exec>,
+    /// What must be found at the exec stop; none where only the kernel knows what will run.
+    pub(crate) expected: Option<Expected>,
+}
+
+/// The image and arguments that must be found at the exec stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Expected {
+    /// Device and inode.
+    pub(crate) file: (u64, u64),
+    /// argv, each with its NUL: as `/proc/PID/cmdline` shows it.
+    pub(crate) cmdline: Vec<u8>,
+}
+
+/// Looks programs up as the sandbox sees them.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    /// The sandbox's root directory: it can't be changed inside (chroot, pivot_root and setns are refused).
+    root: OwnedFd,
+    /// Roots that can be written from inside, without symlinks.
+    writable: Vec<AbsPath>,
+    formats: HashMap<(u64, u64, i64, i64, i64), Format>,
+}
+
+struct Object {
+    handle: OwnedFd,
+    stat: FileStat,
+    path: Option<AbsPath>,
+}
+
+impl Programs {
+    pub(crate) fn new(root: OwnedFd, writable: Vec<AbsPath>) -> Self {
+        Self {
+            root,
+            writable,
+            formats: HashMap::new(),
+        }
+    }
+
+    /// The first look at an exec.
+    pub(crate) fn look(&mut self, asked: &Asked) -> io::Result<Look> {
+        let cwd = directory(asked.tid, None)?;
+        let argv = if asked.argv.is_empty() {
+            vec![Vec::new()]
+        } else {
+            asked.argv.clone()
+        };
+        let object = match self.object(asked, &cwd) {
+            Ok(object) => object,
+            Err(Errno::ELOOP | Errno::EXDEV | Errno::EAGAIN) => {
+                return Ok(Look::Program(Box::new(unclear(asked, cwd, argv))));
+            }
+            Err(errno) => return Ok(Look::Fails(errno as i32)),
+        };
+        let stat = &object.stat;
+        if stat.st_mode & libc::S_IFMT != libc::S_IFREG || stat.st_mode & 0o111 == 0 {
+            return Ok(Look::Fails(libc::EACCES));
+        }
+        self.program(asked, cwd, object, argv)
+    }
+
+    fn program(
+        &mut self,
+        asked: &Asked,
+        cwd: AbsPath,
+        object: Object,
+        argv: Vec<Vec<u8>>,
+    ) -> io::Result<Look> {
+        let given = Raw(asked.path.clone());
+        let exec = |image: Image, argv: &[Vec<u8>]| Exec {
+            given: given.clone(),
+            image,
+            argv: argv.iter().cloned().map(Raw).collect(),
+            cwd: cwd.clone(),
+        };
+        match self.format_of(&object)? {
+            Format::Native => {
+                let exec = exec(self.image(&object, Form::Native), &argv);
+                Ok(Look::Program(Box::new(Program {
+                    execs: vec![exec],
+                    expected: Some(expect(&object, &argv)),
+                })))
+            }
+            Format::Loader => {
+                let (image, argv_of) = self.loaded(asked, &cwd, &object, &argv);
+                let exec = exec(image, &argv_of);
+                Ok(Look::Program(Box::new(Program {
+                    execs: vec![exec],
+                    expected: Some(expect(&object, &argv)),
+                })))
+            }
+            Format::Unknown => {
+                let exec = exec(self.image(&object, Form::Native), &argv);
+                Ok(Look::Program(Box::new(Program {
+                    execs: vec![exec],
+                    expected: None,
+                })))
+            }
+            Format::Script {
+                interpreter,
+                argument,
+            } => {
+                let first = (interpreter, argument);
+                let Some((found, line)) = self.interpreter(asked, &cwd, first, &argv)? else {
+                    return Ok(Look::Fails(libc::ENOENT));
+                };
+                let mut meant = self.image(
+                    &found,
+                    Form::Script {
+                        script: object.path.clone(),
+                    },
+                );
+                meant.writable |= self.is_writable(&object);
+                let inner = Exec {
+                    given: Raw(line.first().cloned().unwrap_or_default()),
+                    ..exec(self.image(&found, Form::Native), &line)
+                };
+                let execs = vec![exec(meant, &argv), inner];
+                Ok(Look::Program(Box::new(Program {
+                    execs,
+                    expected: Some(expect(&found, &line)),
+                })))
+            }
+        }
+    }
+
+    /// Follows `#!` lines to the program that runs at last; none where one of them is missing.
+    fn interpreter(
+        &mut self,
+        asked: &Asked,
+        cwd: &AbsPath,
+        first: (Vec<u8>, Option<Vec<u8>>),
+        argv: &[Vec<u8>],
+    ) -> io::Result<Option<(Object, Vec<Vec<u8>>)>> {
+        let mut name = script_name(asked);
+        let mut rest = argv.get(1..).unwrap_or_default().to_vec();
+        let (mut interpreter, mut argument) = first;
+        for _ in 0..NESTING {
+            let mut line = vec![interpreter.clone()];
+            line.extend(argument);
+            line.push(name);
+            line.append(&mut rest);
+            let inner = Asked {
+                tid: asked.tid,
+                dir: None,
+                path: interpreter.clone(),
+                argv: Vec::new(),
+            };
+            let Ok(object) = self.object(&inner, cwd) else {
+                return Ok(None);
+            };
+            match self.format_of(&object)? {
+                Format::Script {
+                    interpreter: next,
+                    argument: its,
+                } => {
+                    name = interpreter;
+                    rest = line.split_off(1);
+                    (interpreter, argument) = (next, its);
+                }
+                Format::Native | Format::Loader | Format::Unknown => {
+                    return Ok(Some((object, line)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The image of a program that the loader was told to run. Only a program that nobody inside can swap after
+    /// this look counts; any other has no executable, which the judge refuses.
+    fn loaded(
+        &mut self,
+        asked: &Asked,
+        cwd: &AbsPath,
+        object: &Object,
+        argv: &[Vec<u8>],
+    ) -> (Image, Vec<Vec<u8>>) {
+        let loader = object.path.clone().unwrap_or_else(AbsPath::root);
+        let Some(at) = loader::program(argv) else {
+            return (self.image(object, Form::Native), argv.to_vec());
+        };
+        let line = argv.get(at..).unwrap_or_default().to_vec();
+        let path = line.first().cloned().unwrap_or_default();
+        let inner = Asked {
+            tid: asked.tid,
+            dir: None,
+            path,
+            argv: Vec::new(),
+        };
+        let named = absolute(&inner, cwd)
+            .ok()
+            .and_then(|path| AbsPath::new(path).ok());
+        let program = self.object(&inner, cwd).ok();
+        let executable = program
+            .filter(|program| !self.is_writable(program))
+            .filter(|_| named.is_some_and(|path| !self.beneath_writable(&path)))
+            .and_then(|program| program.path);
+        (
+            Image {
+                executable,
+                form: Form::Loader { loader },
+                writable: false,
+                sha256: None,
+            },
+            line,
+        )
+    }
+
+    fn image(&self, object: &Object, form: Form) -> Image {
+        Image {
+            executable: object.path.clone(),
+            form,
+            writable: self.is_writable(object),
+            sha256: None,
+        }
+    }
+
+    fn is_writable(&self, object: &Object) -> bool {
+        object
+            .path
+            .as_ref()
+            .is_none_or(|path| self.beneath_writable(path))
+    }
+
+    fn beneath_writable(&self, path: &AbsPath) -> bool {
+        self.writable.iter().any(|root| path.is_within(root))
+    }
+
+    fn object(&self, asked: &Asked, cwd: &AbsPath) -> Result<Object, Errno> {
+        let handle = self.open(asked, cwd)?;
+        let stat = fstat(&handle)?;
+        let path = if stat.st_nlink == 0 {
+            None
+        } else {
+            name_of(handle.as_fd())
+        };
+        Ok(Object { handle, stat, path })
+    }
+
+    /// A handle on the object that the path means to the caller. A path through its own /proc/self is followed
+    /// as itself; other magic links are left to the exec stop.
+    fn open(&self, asked: &Asked, cwd: &AbsPath) -> Result<OwnedFd, Errno> {
+        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+        if asked.path.is_empty() {
+            let fd = asked.dir.ok_or(Errno::ENOENT)?;
+            return nix::fcntl::open(
+                format!("/proc/{}/fd/{fd}", asked.tid).as_str(),
+                flags,
+                nix::sys::stat::Mode::empty(),
+            );
+        }
+        if let Some(fd) = own_descriptor(&asked.path) {
+            return nix::fcntl::open(
+                format!("/proc/{}/fd/{fd}", asked.tid).as_str(),
+                flags,
+                nix::sys::stat::Mode::empty(),
+            );
+        }
+        let path = absolute(asked, cwd)?;
+        let how = OpenHow::new()
+            .flags(flags)
+            .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+        openat2(&self.root, path.as_path(), how)
+    }
+
+    fn format_of(&mut self, object: &Object) -> io::Result<Format> {
+        let s = &object.stat;
+        let key = (
+            s.st_dev ^ (s.st_ino << 20),
+            s.st_ino,
+            s.st_size,
+            s.st_ctime,
+            s.st_ctime_nsec,
+        );
+        let stable = !self.is_writable(object);
+        if stable && let Some(known) = self.formats.get(&key) {
+            return Ok(known.clone());
+        }
+        let file = File::open(format!("/proc/self/fd/{}", object.handle.as_raw_fd()))?;
+        let format = image::format(&file)?;
+        if stable {
+            if self.formats.len() >= REMEMBERED {
+                self.formats.clear();
+            }
+            self.formats.insert(key, format.clone());
+        }
+        Ok(format)
+    }
+
+    /// The unix socket that a path means to the caller, held, and its path; or the errno that it gets.
+    pub(crate) fn socket(&self, asked: &Asked) -> Result<(OwnedFd, AbsPath), i32> {
+        let cwd = directory(asked.tid, None).map_err(|_| libc::ENOENT)?;
+        let object = self.object(asked, &cwd).map_err(|errno| errno as i32)?;
+        if object.stat.st_mode & libc::S_IFMT != libc::S_IFSOCK {
+            return Err(libc::ECONNREFUSED);
+        }
+        Ok((object.handle, object.path.ok_or(libc::ECONNREFUSED)?))
+    }
+
+    /// What stands at the exec stop of a program that the first look could not name.
+    pub(crate) fn found(&mut self, tid: i32, asked: &Asked) -> io::Result<Exec> {
+        let cwd = directory(tid, None)?;
+        let handle = nix::fcntl::open(
+            format!("/proc/{tid}/exe").as_str(),
+            OFlag::O_PATH | OFlag::O_CLOEXEC,
+            nix::sys::stat::Mode::empty(),
+        )?;
+        let stat = fstat(&handle)?;
+        let path = if stat.st_nlink == 0 {
+            None
+        } else {
+            name_of(handle.as_fd())
+        };
+        let object = Object { handle, stat, path };
+        let argv = split(&cmdline(tid)?);
+        let (image, argv) = match self.format_of(&object)? {
+            Format::Loader => self.loaded(asked, &cwd, &object, &argv),
+            Format::Native | Format::Script { .. } | Format::Unknown => {
+                (self.image(&object, Form::Native), argv)
+            }
+        };
+        Ok(Exec {
+            given: Raw(asked.path.clone()),
+            image,
+            argv: argv.into_iter().map(Raw).collect(),
+            cwd,
+        })
+    }
+}
+
+/// Image and arguments of a thread at its exec stop: its address space is new, and nobody inside can write there
+/// (`/proc/PID/mem` is beneath no writable root, `process_vm_writev` and `ptrace` are refused).
+pub(crate) fn standing(tid: i32) -> io::Result<Expected> {
+    let stat = nix::sys::stat::stat(format!("/proc/{tid}/exe").as_str())?;
+    Ok(Expected {
+        file: (stat.st_dev, stat.st_ino),
+        cmdline: cmdline(tid)?,
+    })
+}
+
+/// The bytes of `/proc/TID/cmdline`.
+pub(crate) fn cmdline(tid: i32) -> io::Result<Vec<u8>> {
+    std::fs::read(format!("/proc/{tid}/cmdline"))
+}
+
+/// argv from NUL-terminated strings.
+pub(crate) fn split(cmdline: &[u8]) -> Vec<Vec<u8>> {
+    let body = cmdline.strip_suffix(b"\0").unwrap_or(cmdline);
+    body.split(|&b| b == 0).map(<[u8]>::to_vec).collect()
+}
+
+/// A thread's working directory, or the directory behind one of its descriptors.
+pub(crate) fn directory(tid: i32, dir: Option<i32>) -> io::Result<AbsPath> {
+    let link = match dir {
+        Some(fd) => format!("/proc/{tid}/fd/{fd}"),
+        None => format!("/proc/{tid}/cwd"),
+    };
+    let path = std::fs::read_link(link)?;
+    AbsPath::new(path).map_err(|fault| io::Error::new(io::ErrorKind::InvalidData, fault))
+}
+
+fn absolute(asked: &Asked, cwd: &AbsPath) -> Result<PathBuf, Errno> {
+    let path = Path::new(std::ffi::OsStr::from_bytes(&asked.path));
+    if path.is_absolute() {
+        return Ok(path.to_owned());
+    }
+    match asked.dir {
+        None => Ok(cwd.as_path().join(path)),
+        Some(fd) => {
+            let base = directory(asked.tid, Some(fd)).map_err(|_| Errno::EBADF)?;
+            Ok(base.as_path().join(path))
+        }
+    }
+}
+
+/// The descriptor that `/proc/self/fd/N` and its like mean.
+fn own_descriptor(path: &[u8]) -> Option<i32> {
+    let path = std::str::from_utf8(path).ok()?;
+    let number = ["/proc/self/fd/", "/proc/thread-self/fd/", "/dev/fd/"]
+        .iter()
+        .find_map(|head| path.strip_prefix(head))?;
+    number.parse().ok().filter(|&n| n >= 0)
+}
+
+/// How the kernel calls a script to its interpreter.
+fn script_name(asked: &Asked) -> Vec<u8> {
+    match asked.dir {
+        Some(fd) if asked.path.is_empty() => format!("/dev/fd/{fd}").into_bytes(),
+        Some(fd) if !asked.path.starts_with(b"/") => {
+            [format!("/dev/fd/{fd}/").as_bytes(), &asked.path].concat()
+        }
+        _ => asked.path.clone(),
+    }
+}
+
+fn name_of(handle: BorrowedFd<'_>) -> Option<AbsPath> {
+    let path = std::fs::read_link(format!("/proc/self/fd/{}", handle.as_raw_fd())).ok()?;
+    AbsPath::new(path).ok()
+}
+
+fn expect(object: &Object, argv: &[Vec<u8>]) -> Expected {
+    let mut cmdline = Vec::with_capacity(argv.iter().map(|a| a.len() + 1).sum());
+    for arg in argv {
+        cmdline.extend_from_slice(arg);
+        cmdline.push(0);
+    }
+    Expected {
+        file: (object.stat.st_dev, object.stat.st_ino),
+        cmdline,
+    }
+}
+
+fn unclear(asked: &Asked, cwd: AbsPath, argv: Vec<Vec<u8>>) -> Program {
+    let executable = AbsPath::new(Path::new(std::ffi::OsStr::from_bytes(&asked.path))).ok();
+    let image = Image {
+        executable,
+        form: Form::Native,
+        writable: true,
+        sha256: None,
+    };
+    let exec = Exec {
+        given: Raw(asked.path.clone()),
+        image,
+        argv: argv.into_iter().map(Raw).collect(),
+        cwd,
+    };
+    Program {
+        execs: vec![exec],
+        expected: None,
+    }
+}

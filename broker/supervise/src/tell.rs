@@ -1,0 +1,105 @@
+//! What an agent reads after a refusal, and how it gets there: on the refused process's own stderr, from a thread
+//! of its own, so that a full pipe holds up nobody else.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tollgate_sys::pidfd;
+
+/// How long a reader may take before the rest of a block is dropped.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the gate waits, so that in the usual case the words come before the errno.
+const FIRST: Duration = Duration::from_millis(20);
+
+/// One refusal, in an agent's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// What was refused, after `refused`: "to run `git push`".
+    pub(crate) what: String,
+    /// Why, with the rule or the wall.
+    pub(crate) why: String,
+    /// What to do in place of trying again.
+    pub(crate) next: String,
+}
+
+/// The block; its first words are a promise.
+pub(crate) fn block(refusal: &Refusal) -> String {
+    format!(
+        "tollgate: refused {}\n  why: {}\n  next: {}\n",
+        refusal.what, refusal.why, refusal.next
+    )
+}
+
+/// Blocks that are still being written.
+#[derive(Debug, Default)]
+pub(crate) struct Teller(Vec<Receiver<()>>);
+
+impl Teller {
+    /// Writes `text` to descriptor 2 of the thread's process. Nothing depends on it: the refusal holds whether it
+    /// is read or not.
+    pub(crate) fn tell(&mut self, tid: i32, text: String) {
+        const STDERR: i32 = 2;
+        let Ok(handle) = pidfd::open(tid) else { return };
+        let Ok(stderr) = pidfd::descriptor(handle.as_fd(), STDERR) else {
+            return;
+        };
+        let (done, written) = sync_channel(1);
+        let spawned = std::thread::Builder::new()
+            .stack_size(64 * 1024)
+            .spawn(move || {
+                write(&stderr, &text);
+                drop(done);
+            });
+        if spawned.is_ok()
+            && written.recv_timeout(FIRST) == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+        {
+            self.0.push(written);
+        }
+    }
+
+    /// Waits for what is still being written, for a moment.
+    pub(crate) fn finish(&mut self) {
+        for written in self.0.drain(..) {
+            // disconnected is what is waited for
+            if written.recv_timeout(PATIENCE).is_ok() {
+                continue;
+            }
+        }
+    }
+}
+
+fn write(to: &OwnedFd, text: &str) {
+    let wait = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::ZERO);
+    let mut left = text.as_bytes();
+    while !left.is_empty() {
+        let mut fds = [PollFd::new(to.as_fd(), PollFlags::POLLOUT)];
+        match poll(&mut fds, wait) {
+            Ok(n) if n > 0 => {}
+            Ok(_) | Err(_) => return,
+        }
+        match nix::unistd::write(to, left) {
+            Ok(n) if n > 0 => left = left.get(n..).unwrap_or_default(),
+            Ok(_) | Err(_) => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_block_begins_with_its_promise() {
+        let text = block(&Refusal {
+            what: "to run `x`".into(),
+            why: "because".into(),
+            next: "stop".into(),
+        });
+        assert_eq!(
+            text,
+            "tollgate: refused to run `x`\n  why: because\n  next: stop\n"
+        );
+    }
+}

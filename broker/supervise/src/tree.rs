@@ -1,0 +1,213 @@
+//! Who started whom: which action a process belongs to, and the commands that led to it.
+
+use std::collections::HashMap;
+use std::io;
+
+use crate::program::{cmdline, split};
+
+/// Deeper chains are cut; the gate must not walk for ever in a tree that grows while it looks.
+const DEPTH: usize = 64;
+/// How many processes are remembered before the map is begun anew.
+const REMEMBERED: usize = 16_384;
+
+/// Process ids of one thread, from `/proc/TID/status` (`proc_pid_status(5)`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ids {
+    /// Its process.
+    pub(crate) process: i32,
+    /// Its parent process; 0 if that is out of sight.
+    pub(crate) parent: i32,
+}
+
+/// The run's process tree, as far as actions need it.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    command: i32,
+    agent: bool,
+    actions: HashMap<i32, u64>,
+    last: u64,
+}
+
+/// Where an exec belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// To this action, known before.
+    In(u64),
+    /// To this action, which it begins.
+    Begins(u64),
+    /// To the agent itself: no action yet.
+    Agent,
+}
+
+impl Place {
+    /// The action's number; 0 for the agent itself.
+    pub(crate) fn action(self) -> u64 {
+        match self {
+            Self::In(n) | Self::Begins(n) => n,
+            Self::Agent => 0,
+        }
+    }
+}
+
+impl Tree {
+    /// `agent`: the command is itself a harness or a script, and what it starts are the actions.
+    pub(crate) fn new(command: i32, agent: bool) -> Self {
+        Self {
+            command,
+            agent,
+            actions: HashMap::new(),
+            last: u64::from(!agent),
+        }
+    }
+
+    /// The action that a thread belongs to. A process whose parents can't be followed to the command (it was
+    /// orphaned) belongs to the action that its process was last seen in, or begins one of its own.
+    pub(crate) fn place(&mut self, tid: i32) -> Place {
+        if !self.agent {
+            return Place::In(1);
+        }
+        let mut process = match ids(tid) {
+            Ok(ids) => ids.process,
+            Err(_) => tid,
+        };
+        if process == self.command {
+            return Place::Agent;
+        }
+        let mut seen = Vec::new();
+        for _ in 0..DEPTH {
+            if let Some(&action) = self.actions.get(&process) {
+                self.remember(&seen, action);
+                return Place::In(action);
+            }
+            seen.push(process);
+            match ids(process) {
+                Ok(ids) if ids.parent > 1 && ids.parent != self.command => process = ids.parent,
+                Ok(_) | Err(_) => break,
+            }
+        }
+        self.last += 1;
+        self.remember(&seen, self.last);
+        Place::Begins(self.last)
+    }
+
+    fn remember(&mut self, processes: &[i32], action: u64) {
+        if self.actions.len() >= REMEMBERED {
+            self.actions.clear();
+        }
+        self.actions
+            .extend(processes.iter().map(|&process| (process, action)));
+    }
+
+    /// The commands from the run's command down to `tid`, each as one line.
+    pub(crate) fn lineage(&self, tid: i32) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut process = tid;
+        for _ in 0..DEPTH {
+            if let Ok(bytes) = cmdline(process) {
+                lines.push(line(&split(&bytes)));
+            }
+            if process == self.command {
+                break;
+            }
+            match ids(process) {
+                Ok(ids) if ids.parent > 1 => process = ids.parent,
+                Ok(_) | Err(_) => break,
+            }
+        }
+        lines.reverse();
+        lines
+    }
+
+    /// Whether a process descends from the run's command.
+    pub(crate) fn holds(&self, pid: i32, guard: i32) -> bool {
+        let mut process = pid;
+        for _ in 0..DEPTH {
+            if process == self.command || process == guard {
+                return true;
+            }
+            match ids(process) {
+                Ok(ids) if ids.parent > 1 => process = ids.parent,
+                Ok(_) | Err(_) => return false,
+            }
+        }
+        false
+    }
+}
+
+/// An argv as one line: words that need it are quoted, bytes that are no text are escaped, long ones are cut.
+pub(crate) fn line(argv: &[Vec<u8>]) -> String {
+    const LONGEST: usize = 400;
+    let mut out = String::new();
+    for word in argv {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        let text = word.escape_ascii().to_string();
+        let plain = !text.is_empty()
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_./=:@%+,".contains(&b));
+        if plain {
+            out.push_str(&text);
+        } else {
+            out.push('\'');
+            out.push_str(&text);
+            out.push('\'');
+        }
+        if out.len() > LONGEST {
+            out.truncate(out.floor_char_boundary(LONGEST));
+            out.push('…');
+            break;
+        }
+    }
+    out
+}
+
+/// Process and parent of a thread.
+pub(crate) fn ids(tid: i32) -> io::Result<Ids> {
+    let status = std::fs::read_to_string(format!("/proc/{tid}/status"))?;
+    let field = |name: &str| {
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .and_then(|value| value.trim().parse::<i32>().ok())
+    };
+    match (field("Tgid:"), field("PPid:")) {
+        (Some(process), Some(parent)) => Ok(Ids { process, parent }),
+        _ => Err(io::Error::from(io::ErrorKind::InvalidData)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_quoted_and_cut() {
+        let words = |line: &[&str]| {
+            line.iter()
+                .map(|w| w.as_bytes().to_vec())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            line(&words(&["git", "push", "a b", ""])),
+            "git push 'a b' ''"
+        );
+        assert_eq!(line(&words(&["x", "\u{1b}[2J"])), "x '\\x1b[2J'");
+        assert!(line(&words(&["x", &"y".repeat(1000)])).len() < 420);
+    }
+
+    #[test]
+    fn a_process_is_placed_by_its_parents() {
+        let mut tree = Tree::new(1, false);
+        assert_eq!(
+            tree.place(i32::try_from(std::process::id()).unwrap()),
+            Place::In(1)
+        );
+        let me = i32::try_from(std::process::id()).unwrap();
+        let mut tree = Tree::new(ids(me).unwrap().parent, true);
+        assert_eq!(tree.place(me), Place::Begins(1));
+        assert_eq!(tree.place(me), Place::In(1));
+        assert!(tree.holds(me, 0));
+    }
+}

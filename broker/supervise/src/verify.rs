@@ -1,0 +1,229 @@
+//! The second look: at the exec stop the image and arguments that will really run are compared with what was judged.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+
+use sha2::{Digest as _, Sha256};
+use tollgate_ledger::record::Event;
+use tollgate_policy::verdict::Effect;
+use tollgate_sys::notify::Notification;
+use tollgate_sys::{ptrace, wait};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::exec::{Judged, NEXT_WALL};
+use crate::gate::Gate;
+use crate::program::{Program, standing};
+
+/// Larger executables aren't digested while the gate waits; they then have no digest, and no approval binds them.
+const DIGESTED: u64 = 256 << 20;
+
+/// A thread on its way to an exec stop.
+#[derive(Debug)]
+pub(crate) struct Stopping {
+    judged: Judged,
+    /// The question whose answer let it on.
+    question: Option<String>,
+}
+
+/// What stands at an exec stop, against what was judged.
+enum Second {
+    /// The same.
+    Same,
+    /// Something else, or it can't be told.
+    Other(String),
+}
+
+impl Gate<'_> {
+    /// Lets a judged exec go on to its exec stop.
+    pub(crate) fn let_on(&mut self, call: &Notification, judged: Judged, question: Option<String>) {
+        let tid = call.tid;
+        let known = self.stopping.contains_key(&tid);
+        if !known && let Err(err) = ptrace::seize(tid) {
+            let what = format!("to run `{}`", crate::tree::line(&judged.asked.argv));
+            self.say(
+                tid,
+                &what,
+                &format!("its second look can't be arranged ({err})"),
+                NEXT_WALL,
+            );
+            return self.refuse(call, libc::EPERM);
+        }
+        // without it only a failed exec goes unnoticed until the thread's next event
+        if ptrace::interrupt(tid).is_err() {
+            return self.refuse(call, libc::EPERM);
+        }
+        self.stopping.insert(tid, Stopping { judged, question });
+        let went_on = self
+            .listener
+            .as_ref()
+            .is_some_and(|listener| listener.proceed(call.id).is_ok());
+        if !went_on {
+            // the caller was interrupted meanwhile: it stops, is let go of, and asks again
+        }
+    }
+
+    /// A traced thread changed.
+    pub(crate) fn changed(&mut self, tid: i32, change: wait::Change) {
+        match change {
+            wait::Change::ExecStop => self.at_exec_stop(tid),
+            wait::Change::Stop => self.let_go(tid, 0),
+            wait::Change::Delivery(signal) => self.let_go(tid, signal),
+            wait::Change::Exited(_) | wait::Change::Signalled(_) => {
+                self.stopping.remove(&tid);
+            }
+            wait::Change::Continued => {}
+        }
+    }
+
+    fn let_go(&mut self, tid: i32, signal: i32) {
+        self.stopping.remove(&tid);
+        if ptrace::detach(tid, signal).is_err() {
+            // killed meanwhile: its end is the next event
+        }
+    }
+
+    fn at_exec_stop(&mut self, tid: i32) {
+        let former = ptrace::former_tid(tid).unwrap_or(tid);
+        let Some(stopping) = self
+            .stopping
+            .remove(&former)
+            .or_else(|| self.stopping.remove(&tid))
+        else {
+            return self.kill(tid);
+        };
+        match self.second(tid, &stopping) {
+            Second::Same => self.passed(tid, stopping.judged),
+            Second::Other(detail) => self.tampered(tid, &stopping.judged, detail),
+        }
+    }
+
+    fn second(&mut self, tid: i32, stopping: &Stopping) -> Second {
+        let judged = &stopping.judged;
+        let Some(expected) = &judged.program.expected else {
+            return self.second_unforeseen(tid, stopping);
+        };
+        match standing(tid) {
+            Err(err) => return Second::Other(format!("its image can't be read: {err}")),
+            Ok(found) if found.file != expected.file => {
+                return Second::Other("another executable stands there".into());
+            }
+            Ok(found) if found.cmdline != expected.cmdline => {
+                return Second::Other("its arguments changed".into());
+            }
+            Ok(_) => {}
+        }
+        let digest = judged
+            .program
+            .execs
+            .iter()
+            .find_map(|exec| exec.image.sha256.as_ref());
+        match digest {
+            Some(judged) if sha256(&format!("/proc/{tid}/exe")).ok().as_ref() != Some(judged) => {
+                Second::Other("the executable's content changed".into())
+            }
+            Some(_) | None => Second::Same,
+        }
+    }
+
+    /// The first look could not name the image: it is judged by what stands there. An approval can't be bound to it.
+    fn second_unforeseen(&mut self, tid: i32, stopping: &Stopping) -> Second {
+        let found = match self.programs.found(tid, &stopping.judged.asked) {
+            Ok(found) => found,
+            Err(err) => return Second::Other(format!("its image can't be read: {err}")),
+        };
+        let verdict = self.verdict(
+            std::slice::from_ref(&found),
+            &tollgate_policy::grant::Grants::default(),
+        );
+        if verdict.effect == Effect::Allow && stopping.question.is_none() {
+            Second::Same
+        } else {
+            Second::Other(crate::exec::why(&verdict))
+        }
+    }
+
+    fn passed(&mut self, tid: i32, judged: Judged) {
+        self.under_way = true;
+        let mut execs = judged.program.execs.into_iter();
+        if let Some(exec) = execs.next() {
+            let step = Event::Step {
+                action: judged.action,
+                pid: tid.unsigned_abs(),
+                exec,
+                verdict: judged.verdict,
+            };
+            if let Err(unwritten) = self.pen.group(step) {
+                self.broken(unwritten);
+                return self.kill(tid);
+            }
+        }
+        self.let_go(tid, 0);
+    }
+
+    fn tampered(&mut self, tid: i32, judged: &Judged, detail: String) {
+        // it must not run, whatever else fails
+        self.kill(tid);
+        self.ending.refusals += 1;
+        let found = self.programs.found(tid, &judged.asked).ok();
+        let Some(exec) = judged.exec().cloned() else {
+            return;
+        };
+        self.not_started(&detail);
+        let event = Event::Tampered {
+            action: judged.action,
+            pid: tid.unsigned_abs(),
+            judged: exec,
+            found,
+            detail,
+        };
+        if let Err(unwritten) = self.pen.durable(event) {
+            self.broken(unwritten);
+        }
+    }
+
+    fn kill(&self, tid: i32) {
+        if kill(Pid::from_raw(tid), Signal::SIGKILL).is_err() {
+            // already gone; and if the supervisor goes, the kernel kills what it holds (PTRACE_O_EXITKILL)
+        }
+    }
+}
+
+/// Adds the digest of each executable, as it is now; it is compared again at the exec stop.
+pub(crate) fn add_digests(program: &mut Program) {
+    for exec in &mut program.execs {
+        if exec.image.sha256.is_none()
+            && let Some(path) = &exec.image.executable
+            && let Some(path) = path.as_path().to_str()
+        {
+            exec.image.sha256 = sha256(path).ok();
+        }
+    }
+}
+
+fn sha256(path: &str) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    if file.metadata()?.len() > DIGESTED {
+        return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+    }
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0u8; 1 << 16];
+    loop {
+        let n = file.read(&mut buffer)?;
+        if n == 0 {
+            return Ok(hex(&hash.finalize()));
+        }
+        hash.update(buffer.get(..n).unwrap_or_default());
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        if write!(out, "{byte:02x}").is_err() {
+            // writing to a string doesn't fail
+        }
+        out
+    })
+}

@@ -1,0 +1,94 @@
+//! Another process's memory, read (`process_vm_readv(2)`). What is read can be changed by its other threads
+//! at once: it is good for a first look, and for a decision only if nobody can write there.
+
+use std::io;
+
+const PAGE: usize = 4096;
+
+/// Reads up to `buffer.len()` bytes; fewer where the memory ends. Never crosses into an unmapped page unasked.
+///
+/// # Errors
+/// `EFAULT` if nothing is there, `ESRCH`, `EPERM`.
+pub fn read(pid: i32, address: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    let local = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    let remote = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: buffer.len() };
+    // SAFETY: the kernel writes at most `iov_len` bytes into `buffer`; the remote address is only a number here.
+    let n = unsafe { libc::process_vm_readv(pid, &raw const local, 1, &raw const remote, 1, 0) };
+    usize::try_from(n).map_err(|_| io::Error::last_os_error())
+}
+
+/// Fills `buffer`.
+///
+/// # Errors
+/// As [`read`]; `EFAULT` where less is there.
+pub fn read_exact(pid: i32, address: u64, buffer: &mut [u8]) -> io::Result<()> {
+    if read(pid, address, buffer)? == buffer.len() {
+        Ok(())
+    } else {
+        Err(io::Error::from_raw_os_error(libc::EFAULT))
+    }
+}
+
+/// Reads a NUL-terminated string of at most `limit` bytes, without its NUL.
+///
+/// # Errors
+/// As [`read`]; `E2BIG` where no NUL is found within `limit`.
+pub fn string(pid: i32, address: u64, limit: usize) -> io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut at = address;
+    let mut step = 256;
+    while out.len() <= limit {
+        // up to the end of a page, so that a string at the end of a mapping is read whole
+        let room = PAGE - usize::try_from(at % PAGE as u64).unwrap_or(0);
+        let want = if step >= PAGE { room + step - PAGE } else { step.min(room) };
+        let start = out.len();
+        out.resize(start + want, 0);
+        let n = read(pid, at, out.get_mut(start..).unwrap_or_default())?;
+        out.truncate(start + n);
+        if let Some(end) = out.get(start..).and_then(|new| new.iter().position(|&b| b == 0)) {
+            out.truncate(start + end);
+            return Ok(out);
+        }
+        if n == 0 {
+            return Err(io::Error::from_raw_os_error(libc::EFAULT));
+        }
+        at += n as u64;
+        step = (step * 4).min(64 * PAGE);
+    }
+    Err(io::Error::from_raw_os_error(libc::E2BIG))
+}
+
+/// Reads a NULL-terminated array of pointers to strings (`argv`), `limit` bytes in all. A null array is empty.
+///
+/// # Errors
+/// As [`string`].
+pub fn strings(pid: i32, address: u64, limit: usize) -> io::Result<Vec<Vec<u8>>> {
+    let mut out = Vec::new();
+    if address == 0 {
+        return Ok(out);
+    }
+    let mut left = limit;
+    let mut at = address;
+    loop {
+        let mut pointers = [0u8; 32 * 8];
+        let room = PAGE - usize::try_from(at % PAGE as u64).unwrap_or(0);
+        let want = if room >= 8 { pointers.len().min(room / 8 * 8) } else { 8 };
+        let chunk = pointers.get_mut(..want).unwrap_or_default();
+        let n = read(pid, at, chunk)?;
+        if n < 8 {
+            return Err(io::Error::from_raw_os_error(libc::EFAULT));
+        }
+        for pointer in chunk.get(..n).unwrap_or_default().as_chunks::<8>().0 {
+            let pointer = u64::from_ne_bytes(*pointer);
+            if pointer == 0 {
+                return Ok(out);
+            }
+            let text = string(pid, pointer, left)?;
+            left = left
+                .checked_sub(text.len() + 9)
+                .ok_or_else(|| io::Error::from_raw_os_error(libc::E2BIG))?;
+            out.push(text);
+        }
+        at += (n / 8 * 8) as u64;
+    }
+}

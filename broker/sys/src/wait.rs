@@ -1,0 +1,58 @@
+//! What became of children and traced threads (`wait(2)`, `ptrace(2)`), without losing real-time signals.
+
+use std::io;
+
+/// A change of state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It ended with this exit code.
+    Exited(i32),
+    /// A signal ended it.
+    Signalled(i32),
+    /// A traced thread stands at its exec stop.
+    ExecStop,
+    /// A traced thread stands at a requested or group stop.
+    Stop,
+    /// A traced thread stands before the delivery of this signal.
+    Delivery(i32),
+    /// It goes on.
+    Continued,
+}
+
+/// The next change of any child or traced thread, without waiting; none if there is none.
+///
+/// # Errors
+/// What `waitpid(2)` says, but `ECHILD`, which is none.
+pub fn next() -> io::Result<Option<(i32, Change)>> {
+    let mut status = 0;
+    // SAFETY: the kernel writes one int behind the pointer.
+    let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::WNOHANG) };
+    match pid {
+        0 => Ok(None),
+        -1 => {
+            let err = io::Error::last_os_error();
+            match err.raw_os_error() {
+                Some(libc::ECHILD | libc::EINTR) => Ok(None),
+                _ => Err(err),
+            }
+        }
+        _ => Ok(Some((pid, decode(status)))),
+    }
+}
+
+fn decode(status: i32) -> Change {
+    if libc::WIFEXITED(status) {
+        return Change::Exited(libc::WEXITSTATUS(status));
+    }
+    if libc::WIFSIGNALED(status) {
+        return Change::Signalled(libc::WTERMSIG(status));
+    }
+    if libc::WIFCONTINUED(status) {
+        return Change::Continued;
+    }
+    match status >> 16 {
+        libc::PTRACE_EVENT_EXEC => Change::ExecStop,
+        0 => Change::Delivery(libc::WSTOPSIG(status)),
+        _ => Change::Stop,
+    }
+}

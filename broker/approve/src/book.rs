@@ -1,0 +1,246 @@
+//! The questions of a run and what became of them. Pure: time is passed in.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use tollgate_policy::question::{Approval, Question};
+use tollgate_wire::ask::Ended;
+
+use crate::scope;
+
+/// Bytes of all open questions together, as JSON: a reply with all of them stays below the wire's limit.
+const OPEN_LIMIT: usize = tollgate_wire::frame::REPLY_LIMIT - (1 << 20);
+
+/// How many closed questions are remembered, to tell a late approver what happened.
+const CLOSED_LIMIT: usize = 1024;
+
+/// Both clocks: the wall clock may step, the other one stops while the machine sleeps. Whichever reaches a
+/// deadline first has passed it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    /// Unix time in milliseconds.
+    pub(crate) wall: i64,
+    /// Monotonic.
+    pub(crate) mono: Instant,
+}
+
+impl Now {
+    pub(crate) fn read() -> Self {
+        Self {
+            wall: jiff::Timestamp::now().as_millisecond(),
+            mono: Instant::now(),
+        }
+    }
+}
+
+/// Why an answer was not taken, or a question not put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Declined {
+    Unknown(String),
+    Closed { question: String, how: String },
+    Digest,
+    Scope(String),
+    Full,
+    Double(String),
+}
+
+impl fmt::Display for Declined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(id) => write!(f, "there is no question `{id}`"),
+            Self::Closed { question, how } => write!(f, "question `{question}` {how}"),
+            Self::Digest => {
+                f.write_str("the question is another one than was shown: look at it again")
+            }
+            Self::Scope(why) => f.write_str(why),
+            Self::Full => f.write_str("too many questions are open in this run"),
+            Self::Double(id) => write!(f, "question `{id}` was put twice"),
+        }
+    }
+}
+
+/// Whether policy lets an answer stand (a prefix for a shell, say, never does); if not, why.
+pub type Check = Box<dyn Fn(&Question, &Approval) -> Result<(), String> + Send>;
+
+#[derive(Debug)]
+struct Open {
+    question: Question,
+    until: Instant,
+    size: usize,
+}
+
+impl Open {
+    fn is_late(&self, now: Now) -> bool {
+        now.mono >= self.until || now.wall >= self.question.deadline
+    }
+}
+
+/// All that is known of a run's questions.
+pub(crate) struct Book {
+    check: Check,
+    open: BTreeMap<u64, Open>,
+    closed: VecDeque<(String, String)>,
+    ended: Vec<Ended>,
+    count: u64,
+}
+
+impl fmt::Debug for Book {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Book")
+            .field("open", &self.open)
+            .field("closed", &self.closed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Book {
+    /// An empty one.
+    pub(crate) fn new(check: Check) -> Self {
+        Self {
+            check,
+            open: BTreeMap::new(),
+            closed: VecDeque::new(),
+            ended: Vec::new(),
+            count: 0,
+        }
+    }
+
+    /// Puts a question on the list.
+    pub(crate) fn put(&mut self, question: Question, now: Now) -> Result<(), Declined> {
+        if self.find(&question.id).is_some() || self.how_closed(&question.id).is_some() {
+            return Err(Declined::Double(question.id));
+        }
+        let size = serde_json::to_vec(&question).map_or(usize::MAX, |json| json.len());
+        let held = self
+            .open
+            .values()
+            .fold(size, |sum, open| sum.saturating_add(open.size));
+        if held > OPEN_LIMIT {
+            return Err(Declined::Full);
+        }
+        let left = u64::try_from(question.deadline.saturating_sub(now.wall)).unwrap_or(0);
+        // A deadline beyond what the clock can hold is no deadline: it is cut to a day.
+        let until = now.mono + Duration::from_millis(left).min(Duration::from_hours(24));
+        self.count += 1;
+        self.open.insert(
+            self.count,
+            Open {
+                question,
+                until,
+                size,
+            },
+        );
+        Ok(())
+    }
+
+    /// The open questions, oldest first.
+    pub(crate) fn list(&self, now: Now) -> Vec<Question> {
+        self.open
+            .values()
+            .filter(|open| !open.is_late(now))
+            .map(|open| open.question.clone())
+            .collect()
+    }
+
+    /// Takes an answer, if it is the first one and in time and to this very question.
+    pub(crate) fn answer(&mut self, approval: Approval, now: Now) -> Result<(), Declined> {
+        self.expire(now);
+        let id = &approval.question;
+        let Some(key) = self.find(id) else {
+            return Err(match self.how_closed(id) {
+                Some(how) => Declined::Closed {
+                    question: id.clone(),
+                    how: how.to_owned(),
+                },
+                None => Declined::Unknown(id.clone()),
+            });
+        };
+        let Some(open) = self.open.get(&key) else {
+            return Err(Declined::Unknown(id.clone()));
+        };
+        if approval.digest != open.question.digest {
+            return Err(Declined::Digest);
+        }
+        scope::fits(&approval.answer, &open.question, now.wall)
+            .map_err(|why| Declined::Scope(why.to_string()))?;
+        (self.check)(&open.question, &approval).map_err(Declined::Scope)?;
+        self.close(key, format!("was already answered by {}", approval.by));
+        self.ended.push(Ended::Answered(approval));
+        Ok(())
+    }
+
+    /// Closes what nobody answered in time.
+    pub(crate) fn expire(&mut self, now: Now) {
+        let late: Vec<u64> = self
+            .open
+            .iter()
+            .filter(|(_, open)| open.is_late(now))
+            .map(|(key, _)| *key)
+            .collect();
+        for key in late {
+            if let Some(question) = self.close(key, "has expired".to_owned()) {
+                self.ended.push(Ended::Expired {
+                    question: question.id,
+                });
+            }
+        }
+    }
+
+    /// Closes a question that is no longer of interest; it has no end to be taken.
+    pub(crate) fn withdraw(&mut self, id: &str) {
+        if let Some(key) = self.find(id) {
+            self.close(
+                key,
+                "was withdrawn: the process that asked is gone".to_owned(),
+            );
+        }
+    }
+
+    /// How long until the next deadline; none where nothing is open.
+    pub(crate) fn rest(&self, now: Now) -> Option<Duration> {
+        let rest = |open: &Open| {
+            let wall = u64::try_from(open.question.deadline.saturating_sub(now.wall)).unwrap_or(0);
+            open.until
+                .saturating_duration_since(now.mono)
+                .min(Duration::from_millis(wall))
+        };
+        self.open.values().map(rest).min()
+    }
+
+    /// What has ended since the last call.
+    pub(crate) fn take(&mut self) -> Vec<Ended> {
+        std::mem::take(&mut self.ended)
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
+    fn find(&self, id: &str) -> Option<u64> {
+        self.open
+            .iter()
+            .find(|(_, open)| open.question.id == id)
+            .map(|(key, _)| *key)
+    }
+
+    fn how_closed(&self, id: &str) -> Option<&str> {
+        self.closed
+            .iter()
+            .find(|(closed, _)| closed == id)
+            .map(|(_, how)| how.as_str())
+    }
+
+    fn close(&mut self, key: u64, how: String) -> Option<Question> {
+        let open = self.open.remove(&key)?;
+        if self.closed.len() == CLOSED_LIMIT {
+            self.closed.pop_front();
+        }
+        self.closed.push_back((open.question.id.clone(), how));
+        Some(open.question)
+    }
+}
+
+#[cfg(test)]
+#[path = "book_tests.rs"]
+pub(crate) mod tests;

@@ -1,0 +1,243 @@
+//! What becomes of questions, on a clock that the test holds.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+use tollgate_policy::action::{Action, Exec, Form, Image};
+use tollgate_policy::path::AbsPath;
+use tollgate_policy::question::{Answer, Scope};
+use tollgate_policy::raw::Raw;
+use tollgate_policy::verdict::{Effect, Reason, Verdict};
+
+/// A question of `git push origin main`, asked at 0 of the wall clock.
+pub(crate) fn question(id: &str, deadline: i64) -> Question {
+    let exec = Exec {
+        given: "/usr/bin/git".into(),
+        image: Image {
+            executable: AbsPath::new("/usr/bin/git").ok(),
+            form: Form::Native,
+            writable: false,
+            sha256: None,
+        },
+        argv: ["git", "push", "origin", "main"].map(Raw::from).to_vec(),
+        cwd: AbsPath::root(),
+    };
+    let reason = Reason {
+        file: "policy.toml".into(),
+        line: 3,
+        because: "publishing".into(),
+    };
+    Question {
+        id: id.into(),
+        run: "r".into(),
+        action: Action::Exec(exec),
+        digest: format!("digest of {id}"),
+        verdict: Verdict {
+            effect: Effect::Ask,
+            reason,
+            class: None,
+            profile: None,
+        },
+        lineage: Vec::new(),
+        evidence: Vec::new(),
+        asked_at: 0,
+        deadline,
+    }
+}
+
+pub(crate) fn approval(id: &str, answer: Answer) -> Approval {
+    Approval {
+        question: id.into(),
+        digest: format!("digest of {id}"),
+        answer,
+        by: "ann (uid 1000)".into(),
+        channel: "cli".into(),
+        reason: String::new(),
+    }
+}
+
+fn at(start: Instant, wall: i64, mono: u64) -> Now {
+    Now {
+        wall,
+        mono: start + Duration::from_millis(mono),
+    }
+}
+
+fn told(outcome: Result<(), Declined>) -> String {
+    outcome.map_or_else(|declined| declined.to_string(), |()| "taken".into())
+}
+
+#[test]
+fn the_first_answer_wins_and_the_second_is_told() {
+    let now = Now {
+        wall: 0,
+        mono: Instant::now(),
+    };
+    let mut book = Book::new(Box::new(|_, _| Ok(())));
+    book.put(question("r-1", 1000), now).unwrap();
+    assert_eq!(
+        told(book.answer(approval("r-1", Answer::Deny), now)),
+        "taken"
+    );
+    let second = approval("r-1", Answer::Approve(Scope::Once));
+    assert_eq!(
+        told(book.answer(second, now)),
+        "question `r-1` was already answered by ann (uid 1000)"
+    );
+    assert_eq!(
+        book.take(),
+        [Ended::Answered(approval("r-1", Answer::Deny))]
+    );
+    assert!(book.take().is_empty());
+    assert!(book.list(now).is_empty());
+}
+
+#[test]
+fn an_answer_is_bound_to_what_was_shown() {
+    let now = Now {
+        wall: 0,
+        mono: Instant::now(),
+    };
+    let mut book = Book::new(Box::new(|_, _| Ok(())));
+    book.put(question("r-1", 1000), now).unwrap();
+    let stale = Approval {
+        digest: "another".into(),
+        ..approval("r-1", Answer::Approve(Scope::Once))
+    };
+    assert_eq!(
+        told(book.answer(stale, now)),
+        "the question is another one than was shown: look at it again"
+    );
+    assert_eq!(
+        told(book.answer(approval("r-2", Answer::Deny), now)),
+        "there is no question `r-2`"
+    );
+    assert_eq!(book.list(now).len(), 1);
+    assert!(!book.has_ended());
+}
+
+#[test]
+fn whichever_clock_reaches_the_deadline_first_closes() {
+    // wall, monotonic, expired
+    let table = [
+        (999, 999, false),
+        (1000, 0, true),
+        (0, 1000, true),
+        (-5_000_000, 999, false),
+        (-5_000_000, 1000, true),
+        (5_000_000, 1, true),
+    ];
+    for (wall, mono, expired) in table {
+        let start = Instant::now();
+        let mut book = Book::new(Box::new(|_, _| Ok(())));
+        book.put(question("r-1", 1000), at(start, 0, 0)).unwrap();
+        let now = at(start, wall, mono);
+        assert_eq!(book.list(now).is_empty(), expired, "{wall} {mono}");
+        let said = told(book.answer(approval("r-1", Answer::Approve(Scope::Once)), now));
+        assert_eq!(
+            said,
+            if expired {
+                "question `r-1` has expired"
+            } else {
+                "taken"
+            },
+            "{wall} {mono}"
+        );
+        let late = Ended::Expired {
+            question: "r-1".into(),
+        };
+        assert_eq!(book.take().contains(&late), expired, "{wall} {mono}");
+    }
+}
+
+#[test]
+fn a_deadline_in_the_past_or_far_away_is_harmless() {
+    let start = Instant::now();
+    for deadline in [i64::MIN, -1, 0] {
+        let mut book = Book::new(Box::new(|_, _| Ok(())));
+        book.put(question("r-1", deadline), at(start, 0, 0))
+            .unwrap();
+        assert_eq!(book.rest(at(start, 0, 0)), Some(Duration::ZERO));
+        book.expire(at(start, 0, 0));
+        assert!(book.has_ended());
+    }
+    let mut book = Book::new(Box::new(|_, _| Ok(())));
+    book.put(question("r-1", i64::MAX), at(start, 0, 0))
+        .unwrap();
+    assert_eq!(book.rest(at(start, 0, 0)), Some(Duration::from_hours(24)));
+}
+
+#[test]
+fn a_withdrawn_question_takes_no_answer() {
+    let now = Now {
+        wall: 0,
+        mono: Instant::now(),
+    };
+    let mut book = Book::new(Box::new(|_, _| Ok(())));
+    book.put(question("r-1", 1000), now).unwrap();
+    book.withdraw("r-1");
+    book.withdraw("r-1");
+    let said = told(book.answer(approval("r-1", Answer::Deny), now));
+    assert_eq!(
+        said,
+        "question `r-1` was withdrawn: the process that asked is gone"
+    );
+    assert!(book.take().is_empty());
+    assert_eq!(book.rest(now), None);
+}
+
+#[test]
+fn ids_are_not_used_twice_and_the_list_is_bounded() {
+    let now = Now {
+        wall: 0,
+        mono: Instant::now(),
+    };
+    let mut book = Book::new(Box::new(|_, _| Ok(())));
+    book.put(question("r-1", 1000), now).unwrap();
+    assert_eq!(
+        told(book.put(question("r-1", 1000), now)),
+        "question `r-1` was put twice"
+    );
+    book.withdraw("r-1");
+    assert_eq!(
+        told(book.put(question("r-1", 1000), now)),
+        "question `r-1` was put twice"
+    );
+    let big = |id: &str| Question {
+        lineage: vec!["x".repeat(10 << 20)],
+        ..question(id, 1000)
+    };
+    for id in ["r-2", "r-3", "r-4"] {
+        book.put(big(id), now).unwrap();
+    }
+    assert_eq!(
+        told(book.put(big("r-5"), now)),
+        "too many questions are open in this run"
+    );
+}
+
+#[test]
+fn what_policy_forbids_is_not_taken() {
+    let now = Now {
+        wall: 0,
+        mono: Instant::now(),
+    };
+    let mut book = Book::new(Box::new(|_, approval| match approval.answer {
+        Answer::Approve(Scope::Prefix(_)) => Err("never for shells".into()),
+        Answer::Approve(_) | Answer::Deny => Ok(()),
+    }));
+    book.put(question("r-1", 1000), now).unwrap();
+    let wide = Answer::Approve(Scope::Prefix(vec!["git".into(), "push".into()]));
+    assert_eq!(
+        told(book.answer(approval("r-1", wide), now)),
+        "never for shells"
+    );
+    let other = Answer::Approve(Scope::Prefix(vec!["git".into(), "pull".into()]));
+    assert_eq!(
+        told(book.answer(approval("r-1", other), now)),
+        "the command does not start with `git pull`"
+    );
+    assert_eq!(
+        told(book.answer(approval("r-1", Answer::Approve(Scope::Run)), now)),
+        "taken"
+    );
+}

@@ -58,7 +58,7 @@ impl Gate<'_> {
         if self.is_inside(&connecting) {
             return self.make(&call, connecting);
         }
-        self.judge_connect(call, Connect { target, port }, connecting);
+        self.judge_connect(call, &Connect { target, port }, connecting);
     }
 
     fn socket_and_address(&self, call: &Notification) -> Result<(OwnedFd, Address), i32> {
@@ -72,7 +72,8 @@ impl Gate<'_> {
         let handle = pidfd::open(call.tid).map_err(|_| libc::EPERM)?;
         // the kernel takes the descriptor as an int
         #[allow(clippy::cast_possible_truncation, reason = "as the kernel does")]
-        let fd = call.args[0] as u32 as i32;
+        let fd = call.args[0] as u32;
+        let fd = fd.cast_signed();
         let socket = pidfd::descriptor(handle.as_fd(), fd)
             .map_err(|err| err.raw_os_error().unwrap_or(libc::EBADF))?;
         let valid = self
@@ -131,7 +132,7 @@ impl Gate<'_> {
         peer.pid() > 0 && self.tree.holds(peer.pid(), self.run.guard)
     }
 
-    fn judge_connect(&mut self, call: Notification, connect: Connect, connecting: Connecting) {
+    fn judge_connect(&mut self, call: Notification, connect: &Connect, connecting: Connecting) {
         let what = Action::Connect(connect.clone());
         let judge = |grants: &Grants| {
             self.run
@@ -140,7 +141,7 @@ impl Gate<'_> {
         };
         let (verdict, granted) = (judge(&Grants::default()), judge(&self.grants));
         let action = self.tree.place(call.tid).action();
-        let shown = format!("to connect to {}", shown(&connect));
+        let shown = format!("to connect to {}", shown(connect));
         match verdict.effect {
             Effect::Allow => self.make(&call, connecting),
             Effect::Review | Effect::Ask => {
@@ -153,9 +154,9 @@ impl Gate<'_> {
                     then: Then::Connect(connecting),
                 };
                 if granted.effect == Effect::Allow {
-                    self.granted(held)
+                    self.granted(held);
                 } else {
-                    self.question(held)
+                    self.question(held);
                 }
             }
             Effect::Deny => {

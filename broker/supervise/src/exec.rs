@@ -77,7 +77,7 @@ impl Gate<'_> {
         };
         // the kernel takes the descriptor as an int
         #[allow(clippy::cast_possible_truncation, reason = "as the kernel does")]
-        let dir = dir as u32 as i32;
+        let dir = (dir as u32).cast_signed();
         let path = memory::string(call.tid, path, PATH_LIMIT).ok()?;
         let argv = memory::strings(call.tid, argv, ARGV_LIMIT).ok()?;
         let valid = self
@@ -273,12 +273,12 @@ impl Gate<'_> {
             what: Action::Exec(exec),
             shown: format!("to run `{}`", line(&judged.asked.argv)),
             verdict: judged.verdict.clone(),
-            then: Then::Exec(judged),
+            then: Then::Exec(Box::new(judged)),
         };
         if granted.effect == Effect::Allow {
-            self.granted(held)
+            self.granted(held);
         } else {
-            self.question(held)
+            self.question(held);
         }
     }
 }

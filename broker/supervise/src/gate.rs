@@ -77,11 +77,27 @@ pub(crate) struct Gate<'a> {
 }
 
 /// What the loop was woken for.
-struct Woken {
-    calls: bool,
-    signals: bool,
-    news: bool,
-    answers: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Event {
+    Call,
+    /// Nobody is left behind the filter: nothing will ever come from it.
+    NoMoreCalls,
+    Signal,
+    News,
+    Answer,
+}
+
+impl Event {
+    fn with(self, fd: &PollFd<'_>) -> Self {
+        let only_hung_up = fd
+            .revents()
+            .is_some_and(|r| r.contains(PollFlags::POLLHUP) && !r.contains(PollFlags::POLLIN));
+        if self == Self::Call && only_hung_up {
+            Self::NoMoreCalls
+        } else {
+            self
+        }
+    }
 }
 
 impl<'a> Gate<'a> {
@@ -128,73 +144,49 @@ impl<'a> Gate<'a> {
 
     fn turns(&mut self) -> Result<(), GateError> {
         while !self.over {
-            let woken = self.sleep().map_err(cannot("wait for events"))?;
-            if woken.calls {
-                self.take_call().map_err(cannot("take a call"))?;
-            }
-            if woken.signals {
-                self.take_signals().map_err(cannot("take signals"))?;
-            }
-            if woken.answers {
-                self.take_answers();
-            }
-            if woken.news {
-                self.take_news().map_err(cannot("hear from the guard"))?;
+            for event in self.sleep().map_err(cannot("wait for events"))? {
+                match event {
+                    Event::Call => self.take_call().map_err(cannot("take a call"))?,
+                    Event::NoMoreCalls => self.listener = None,
+                    Event::Signal => self.take_signals().map_err(cannot("take signals"))?,
+                    Event::News => self.take_news().map_err(cannot("hear from the guard"))?,
+                    Event::Answer => self.take_answers(),
+                }
             }
             self.look_over();
         }
         Ok(())
     }
 
-    fn sleep(&mut self) -> io::Result<Woken> {
+    fn sleep(&self) -> io::Result<Vec<Event>> {
         let timeout = if self.held.is_empty() {
             PollTimeout::NONE
         } else {
             PollTimeout::from(LOOK_OVER)
         };
-        let mut fds = vec![
-            PollFd::new(self.run.signals.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.run.news.as_fd(), PollFlags::POLLIN),
+        let watched = [
+            self.listener
+                .as_ref()
+                .map(|listener| (Event::Call, listener.as_fd())),
+            Some((Event::Signal, self.run.signals.as_fd())),
+            Some((Event::News, self.run.news.as_fd())),
+            self.run.asker.wakes().map(|fd| (Event::Answer, fd)),
         ];
-        let listens = self
-            .listener
-            .as_ref()
-            .map(|l| PollFd::new(l.as_fd(), PollFlags::POLLIN));
-        let hears = self
-            .run
-            .asker
-            .wakes()
-            .map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-        let (listens_at, hears_at) = (fds.len(), fds.len() + usize::from(listens.is_some()));
-        let (listening, hearing) = (listens.is_some(), hears.is_some());
-        fds.extend(listens);
-        fds.extend(hears);
+        let watched: Vec<_> = watched.into_iter().flatten().collect();
+        let mut fds: Vec<_> = watched
+            .iter()
+            .map(|(_, fd)| PollFd::new(*fd, PollFlags::POLLIN))
+            .collect();
         match poll(&mut fds, timeout) {
-            Ok(_) | Err(Errno::EINTR) => {}
+            Ok(_) => {}
+            Err(Errno::EINTR) => return Ok(Vec::new()),
             Err(err) => return Err(err.into()),
         }
-        let any = |at: usize| fds.get(at).and_then(PollFd::any).unwrap_or(false);
-        let woken = Woken {
-            signals: any(0),
-            news: any(1),
-            calls: listening && any(listens_at),
-            answers: hearing && any(hears_at),
-        };
-        // nobody is left behind the filter: nothing will ever come from it
-        let gone = listening
-            && fds
-                .get(listens_at)
-                .and_then(PollFd::revents)
-                .is_some_and(|r| r.contains(PollFlags::POLLHUP) && !r.contains(PollFlags::POLLIN));
-        drop(fds);
-        if gone {
-            self.listener = None;
-            return Ok(Woken {
-                calls: false,
-                ..woken
-            });
-        }
-        Ok(woken)
+        let woken = watched
+            .iter()
+            .zip(&fds)
+            .filter(|(_, fd)| fd.any().unwrap_or(false));
+        Ok(woken.map(|((event, _), fd)| event.with(fd)).collect())
     }
 
     fn take_call(&mut self) -> io::Result<()> {

@@ -35,7 +35,7 @@ pub(crate) struct Held {
 #[derive(Debug)]
 pub(crate) enum Then {
     /// The exec goes on to its exec stop.
-    Exec(Judged),
+    Exec(Box<Judged>),
     /// The caller's socket is connected.
     Connect(Connecting),
 }
@@ -229,7 +229,7 @@ impl Gate<'_> {
         }
         match outcome {
             Outcome::Allowed => match held.then {
-                Then::Exec(judged) => self.let_on(&held.call, judged, Some(id)),
+                Then::Exec(judged) => self.let_on(&held.call, *judged, Some(id)),
                 Then::Connect(connecting) => self.make(&held.call, connecting),
             },
             Outcome::Denied | Outcome::Expired | Outcome::ReviewFailed => {

@@ -50,7 +50,7 @@ pub(crate) fn format(file: &File) -> io::Result<Format> {
     }
 }
 
-/// As `load_script` of fs/binfmt_script.c cuts it: blanks around, first word the interpreter, the rest one argument.
+/// As `load_script` of `fs/binfmt_script.c` cuts it: blanks around, first word the interpreter, the rest one argument.
 fn script(line: &[u8]) -> Format {
     let line = line.split(|&b| b == b'\n').next().unwrap_or_default();
     let blank = |b: &u8| matches!(b, b' ' | b'\t');

@@ -66,11 +66,60 @@ pub(crate) struct Expected {
 /// Looks programs up as the sandbox sees them.
 #[derive(Debug)]
 pub(crate) struct Programs {
-    /// The sandbox's root directory: it can't be changed inside (chroot, pivot_root and setns are refused).
+    /// The sandbox's root directory: it can't be changed inside (`chroot`, `pivot_root` and `setns` are refused).
     root: OwnedFd,
     /// Roots that can be written from inside, without symlinks.
     writable: Vec<AbsPath>,
     formats: HashMap<(u64, u64, i64, i64, i64), Format>,
+}
+
+/// An exec while it is looked at.
+struct Attempt<'a> {
+    asked: &'a Asked,
+    cwd: AbsPath,
+    argv: Vec<Vec<u8>>,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(asked: &'a Asked) -> io::Result<Self> {
+        // the kernel puts an empty argv[0] where there is none (Linux 5.18, commit dcd46d897adb)
+        let argv = if asked.argv.is_empty() {
+            vec![Vec::new()]
+        } else {
+            asked.argv.clone()
+        };
+        Ok(Self {
+            asked,
+            cwd: directory(asked.tid, None)?,
+            argv,
+        })
+    }
+
+    fn exec(&self, image: Image, argv: &[Vec<u8>]) -> Exec {
+        Exec {
+            given: Raw(self.asked.path.clone()),
+            image,
+            argv: argv.iter().cloned().map(Raw).collect(),
+            cwd: self.cwd.clone(),
+        }
+    }
+
+    /// A program whose name leads through a magic link: it is judged by its words now, and at the exec stop by
+    /// what stands there.
+    fn unclear(&self) -> Program {
+        let executable =
+            AbsPath::new(Path::new(std::ffi::OsStr::from_bytes(&self.asked.path))).ok();
+        let image = Image {
+            executable,
+            form: Form::Native,
+            writable: true,
+            sha256: None,
+        };
+        Program {
+            execs: vec![self.exec(image, &self.argv)],
+            expected: None,
+        }
+    }
 }
 
 struct Object {
@@ -90,16 +139,11 @@ impl Programs {
 
     /// The first look at an exec.
     pub(crate) fn look(&mut self, asked: &Asked) -> io::Result<Look> {
-        let cwd = directory(asked.tid, None)?;
-        let argv = if asked.argv.is_empty() {
-            vec![Vec::new()]
-        } else {
-            asked.argv.clone()
-        };
-        let object = match self.object(asked, &cwd) {
+        let attempt = Attempt::new(asked)?;
+        let object = match self.object(asked, &attempt.cwd) {
             Ok(object) => object,
             Err(Errno::ELOOP | Errno::EXDEV | Errno::EAGAIN) => {
-                return Ok(Look::Program(Box::new(unclear(asked, cwd, argv))));
+                return Ok(Look::Program(Box::new(attempt.unclear())));
             }
             Err(errno) => return Ok(Look::Fails(errno as i32)),
         };
@@ -107,53 +151,35 @@ impl Programs {
         if stat.st_mode & libc::S_IFMT != libc::S_IFREG || stat.st_mode & 0o111 == 0 {
             return Ok(Look::Fails(libc::EACCES));
         }
-        self.program(asked, cwd, object, argv)
+        let program = self.program(&attempt, &object)?;
+        Ok(program.map_or(Look::Fails(libc::ENOENT), |program| {
+            Look::Program(Box::new(program))
+        }))
     }
 
-    fn program(
-        &mut self,
-        asked: &Asked,
-        cwd: AbsPath,
-        object: Object,
-        argv: Vec<Vec<u8>>,
-    ) -> io::Result<Look> {
-        let given = Raw(asked.path.clone());
-        let exec = |image: Image, argv: &[Vec<u8>]| Exec {
-            given: given.clone(),
-            image,
-            argv: argv.iter().cloned().map(Raw).collect(),
-            cwd: cwd.clone(),
-        };
-        match self.format_of(&object)? {
-            Format::Native => {
-                let exec = exec(self.image(&object, Form::Native), &argv);
-                Ok(Look::Program(Box::new(Program {
-                    execs: vec![exec],
-                    expected: Some(expect(&object, &argv)),
-                })))
-            }
+    /// What would run; none where a script's interpreter is missing.
+    fn program(&mut self, attempt: &Attempt<'_>, object: &Object) -> io::Result<Option<Program>> {
+        let argv = &attempt.argv;
+        let (execs, expected) = match self.format_of(object)? {
+            Format::Native => (
+                vec![attempt.exec(self.image(object, Form::Native), argv)],
+                Some(expect(object, argv)),
+            ),
+            Format::Unknown => (
+                vec![attempt.exec(self.image(object, Form::Native), argv)],
+                None,
+            ),
             Format::Loader => {
-                let (image, argv_of) = self.loaded(asked, &cwd, &object, &argv);
-                let exec = exec(image, &argv_of);
-                Ok(Look::Program(Box::new(Program {
-                    execs: vec![exec],
-                    expected: Some(expect(&object, &argv)),
-                })))
-            }
-            Format::Unknown => {
-                let exec = exec(self.image(&object, Form::Native), &argv);
-                Ok(Look::Program(Box::new(Program {
-                    execs: vec![exec],
-                    expected: None,
-                })))
+                let (image, line) = self.loaded(attempt.asked, &attempt.cwd, object, argv);
+                (vec![attempt.exec(image, &line)], Some(expect(object, argv)))
             }
             Format::Script {
                 interpreter,
                 argument,
             } => {
-                let first = (interpreter, argument);
-                let Some((found, line)) = self.interpreter(asked, &cwd, first, &argv)? else {
-                    return Ok(Look::Fails(libc::ENOENT));
+                let Some((found, line)) = self.interpreter(attempt, (interpreter, argument))?
+                else {
+                    return Ok(None);
                 };
                 let mut meant = self.image(
                     &found,
@@ -161,30 +187,30 @@ impl Programs {
                         script: object.path.clone(),
                     },
                 );
-                meant.writable |= self.is_writable(&object);
+                meant.writable |= self.is_writable(object);
+                let given = Raw(line.first().cloned().unwrap_or_default());
                 let inner = Exec {
-                    given: Raw(line.first().cloned().unwrap_or_default()),
-                    ..exec(self.image(&found, Form::Native), &line)
+                    given,
+                    ..attempt.exec(self.image(&found, Form::Native), &line)
                 };
-                let execs = vec![exec(meant, &argv), inner];
-                Ok(Look::Program(Box::new(Program {
-                    execs,
-                    expected: Some(expect(&found, &line)),
-                })))
+                (
+                    vec![attempt.exec(meant, argv), inner],
+                    Some(expect(&found, &line)),
+                )
             }
-        }
+        };
+        Ok(Some(Program { execs, expected }))
     }
 
     /// Follows `#!` lines to the program that runs at last; none where one of them is missing.
     fn interpreter(
         &mut self,
-        asked: &Asked,
-        cwd: &AbsPath,
+        attempt: &Attempt<'_>,
         first: (Vec<u8>, Option<Vec<u8>>),
-        argv: &[Vec<u8>],
     ) -> io::Result<Option<(Object, Vec<Vec<u8>>)>> {
+        let asked = attempt.asked;
         let mut name = script_name(asked);
-        let mut rest = argv.get(1..).unwrap_or_default().to_vec();
+        let mut rest = attempt.argv.get(1..).unwrap_or_default().to_vec();
         let (mut interpreter, mut argument) = first;
         for _ in 0..NESTING {
             let mut line = vec![interpreter.clone()];
@@ -197,7 +223,7 @@ impl Programs {
                 path: interpreter.clone(),
                 argv: Vec::new(),
             };
-            let Ok(object) = self.object(&inner, cwd) else {
+            let Ok(object) = self.object(&inner, &attempt.cwd) else {
                 return Ok(None);
             };
             match self.format_of(&object)? {
@@ -458,25 +484,5 @@ fn expect(object: &Object, argv: &[Vec<u8>]) -> Expected {
     Expected {
         file: (object.stat.st_dev, object.stat.st_ino),
         cmdline,
-    }
-}
-
-fn unclear(asked: &Asked, cwd: AbsPath, argv: Vec<Vec<u8>>) -> Program {
-    let executable = AbsPath::new(Path::new(std::ffi::OsStr::from_bytes(&asked.path))).ok();
-    let image = Image {
-        executable,
-        form: Form::Native,
-        writable: true,
-        sha256: None,
-    };
-    let exec = Exec {
-        given: Raw(asked.path.clone()),
-        image,
-        argv: argv.into_iter().map(Raw).collect(),
-        cwd,
-    };
-    Program {
-        execs: vec![exec],
-        expected: None,
     }
 }

@@ -39,8 +39,7 @@ impl Gate<'_> {
     /// Lets a judged exec go on to its exec stop.
     pub(crate) fn let_on(&mut self, call: &Notification, judged: Judged, question: Option<String>) {
         let tid = call.tid;
-        let known = self.stopping.contains_key(&tid);
-        if !known && let Err(err) = ptrace::seize(tid) {
+        if let Err(err) = self.seize(tid) {
             let what = format!("to run `{}`", crate::tree::line(&judged.asked.argv));
             self.say(
                 tid,
@@ -61,6 +60,18 @@ impl Gate<'_> {
             .is_some_and(|listener| listener.proceed(call.id).is_ok());
         if !went_on {
             // the caller was interrupted meanwhile: it stops, is let go of, and asks again
+        }
+    }
+
+    /// Attaches; a thread whose last exec failed unnoticed is attached still.
+    fn seize(&self, tid: i32) -> io::Result<()> {
+        match ptrace::seize(tid) {
+            Err(err)
+                if err.raw_os_error() == Some(libc::EPERM) && self.stopping.contains_key(&tid) =>
+            {
+                Ok(())
+            }
+            other => other,
         }
     }
 
@@ -85,13 +96,13 @@ impl Gate<'_> {
     }
 
     fn at_exec_stop(&mut self, tid: i32) {
-        let former = ptrace::former_tid(tid).unwrap_or(tid);
-        let Some(stopping) = self
-            .stopping
-            .remove(&former)
-            .or_else(|| self.stopping.remove(&tid))
-        else {
-            return self.kill(tid);
+        let former = ptrace::former_tid(tid);
+        let stopping = former.ok().and_then(|former| self.stopping.remove(&former));
+        // a leader whose place another thread took has gone without a word
+        self.stopping.remove(&tid);
+        // nothing was judged for it: it must not run
+        let Some(stopping) = stopping else {
+            return kill_now(tid);
         };
         match self.second(tid, &stopping) {
             Second::Same => self.passed(tid, stopping.judged),
@@ -156,7 +167,7 @@ impl Gate<'_> {
             };
             if let Err(unwritten) = self.pen.group(step) {
                 self.broken(unwritten);
-                return self.kill(tid);
+                return kill_now(tid);
             }
         }
         self.let_go(tid, 0);
@@ -164,7 +175,7 @@ impl Gate<'_> {
 
     fn tampered(&mut self, tid: i32, judged: &Judged, detail: String) {
         // it must not run, whatever else fails
-        self.kill(tid);
+        kill_now(tid);
         self.ending.refusals += 1;
         let found = self.programs.found(tid, &judged.asked).ok();
         let Some(exec) = judged.exec().cloned() else {
@@ -182,11 +193,11 @@ impl Gate<'_> {
             self.broken(unwritten);
         }
     }
+}
 
-    fn kill(&self, tid: i32) {
-        if kill(Pid::from_raw(tid), Signal::SIGKILL).is_err() {
-            // already gone; and if the supervisor goes, the kernel kills what it holds (PTRACE_O_EXITKILL)
-        }
+fn kill_now(tid: i32) {
+    if kill(Pid::from_raw(tid), Signal::SIGKILL).is_err() {
+        // already gone; and if the supervisor goes, the kernel kills what it holds (PTRACE_O_EXITKILL)
     }
 }
 

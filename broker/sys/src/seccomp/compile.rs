@@ -24,7 +24,11 @@ pub(super) const NATIVE: u32 = 0xc000_003e; // AUDIT_ARCH_X86_64
 pub(super) const NATIVE: u32 = 0xc000_00b7; // AUDIT_ARCH_AARCH64
 #[cfg(target_arch = "riscv64")]
 pub(super) const NATIVE: u32 = 0xc000_00f3; // AUDIT_ARCH_RISCV64
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
+#[cfg(not(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    target_arch = "riscv64"
+)))]
 compile_error!("the filter needs this architecture's AUDIT_ARCH number");
 
 /// A compiled filter, ready to be installed.
@@ -70,11 +74,18 @@ pub fn compile(filter: &Filter) -> Result<Program, CompileError> {
     if code.len() > LIMIT {
         return Err(CompileError::TooLong(code.len()));
     }
-    Ok(Program { code, notifies: filter.notifies() })
+    Ok(Program {
+        code,
+        notifies: filter.notifies(),
+    })
 }
 
 fn check(filter: &Filter) -> Result<(), CompileError> {
-    let fates = filter.entries.iter().map(|entry| entry.then).chain([filter.otherwise]);
+    let fates = filter
+        .entries
+        .iter()
+        .map(|entry| entry.then)
+        .chain([filter.otherwise]);
     for fate in fates {
         if let Fate::Errno(errno) = fate
             && !(1..=4095).contains(&errno)
@@ -82,7 +93,12 @@ fn check(filter: &Filter) -> Result<(), CompileError> {
             return Err(CompileError::Errno(errno));
         }
     }
-    match filter.entries.iter().flat_map(|entry| &entry.tests).find(|test| test.arg > 5) {
+    match filter
+        .entries
+        .iter()
+        .flat_map(|entry| &entry.tests)
+        .find(|test| test.arg > 5)
+    {
         Some(test) => Err(CompileError::Argument(test.arg)),
         None => Ok(()),
     }
@@ -101,7 +117,10 @@ fn ranges(filter: &Filter) -> Vec<Range<'_>> {
             named.entry(*call).or_default().push(entry);
         }
     }
-    let mut ranges = vec![Range { start: 0, chain: vec![(NO_TESTS, filter.otherwise)] }];
+    let mut ranges = vec![Range {
+        start: 0,
+        chain: vec![(NO_TESTS, filter.otherwise)],
+    }];
     let mut next = 0;
     for (call, entries) in named {
         if call > next {

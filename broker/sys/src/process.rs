@@ -1,0 +1,181 @@
+//! Forking, and what a process says of itself on its way from fork to exec.
+
+use std::ffi::{CStr, CString};
+use std::io;
+
+use crate::namespaces::Set;
+
+/// Which side of a fork one is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fork {
+    /// The parent; the child's id.
+    Parent(i32),
+    /// The child.
+    Child,
+}
+
+pub(crate) fn done(result: libc::c_int) -> io::Result<()> {
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether the calling process has one thread.
+#[must_use]
+pub fn is_single_threaded() -> bool {
+    // unshare(2): CLONE_THREAD does nothing, but is EINVAL if the caller has more than one thread.
+    // SAFETY: the flag changes nothing in the process.
+    unsafe { libc::unshare(libc::CLONE_THREAD) == 0 }
+}
+
+/// Forks, the child in new namespaces. The child is a full copy, and may do what the parent may.
+///
+/// # Errors
+/// What `clone(2)` says; `EBUSY` if the caller has more than one thread (a lock held by another would stay held).
+pub fn fork(namespaces: Set) -> io::Result<Fork> {
+    if !is_single_threaded() {
+        return Err(io::Error::from_raw_os_error(libc::EBUSY));
+    }
+    let flags = libc::c_long::from(namespaces.flags() | libc::SIGCHLD);
+    // SAFETY: without CLONE_VM the child has its own copy of memory and goes on, on this stack, as after fork(2);
+    // there is no other thread that could have held a lock (checked above).
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0usize, 0usize, 0usize, 0usize) };
+    match i32::try_from(pid) {
+        Ok(0) => Ok(Fork::Child),
+        Ok(pid) if pid > 0 => Ok(Fork::Parent(pid)),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Ends the process at once, without running destructors or flushing what the parent had buffered.
+pub fn exit(code: i32) -> ! {
+    // SAFETY: takes no pointers, does not return.
+    unsafe { libc::_exit(code) }
+}
+
+/// A program with its arguments and environment, laid out for `execve(2)`.
+#[derive(Debug)]
+pub struct Image {
+    program: CString,
+    // The pointers lead into these; CString contents stay in place when the struct moves.
+    _argv: Vec<CString>,
+    _env: Vec<CString>,
+    argv_pointers: Vec<*const libc::c_char>,
+    env_pointers: Vec<*const libc::c_char>,
+}
+
+impl Image {
+    /// Lays out. `env` holds `NAME=value`.
+    #[must_use]
+    pub fn new(program: CString, argv: Vec<CString>, env: Vec<CString>) -> Self {
+        let pointers = |list: &[CString]| -> Vec<_> {
+            list.iter()
+                .map(|text| text.as_ptr())
+                .chain([std::ptr::null()])
+                .collect()
+        };
+        let (argv_pointers, env_pointers) = (pointers(&argv), pointers(&env));
+        Self {
+            program,
+            _argv: argv,
+            _env: env,
+            argv_pointers,
+            env_pointers,
+        }
+    }
+
+    /// Becomes the program; comes back only with an error.
+    pub fn execute(&self) -> io::Error {
+        // SAFETY: the program is NUL-terminated, both lists end with a null pointer and lead to strings owned by self.
+        unsafe {
+            libc::execve(
+                self.program.as_ptr(),
+                self.argv_pointers.as_ptr(),
+                self.env_pointers.as_ptr(),
+            )
+        };
+        io::Error::last_os_error()
+    }
+}
+
+fn control(option: libc::c_int, value: libc::c_ulong) -> io::Result<()> {
+    let zero: libc::c_ulong = 0;
+    // SAFETY: the options used here take numbers only, no pointers.
+    done(unsafe { libc::prctl(option, value, zero, zero, zero) })
+}
+
+/// Asks for a signal when the parent thread ends (`PR_SET_PDEATHSIG`). It may have ended already: look afterwards.
+///
+/// # Errors
+/// What `prctl(2)` says.
+pub fn signal_on_parent_death(signal: libc::c_int) -> io::Result<()> {
+    control(
+        libc::PR_SET_PDEATHSIG,
+        libc::c_ulong::try_from(signal).unwrap_or(0),
+    )
+}
+
+/// Becomes the parent of all orphaned descendants (`PR_SET_CHILD_SUBREAPER`).
+///
+/// # Errors
+/// What `prctl(2)` says.
+pub fn adopt_orphans() -> io::Result<()> {
+    control(libc::PR_SET_CHILD_SUBREAPER, 1)
+}
+
+/// No later exec gives rights (`PR_SET_NO_NEW_PRIVS`).
+///
+/// # Errors
+/// What `prctl(2)` says.
+pub fn forgo_new_privileges() -> io::Result<()> {
+    control(libc::PR_SET_NO_NEW_PRIVS, 1)
+}
+
+/// Whether others of the same user may look into the process (`PR_SET_DUMPABLE`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inspection {
+    /// They may not: no ptrace, no `/proc/PID/mem`, no core file.
+    Closed,
+    /// They may, as usual.
+    Open,
+}
+
+/// Sets whether others of the same user may look into the process.
+///
+/// # Errors
+/// What `prctl(2)` says.
+pub fn inspection(of: Inspection) -> io::Result<()> {
+    control(
+        libc::PR_SET_DUMPABLE,
+        libc::c_ulong::from(of == Inspection::Open),
+    )
+}
+
+/// A new session, without a controlling terminal.
+///
+/// # Errors
+/// What `setsid(2)` says.
+pub fn new_session() -> io::Result<()> {
+    // SAFETY: takes no arguments.
+    done(unsafe { libc::setsid() })
+}
+
+/// A new process group, led by the caller.
+///
+/// # Errors
+/// What `setpgid(2)` says.
+pub fn new_group() -> io::Result<()> {
+    // SAFETY: takes numbers only.
+    done(unsafe { libc::setpgid(0, 0) })
+}
+
+/// Changes the working directory.
+///
+/// # Errors
+/// What `chdir(2)` says.
+pub fn enter_directory(path: &CStr) -> io::Result<()> {
+    // SAFETY: the path is NUL-terminated.
+    done(unsafe { libc::chdir(path.as_ptr()) })
+}

@@ -486,3 +486,7 @@ fn expect(object: &Object, argv: &[Vec<u8>]) -> Expected {
         cmdline,
     }
 }
+
+#[cfg(test)]
+#[path = "program_tests.rs"]
+mod tests;

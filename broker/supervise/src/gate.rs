@@ -18,6 +18,7 @@ use tollgate_sys::news::{LENGTH, News};
 use tollgate_sys::notify::{Listener, Notification};
 use tollgate_sys::wait;
 
+use crate::calls::Calls;
 use crate::hold::Held;
 use crate::program::Programs;
 use crate::record::Pen;
@@ -56,6 +57,7 @@ fn cannot(what: &'static str) -> impl Fn(io::Error) -> GateError {
 pub(crate) struct Gate<'a> {
     pub(crate) run: Run<'a>,
     pub(crate) listener: Option<Arc<Listener>>,
+    pub(crate) calls: Calls<'a>,
     pub(crate) programs: Programs,
     pub(crate) tree: Tree,
     pub(crate) pen: Pen<'a>,
@@ -107,6 +109,7 @@ impl<'a> Gate<'a> {
         let pen = Pen::new(&run);
         Ok(Self {
             listener,
+            calls: Calls::new(&run.boundary.calls),
             programs: Programs::new(root, real_roots(&run, |rights| rights.write)),
             runnable: real_roots(&run, |rights| rights.execute || rights.write),
             tree: Tree::new(run.command, run.started.agent),
@@ -205,12 +208,12 @@ impl<'a> Gate<'a> {
             self.refuse(&call, libc::EPERM);
             return Ok(());
         }
-        let fate = calls::entry(&self.run.boundary.calls, &call)
-            .map(|entry| (entry.then, calls::errno(entry), entry.because.clone()));
+        let entry = self.calls.entry(&call);
+        let fate = entry.map(|entry| (entry.then, calls::errno(entry), entry.because.as_str()));
         match (calls::name(call.call).as_str(), fate) {
             ("execve" | "execveat", Some((CallFate::Judge, ..))) => self.exec(call),
             ("connect", Some((CallFate::Judge, ..))) => self.connect(call),
-            (_, Some((CallFate::Refuse, errno, because))) => self.wall(&call, errno, &because),
+            (_, Some((CallFate::Refuse, errno, because))) => self.wall(&call, errno, because),
             // no entry sends it here: the filter and this list are at odds, which is a refusal
             (_, _) => self.refuse(&call, libc::EPERM),
         }

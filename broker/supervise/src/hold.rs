@@ -205,7 +205,7 @@ impl Gate<'_> {
         if let Answer::Approve(Scope::Once) = approval.answer {
             return;
         }
-        if let Ok(Some(grant)) = self.run.policy.grant(&question, approval) {
+        if let Ok(Some(grant)) = self.run.policy.grant(&question, approval, now()) {
             self.grants.add(grant);
         }
     }

@@ -1,6 +1,21 @@
-//! What approvals opened, for one run.
+//! What approvals opened, for one run. A grant is never wider than its question: it covers the exact action, or
+//! commands with the same first words at which no other rule asks.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::action::{Action, Exec, Form};
+use crate::digest::digest_of;
+use crate::hear::Heard;
+use crate::path::AbsPath;
+use crate::policy::Policy;
+use crate::question::{Answer, Approval, Question, Scope};
+use crate::raw::Raw;
+use crate::seen::{Seen, base};
+use crate::subject::Subject;
+use crate::verdict::{Effect, Reason, Verdict};
+use crate::word::any_fits;
 
 /// What one approval opened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +28,8 @@ pub struct Grant {
     pub covers: Covers,
     /// Unix milliseconds after which it is over; none for the rest of the run.
     pub until: Option<i64>,
+    /// What ran then; a prefix covers no other executable.
+    pub executable: Option<AbsPath>,
     /// Rules (file, line) that asked then: an action at which another rule asks is asked anew.
     pub rules: Vec<(String, u32)>,
 }
@@ -35,8 +52,93 @@ pub struct Grants {
     list: Vec<Grant>,
 }
 
+/// Why an approval makes no grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrantFault {
+    /// Another question, or another digest.
+    OtherAction,
+    /// After the deadline.
+    Late,
+    /// The scope ends before it begins.
+    Over,
+    /// A prefix that isn't the start of the question's argv, or is empty, or for no command.
+    OtherPrefix,
+    /// A prefix for a shell, an interpreter, a runner, a wrapper, or an image that isn't plain.
+    ExactOnly,
+}
+
+impl fmt::Display for GrantFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OtherAction => "the answer is for another action than the question's",
+            Self::Late => "the question's deadline has passed",
+            Self::Over => "the approval would end before it begins",
+            Self::OtherPrefix => "the prefix is not the start of the question's command",
+            Self::ExactOnly => "this program runs what its arguments say, so only the exact command can be approved",
+        })
+    }
+}
+
+impl std::error::Error for GrantFault {}
+
+impl Grant {
+    /// Whether every rule that asks now asked when the grant was made.
+    pub(crate) fn knows(&self, heard: &Heard<'_>) -> bool {
+        match self.covers {
+            Covers::Once(_) | Covers::Digest(_) => true,
+            Covers::Prefix(_) => asking(heard).iter().all(|rule| self.rules.contains(rule)),
+        }
+    }
+
+    /// The verdict once the grant has opened it; class and wider profile stay.
+    pub(crate) fn lift(&self, verdict: Verdict) -> Verdict {
+        let because = format!("approved in {}; {}", self.question, verdict.reason.because);
+        let reason = Reason {
+            file: format!("grant:{}", self.question),
+            line: 0,
+            because,
+        };
+        Verdict {
+            effect: Effect::Allow,
+            reason,
+            ..verdict
+        }
+    }
+
+    fn covers(&self, action: &Action, digest: &mut Option<String>) -> bool {
+        match &self.covers {
+            Covers::Once(covered) | Covers::Digest(covered) => {
+                digest.get_or_insert_with(|| digest_of(action)) == covered
+            }
+            Covers::Prefix(words) => match action {
+                Action::Exec(exec) => {
+                    starts_with(exec, words)
+                        && is_plain(exec)
+                        && exec.image.executable == self.executable
+                }
+                Action::Path(_) | Action::Connect(_) | Action::Call(_) | Action::Tool(_) => false,
+            },
+        }
+    }
+}
+
+/// Rules that ask, and the default where it does.
+fn asking(heard: &Heard<'_>) -> Vec<(String, u32)> {
+    let floors = heard
+        .voices
+        .iter()
+        .filter(|voice| voice.effect > Effect::Allow);
+    let mut rules: Vec<(String, u32)> = floors
+        .map(|voice| (voice.file.to_owned(), voice.line))
+        .collect();
+    if rules.is_empty() {
+        rules.push(("default".to_owned(), 0));
+    }
+    rules
+}
+
 impl Grants {
-    /// Adds one that [`crate::Policy::grant`] made.
+    /// Adds one that [`Policy::grant`] made.
     pub fn add(&mut self, grant: Grant) {
         self.list.push(grant);
     }
@@ -46,4 +148,108 @@ impl Grants {
         self.list
             .retain(|g| !(g.question == question && matches!(g.covers, Covers::Once(_))));
     }
+
+    /// Grants that cover this action of this run now.
+    pub(crate) fn covering(&self, subject: &Subject, action: &Action, now_ms: i64) -> Vec<&Grant> {
+        let mut digest = None;
+        let ours = self.list.iter().filter(|grant| grant.run == subject.run);
+        let live = ours.filter(|grant| grant.until.is_none_or(|until| now_ms < until));
+        live.filter(|grant| grant.covers(action, &mut digest))
+            .collect()
+    }
+}
+
+impl Policy {
+    /// The grant that an approval of a question makes at `now_ms` (Unix time); none where the answer is no.
+    ///
+    /// # Errors
+    /// [`GrantFault`] where the answer is for another action, too late, or wider than it may be.
+    pub fn grant(
+        &self,
+        question: &Question,
+        approval: &Approval,
+        now_ms: i64,
+    ) -> Result<Option<Grant>, GrantFault> {
+        let digest = digest_of(&question.action);
+        if approval.question != question.id
+            || approval.digest != question.digest
+            || question.digest != digest
+        {
+            return Err(GrantFault::OtherAction);
+        }
+        let scope = match &approval.answer {
+            Answer::Deny => return Ok(None),
+            Answer::Approve(scope) => scope,
+        };
+        if now_ms > question.deadline {
+            return Err(GrantFault::Late);
+        }
+        let (covers, until) = match scope {
+            Scope::Once => (Covers::Once(digest), None),
+            Scope::Run => (Covers::Digest(digest), None),
+            Scope::Until(until) if *until <= now_ms => return Err(GrantFault::Over),
+            Scope::Until(until) => (Covers::Digest(digest), Some(*until)),
+            Scope::Prefix(words) => {
+                self.prefix(&question.action, words)?;
+                (Covers::Prefix(words.clone()), None)
+            }
+        };
+        let rules = asking(&self.hear(&question.action));
+        let executable = match &question.action {
+            Action::Exec(exec) => exec.image.executable.clone(),
+            Action::Path(_) | Action::Connect(_) | Action::Call(_) | Action::Tool(_) => None,
+        };
+        let (run, question) = (question.run.clone(), question.id.clone());
+        Ok(Some(Grant {
+            run,
+            question,
+            covers,
+            until,
+            executable,
+            rules,
+        }))
+    }
+
+    /// Whether an answer to this action may be a prefix. The list of programs for which it may not is data
+    /// (`approvals.exact`); where no layer has one, it may for none.
+    fn prefix(&self, action: &Action, words: &[String]) -> Result<(), GrantFault> {
+        let Action::Exec(exec) = action else {
+            return Err(GrantFault::OtherPrefix);
+        };
+        if words.is_empty() || !starts_with(exec, words) {
+            return Err(GrantFault::OtherPrefix);
+        }
+        let exact = || {
+            self.sources
+                .iter()
+                .flat_map(|(_, document)| &document.approvals.exact)
+        };
+        let listed =
+            |name: &[u8]| exact().any(|program| any_fits(std::slice::from_ref(program), name));
+        let seen = Seen::new(exec);
+        if exact().next().is_none() || !is_plain(exec) || seen.names.iter().any(|name| listed(name))
+        {
+            return Err(GrantFault::ExactOnly);
+        }
+        Ok(())
+    }
+}
+
+fn starts_with(exec: &Exec, words: &[String]) -> bool {
+    words.len() <= exec.argv.len()
+        && words
+            .iter()
+            .zip(&exec.argv)
+            .all(|(want, word)| want.as_bytes() == word.bytes())
+}
+
+/// A binary that runs as itself, under its own name, and that nobody inside can change.
+fn is_plain(exec: &Exec) -> bool {
+    let name = exec
+        .image
+        .executable
+        .as_ref()
+        .and_then(crate::seen::bytes_of_name);
+    let zero = exec.argv.first().map(Raw::bytes).map(base);
+    exec.image.form == Form::Native && !exec.image.writable && name.is_some() && name == zero
 }

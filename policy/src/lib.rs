@@ -6,12 +6,18 @@
 #![forbid(unsafe_code)]
 
 pub mod action;
+mod assemble;
 pub mod boundary;
+mod command;
 pub mod digest;
+pub mod explain;
 pub mod grant;
+mod hear;
 pub mod host;
 mod index;
 mod key;
+mod layer;
+mod lower;
 pub mod path;
 mod pattern;
 pub mod place;
@@ -19,10 +25,16 @@ pub mod policy;
 pub mod profile;
 pub mod question;
 pub mod raw;
+pub mod risk;
+mod seen;
 pub mod subject;
 pub mod verdict;
 mod word;
 
+pub use explain::{Explained, Explanation};
+pub use grant::{Grant, GrantFault, Grants};
 pub use place::Place;
 pub use policy::{Layer, Policy};
 pub use profile::{Document, Faults, parse};
+pub use risk::Reviewed;
+pub use subject::Subject;

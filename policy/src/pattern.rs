@@ -365,3 +365,8 @@ pub(crate) fn keys_of(path: &AbsPath) -> Vec<u64> {
     }
     keys
 }
+
+/// The key of a directory: it holds for every path in it.
+pub(crate) fn path_key(path: &AbsPath) -> u64 {
+    prefix_key(path.as_path().as_os_str().as_bytes())
+}

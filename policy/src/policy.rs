@@ -1,70 +1,47 @@
 //! The heart: checked rules of all layers, and their one verb [`Policy::judge`].
 
-use serde::{Deserialize, Serialize};
-
-use crate::action::{Action, Exec};
-use crate::boundary::Boundary;
-use crate::grant::{Grant, Grants};
-use crate::path::AbsPath;
+use crate::action::Action;
+use crate::digest::digest_of;
+use crate::grant::Grants;
+use crate::hear::exec::ExecRules;
+use crate::hear::net::{NetRules, UnixRules};
+use crate::hear::path::{Granteds, PathRules};
+use crate::hear::tool::ToolRules;
+use crate::hear::{At, Firm, Ground, Heard};
+use crate::layer::Bounds;
+pub use crate::layer::Layer;
 use crate::place::Place;
-use crate::profile::{Document, Faults};
-use crate::question::{Approval, Question};
+use crate::profile::Document;
+use crate::profile::document::{CallLine, Defaults};
 use crate::subject::Subject;
-use crate::verdict::{Effect, Reason, Verdict};
+use crate::verdict::{Effect, Verdict};
 
-/// Where a document stands; earlier is above.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Layer {
-    /// Shipped profiles that every run starts from.
-    BuiltIn,
-    /// `/etc/tollgate/policy.toml`
-    System,
-    /// The user's file, `--policy`, `--profile` and the flags of `run`.
-    Person,
-    /// The project's file.
-    Project {
-        /// Whether a person accepted this very file, by digest.
-        trusted: bool,
-    },
-    /// The run's contract.
-    Contract,
-}
-
-/// Documents of all layers, resolved and indexed.
+/// Documents of all layers, resolved in a place and indexed.
 #[derive(Debug)]
-pub struct Policy {}
-
-/// What the risk table makes of a verdict.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reviewed {
-    /// Never [`Effect::Review`].
-    pub effect: Effect,
-    /// The line of the table, or the verdict's own reason.
-    pub reason: Reason,
+pub struct Policy {
+    /// By layer, and within a layer what a document extends before itself.
+    pub(crate) sources: Vec<(Layer, Document)>,
+    pub(crate) bounds: Vec<Bounds>,
+    pub(crate) place: Place,
+    pub(crate) digest: String,
+    pub(crate) rules: Rules,
 }
 
-#[allow(
-    clippy::all,
-    clippy::pedantic,
-    missing_docs,
-    unused_variables,
-    reason = "signatures first; bodies follow"
-)]
-impl Policy {
-    /// All layers in one. `lookup` gives shipped profiles by name, for `extends`.
-    ///
-    /// # Errors
-    /// [`Faults`]: a profile that doesn't exist, a loop, a table that its layer may not have.
-    pub fn assemble(
-        layers: Vec<(Layer, Document)>,
-        lookup: &dyn Fn(&str) -> Option<Document>,
-        place: &Place,
-    ) -> Result<Self, Faults> {
-        Err(Faults(Vec::new()))
-    }
+/// The rules by kind, each with its index.
+#[derive(Debug, Default)]
+pub(crate) struct Rules {
+    pub(crate) exec: ExecRules,
+    pub(crate) paths: PathRules,
+    pub(crate) roots: Granteds,
+    pub(crate) nets: NetRules,
+    pub(crate) sockets: UnixRules,
+    pub(crate) tools: ToolRules,
+}
 
-    /// What policy concludes about one action. Total: any bytes get a verdict.
+impl Policy {
+    /// What policy concludes about one action. Total: any bytes get a verdict. `now_ms` is Unix time.
+    ///
+    /// An approval opens what asked for it and nothing else: it never lifts a deny, and it is for one run.
     #[must_use]
     pub fn judge(
         &self,
@@ -73,120 +50,113 @@ impl Policy {
         grants: &Grants,
         now_ms: i64,
     ) -> Verdict {
-        Verdict {
-            effect: Effect::Deny,
-            reason: Reason {
-                file: "default".into(),
-                line: 0,
-                because: "not there yet".into(),
-            },
-            class: None,
-            profile: None,
+        let heard = self.hear(action);
+        let verdict = heard.verdict();
+        match verdict.effect {
+            Effect::Allow | Effect::Deny => verdict,
+            Effect::Review | Effect::Ask => {
+                let covering = grants.covering(subject, action, now_ms);
+                match covering.into_iter().find(|grant| grant.knows(&heard)) {
+                    Some(grant) => grant.lift(verdict),
+                    None => verdict,
+                }
+            }
         }
     }
 
-    /// `review` turned into allow, ask or deny by the risk table; other effects as they are.
-    #[must_use]
-    pub fn review(&self, verdict: &Verdict) -> Reviewed {
-        Reviewed {
-            effect: Effect::Ask,
-            reason: verdict.reason.clone(),
-        }
+    /// All that speaks of an action, strictest first.
+    pub(crate) fn hear(&self, action: &Action) -> Heard<'_> {
+        let mut heard = match action {
+            Action::Exec(exec) => self.hear_exec(exec),
+            Action::Path(wanted) => self.hear_path(wanted),
+            Action::Connect(wanted) => self.hear_connect(wanted),
+            Action::Call(wanted) => self.hear_call(wanted),
+            Action::Tool(wanted) => self.hear_tool(wanted),
+        };
+        heard.sort();
+        heard
     }
 
-    /// The grant that an approval of a question makes; none where it was refused.
-    ///
-    /// # Errors
-    /// [`GrantFault`] where the answer is for another action, too late, or wider than it may be.
-    pub fn grant(
+    /// The default of one kind of action: the strictest of all layers that may grant, `usual` where they are
+    /// silent; other layers can only make it stricter. A default looser than `usual` is a grant, so it counts
+    /// only inside the envelopes above.
+    pub(crate) fn ground(
         &self,
-        question: &Question,
-        approval: &Approval,
-    ) -> Result<Option<Grant>, GrantFault> {
-        Ok(None)
-    }
-
-    /// The static boundary.
-    #[must_use]
-    pub fn lower(&self) -> Boundary {
-        Boundary::default()
-    }
-
-    /// Every rule that matches, and why it won or not.
-    #[must_use]
-    pub fn explain(&self, action: &Action) -> Explanation {
-        Explanation {
-            verdict: self.judge(&Subject::default(), action, &Grants::default(), 0),
-            rules: Vec::new(),
+        what: &str,
+        usual: Effect,
+        says: impl Fn(&Defaults) -> Option<Effect>,
+        inside: impl Fn(&Bounds) -> bool + Copy,
+    ) -> Ground {
+        let mut entitled: Option<(Effect, &str)> = None;
+        let mut others: Option<(Effect, &str)> = None;
+        for (at, document) in self.sources() {
+            let Some(said) = says(&document.defaults) else {
+                continue;
+            };
+            let kept = said >= usual || self.inside(at, inside);
+            let effect = if kept { said } else { usual };
+            let slot = if self.stand(at).0.may_grant() {
+                &mut entitled
+            } else {
+                &mut others
+            };
+            if slot.is_none_or(|(before, _)| effect > before) {
+                *slot = Some((effect, &document.source));
+            }
+        }
+        let base = entitled.unwrap_or((usual, "what is built in"));
+        let (effect, file) = others
+            .filter(|(effect, _)| *effect > base.0)
+            .unwrap_or(base);
+        let because =
+            format!("no rule speaks of it, and the default for {what} is {effect} ({file})");
+        Ground {
+            effect,
+            because,
+            firm: Firm::No,
         }
     }
 
-    /// SHA-256 hex over all sources and their layers.
-    #[must_use]
-    pub fn digest(&self) -> String {
-        String::new()
+    /// Whether an action keeps to every envelope above a source.
+    pub(crate) fn inside(&self, at: At, holds: impl Fn(&Bounds) -> bool) -> bool {
+        let rank = self.stand(at).0.rank();
+        self.bounds
+            .iter()
+            .filter(|bounds| bounds.rank < rank)
+            .all(holds)
     }
 
-    /// Seconds until silence refuses; the lowest of all layers, none where no layer says.
-    #[must_use]
-    pub fn deadline(&self) -> Option<u64> {
-        None
+    /// Where a source stands, and its file. One that isn't there stands where nothing is granted.
+    pub(crate) fn stand(&self, at: At) -> (Layer, &str) {
+        let source = self.sources.get(at.source as usize);
+        source.map_or((Layer::Contract, ""), |(layer, document)| {
+            (*layer, document.source.as_str())
+        })
     }
 
-    /// Profiles in force, by name.
-    #[must_use]
-    pub fn profiles(&self) -> Vec<String> {
-        Vec::new()
+    pub(crate) fn document(&self, at: At) -> Option<&Document> {
+        self.sources
+            .get(at.source as usize)
+            .map(|(_, document)| document)
     }
 
-    /// Whether this executable is itself an agent (a harness), by any profile's `starters`.
-    #[must_use]
-    pub fn is_starter(&self, executable: &AbsPath) -> bool {
-        false
+    /// All sources; the rule's number is 0.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (At, &Document)> {
+        let numbered = (0_u32..).zip(&self.sources);
+        numbered.map(|(source, (_, document))| (At { source, rule: 0 }, document))
     }
 
-    /// Whether a rule that may concern this command asks for its executable's SHA-256.
-    #[must_use]
-    pub fn wants_digest(&self, exec: &Exec) -> bool {
-        false
+    /// Lines of the system-call filter, in their order: only from layers that may grant.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = (At, &CallLine)> {
+        let entitled = self
+            .sources()
+            .filter(|(at, _)| self.stand(*at).0.may_grant());
+        entitled.flat_map(|(at, document)| document.calls.iter().map(move |line| (at, line)))
     }
-}
 
-/// Why an approval makes no grant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GrantFault {
-    /// Another question, or another digest.
-    OtherAction,
-    /// After the deadline.
-    Late,
-    /// The scope ends before it begins.
-    Over,
-    /// A prefix that isn't the start of the question's argv, or is empty.
-    OtherPrefix,
-    /// A prefix for a shell, an interpreter, a runner, a wrapper, or an image that isn't plain.
-    ExactOnly,
-}
-
-/// What `tollgate policy explain` shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Explanation {
-    /// The verdict, without grants of approvals.
-    pub verdict: Verdict,
-    /// Rules that match, strictest first.
-    pub rules: Vec<Explained>,
-}
-
-/// One rule that matches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Explained {
-    /// Its effect.
-    pub effect: Effect,
-    /// Its layer.
-    pub layer: Layer,
-    /// File, line, because.
-    pub reason: Reason,
-    /// Whether it decided.
-    pub won: bool,
-    /// Why it won or not.
-    pub why: String,
+    /// The action's digest, as a question about it carries it.
+    #[must_use]
+    pub fn digest_of(action: &Action) -> String {
+        digest_of(action)
+    }
 }

@@ -28,6 +28,17 @@ pub enum Effect {
     Deny,
 }
 
+impl std::fmt::Display for Effect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Allow => "allow",
+            Self::Review => "review",
+            Self::Ask => "ask",
+            Self::Deny => "deny",
+        })
+    }
+}
+
 /// What the judge concludes about one action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {

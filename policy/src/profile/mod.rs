@@ -2,13 +2,17 @@
 
 pub mod document;
 pub mod errors;
+pub mod examples;
 mod reader;
 pub(crate) mod rules;
+mod schema;
 mod sections;
 mod words;
 
 pub use document::Document;
 pub use errors::{Fault, Faults};
+pub use examples::{Tried, Wanted, test};
+pub use schema::schema;
 
 use reader::{Reader, Section};
 use toml::de::DeTable;
@@ -41,12 +45,13 @@ pub fn parse(source_name: &str, text: &str) -> Result<Document, Faults> {
         sections::read(&mut reader, top, &mut document);
         rules::read(&mut reader, top, &mut document);
     }
+    if reader.is_clean() {
+        for tried in test(&document) {
+            if let Some(message) = tried.fault {
+                reader.fault_at(tried.spot, message);
+            }
+        }
+    }
     reader.finish()?;
     Ok(document)
-}
-
-/// The JSON schema of the language, as `profiles/schema.json` holds it.
-#[must_use]
-pub fn schema() -> serde_json::Value {
-    serde_json::Value::Null
 }

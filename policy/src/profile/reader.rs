@@ -78,7 +78,20 @@ impl<'f> Reader<'f> {
 
     /// Notes a fault with what would cure it.
     pub(super) fn hinted(&mut self, at: usize, message: impl Into<String>, hint: Option<String>) {
-        let spot = self.spot(at);
+        self.push(self.spot(at), message.into(), hint);
+    }
+
+    /// Notes a fault at a place that is known already.
+    pub(super) fn fault_at(&mut self, spot: Spot, message: String) {
+        self.push(spot, message, None);
+    }
+
+    /// Whether nothing was wrong so far.
+    pub(super) fn is_clean(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    fn push(&mut self, spot: Spot, message: String, hint: Option<String>) {
         let start = self
             .lines
             .get(spot.line.saturating_sub(1) as usize)
@@ -92,7 +105,7 @@ impl<'f> Reader<'f> {
         self.faults.push(Fault {
             file: self.file.to_owned(),
             spot,
-            message: message.into(),
+            message,
             text: shown(line),
             hint,
         });

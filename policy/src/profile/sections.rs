@@ -15,7 +15,7 @@ use crate::pattern;
 /// Reads all of them into the document.
 pub(super) fn read(reader: &mut Reader<'_>, top: Section<'_>, document: &mut Document) {
     head(reader, top, document);
-    let mut part = |reader: &mut Reader<'_>, key: &str, shape: words::Shape| {
+    let part = |reader: &mut Reader<'_>, key: &str, shape: words::Shape| {
         top.table
             .get(key)
             .and_then(|value| reader.section(shape.0, value, shape.1))

@@ -1,0 +1,414 @@
+//! The language's JSON schema, for editors. Described here, read in `sections` and `rules`; a test holds the keys
+//! of both together.
+
+#![allow(dead_code, reason = "these types are only described, never made")]
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+
+use crate::boundary::{ArgTest, CallFate, Feature, Namespace, Reach};
+use crate::verdict::Effect;
+
+/// The JSON schema of the language, as `profiles/schema.json` holds it.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(File).to_value();
+    if let Some(map) = schema.as_object_mut() {
+        map.insert("title".to_owned(), "Tollgate policy".into());
+    }
+    schema
+}
+
+/// A policy or profile of Tollgate, version 1.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct File {
+    /// The language's version: 1.
+    #[schemars(range(min = 1, max = 1))]
+    version: u32,
+    /// A profile's name, the file's stem. Only profiles have one.
+    name: Option<String>,
+    /// One line for people.
+    about: Option<String>,
+    /// Profiles that this one builds on.
+    extends: Option<Vec<String>>,
+    /// Names of executables that are themselves the agent.
+    starters: Option<Vec<String>>,
+    /// Effects where nothing speaks.
+    defaults: Option<Defaults>,
+    /// Paths that may be reached. `~`, `@workspace`, `@temp`, `@state` and `$NAME` may stand in front.
+    roots: Option<Roots>,
+    /// The network.
+    network: Option<Network>,
+    /// The environment of a command.
+    environment: Option<Environment>,
+    /// Resource limits; the lowest of all layers counts.
+    limits: Option<Limits>,
+    /// What is asked of the kernel.
+    kernel: Option<Kernel>,
+    /// How questions are answered.
+    approvals: Option<Approvals>,
+    /// What lower layers may grant at most.
+    envelope: Option<Envelope>,
+    /// Rules on commands.
+    command: Option<Vec<Command>>,
+    /// Rules on paths.
+    path: Option<Vec<Path>>,
+    /// Rules on network names and addresses.
+    net: Option<Vec<Net>>,
+    /// Rules on unix sockets.
+    unix: Option<Vec<Unix>>,
+    /// Rules on tool calls.
+    tool: Option<Vec<Tool>>,
+    /// The table behind `review`: the first line that fits decides.
+    risk: Option<Vec<Risk>>,
+    /// The system-call filter.
+    call: Option<Vec<Call>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Defaults {
+    /// Commands.
+    exec: Option<Effect>,
+    /// Paths outside the roots.
+    path: Option<Effect>,
+    /// Network names and addresses.
+    name: Option<Effect>,
+    /// Unix sockets.
+    unix: Option<Effect>,
+    /// Tool calls.
+    tool: Option<Effect>,
+    /// Images without a name.
+    unnamed: Option<Effect>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Roots {
+    /// Read and list.
+    read: Option<Vec<String>>,
+    /// Read and run.
+    exec: Option<Vec<String>>,
+    /// Everything, running included.
+    write: Option<Vec<String>>,
+    /// Read, write, ioctl.
+    device: Option<Vec<String>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Network {
+    /// How wide.
+    reach: Option<Reach>,
+    /// TCP ports for `ports`.
+    #[schemars(inner(range(min = 1)))]
+    ports: Option<Vec<u16>>,
+    /// Unix sockets by path; globs.
+    unix: Option<Vec<String>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Environment {
+    /// Names that pass; `*` is any text.
+    pass: Option<Vec<String>>,
+    /// Names that never pass.
+    drop: Option<Vec<String>>,
+    /// Values; a leading `~`, `@workspace`, `@temp` or `@state` is resolved.
+    set: Option<BTreeMap<String, String>>,
+}
+
+/// `RLIMIT_*` of getrlimit(2), in lower case.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Limits {
+    r#as: Option<u64>,
+    core: Option<u64>,
+    cpu: Option<u64>,
+    data: Option<u64>,
+    fsize: Option<u64>,
+    locks: Option<u64>,
+    memlock: Option<u64>,
+    msgqueue: Option<u64>,
+    nice: Option<u64>,
+    nofile: Option<u64>,
+    nproc: Option<u64>,
+    rss: Option<u64>,
+    rtprio: Option<u64>,
+    rttime: Option<u64>,
+    sigpending: Option<u64>,
+    stack: Option<u64>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Kernel {
+    /// Used where the kernel grants them.
+    namespaces: Option<Vec<Namespace>>,
+    /// Nothing starts without these.
+    require: Option<Vec<Feature>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Approvals {
+    /// Seconds until silence refuses; the lowest of all layers counts.
+    #[schemars(range(min = 1))]
+    deadline: Option<u64>,
+    /// Programs whose commands can only be approved exactly, never by a prefix.
+    exact: Option<Vec<String>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Envelope {
+    /// Roots that may be read.
+    read: Option<Vec<String>>,
+    /// Roots beneath which programs may be run.
+    exec: Option<Vec<String>>,
+    /// Roots that may be written.
+    write: Option<Vec<String>>,
+    /// Devices.
+    device: Option<Vec<String>>,
+    /// How wide the network may be opened.
+    reach: Option<Reach>,
+    /// Ports that may be opened.
+    #[schemars(inner(range(min = 1)))]
+    ports: Option<Vec<u16>>,
+    /// Names that may be opened.
+    names: Option<Vec<String>>,
+    /// Unix sockets that may be opened; globs.
+    unix: Option<Vec<String>>,
+}
+
+/// A word, or a list of alternatives; `*` is any text, `?` any one byte.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Word {
+    /// A word.
+    One(String),
+    /// Alternatives.
+    Any(#[schemars(length(min = 1))] Vec<String>),
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Command {
+    /// allow is a grant, the others are floors.
+    effect: Effect,
+    /// Names; `*` is any text.
+    #[schemars(length(min = 1))]
+    program: Option<Vec<String>>,
+    /// Glob on the resolved executable.
+    executable: Option<String>,
+    /// The first words.
+    #[schemars(length(min = 1))]
+    args: Option<Vec<Word>>,
+    /// The first words behind the program's global options.
+    #[schemars(length(min = 1))]
+    subcommand: Option<Vec<Word>>,
+    /// Options that take a value of their own.
+    #[schemars(length(min = 1))]
+    global: Option<Vec<String>>,
+    /// At least one is present.
+    #[schemars(length(min = 1))]
+    flags: Option<Vec<String>>,
+    /// None is present.
+    #[schemars(length(min = 1))]
+    without: Option<Vec<String>>,
+    /// SHA-256 of the executable.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    sha256: Option<String>,
+    /// publish, destructive, credential, network, install, privilege, persistence, read, harness, or another word.
+    class: Option<String>,
+    /// The wider profile of an approved command.
+    profile: Option<String>,
+    /// Why.
+    because: String,
+    /// Command lines that the rule matches; floors need one.
+    matches: Option<Vec<String>>,
+    /// Command lines that it doesn't match.
+    spares: Option<Vec<String>>,
+}
+
+/// What may be done to a path.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum Access {
+    Read,
+    Write,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Path {
+    /// With `access` and `paths`; not beside `protect` or `hide`.
+    effect: Option<Effect>,
+    /// For what.
+    #[schemars(length(min = 1))]
+    access: Option<Vec<Access>>,
+    /// Globs; without `/`, `~`, `@` or `$` in front at any depth.
+    #[schemars(length(min = 1))]
+    paths: Option<Vec<String>>,
+    /// Never written.
+    #[schemars(length(min = 1))]
+    protect: Option<Vec<String>>,
+    /// Looks empty.
+    #[schemars(length(min = 1))]
+    hide: Option<Vec<String>>,
+    /// The class of risk.
+    class: Option<String>,
+    /// Why.
+    because: String,
+    /// Paths that the rule matches; floors need one.
+    matches: Option<Vec<String>>,
+    /// Paths that it doesn't match.
+    spares: Option<Vec<String>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Net {
+    /// allow is a grant, the others are floors.
+    effect: Effect,
+    /// Names, `*.` for one or more labels in front, addresses, CIDR blocks, or `*`.
+    #[schemars(length(min = 1))]
+    names: Vec<String>,
+    /// Ports; a grant has 443 where it names none, a floor all.
+    #[schemars(length(min = 1), inner(range(min = 1)))]
+    ports: Option<Vec<u16>>,
+    /// The class of risk.
+    class: Option<String>,
+    /// Why.
+    because: String,
+    /// `name:port` that the rule matches; floors need one.
+    matches: Option<Vec<String>>,
+    /// `name:port` that it doesn't match.
+    spares: Option<Vec<String>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Unix {
+    /// allow is a grant, the others are floors.
+    effect: Effect,
+    /// Path globs, or `@` and an abstract name.
+    #[schemars(length(min = 1))]
+    sockets: Vec<String>,
+    /// The class of risk.
+    class: Option<String>,
+    /// Why.
+    because: String,
+    /// Sockets that the rule matches; floors need one.
+    matches: Option<Vec<String>>,
+    /// Sockets that it doesn't match.
+    spares: Option<Vec<String>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Tool {
+    /// allow is a grant, the others are floors.
+    effect: Effect,
+    /// Who offers it; `*` is any text.
+    server: String,
+    /// Its name; `*` is any text.
+    tool: String,
+    /// The class of risk.
+    class: Option<String>,
+    /// Why.
+    because: String,
+    /// `server/tool` that the rule matches; floors need one.
+    matches: Option<Vec<String>>,
+    /// `server/tool` that it doesn't match.
+    spares: Option<Vec<String>>,
+}
+
+/// What a line of the risk table says.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum Then {
+    Allow,
+    Ask,
+    Deny,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Risk {
+    /// Absent: any.
+    class: Option<String>,
+    /// Absent: any.
+    reversible: Option<bool>,
+    /// What follows.
+    then: Then,
+    /// Why.
+    because: String,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Call {
+    /// System calls by name.
+    #[schemars(length(min = 1))]
+    names: Vec<String>,
+    /// What happens.
+    then: CallFate,
+    /// The errno's name, for `errno` and `refuse`.
+    errno: Option<String>,
+    /// Conditions on arguments; all must hold.
+    when: Option<Vec<ArgTest>>,
+    /// Who needs it, or why it is refused.
+    because: String,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
+
+    use super::super::words;
+    use super::schema;
+
+    #[test]
+    fn keys_are_those_that_are_read() {
+        let schema = schema();
+        let keys = |of: &serde_json::Value| {
+            let mut keys: Vec<String> = of["properties"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .cloned()
+                .collect();
+            keys.sort();
+            keys
+        };
+        let sorted = |keys: words::Keys| {
+            let mut keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+            keys.sort();
+            keys
+        };
+        assert_eq!(keys(&schema), sorted(words::TOP));
+        for (name, known) in [
+            ("Defaults", words::DEFAULTS.1),
+            ("Roots", words::ROOTS.1),
+            ("Network", words::NETWORK.1),
+            ("Environment", words::ENVIRONMENT.1),
+            ("Limits", words::LIMITS),
+            ("Kernel", words::KERNEL.1),
+            ("Approvals", words::APPROVALS.1),
+            ("Envelope", words::ENVELOPE.1),
+            ("Command", words::COMMAND.1),
+            ("Path", words::PATH.1),
+            ("Net", words::NET.1),
+            ("Unix", words::UNIX.1),
+            ("Tool", words::TOOL.1),
+            ("Risk", words::RISK.1),
+            ("Call", words::CALL.1),
+            ("ArgTest", words::WHEN.1),
+        ] {
+            assert_eq!(keys(&schema["$defs"][name]), sorted(known), "{name}");
+        }
+    }
+}

@@ -42,20 +42,14 @@ impl<'s> Appender<'s> {
         let fault = |e| Fault::sqlite(&store.path, e);
         let connection = &store.connection;
         connection
-            .execute_batch(
-                "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE",
-            )
+            .execute_batch("PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE")
             .map_err(fault)?;
         let prepare = |sql| connection.prepare(sql).map_err(fault);
         let mut appender = Self {
             store,
             insert_record: prepare("INSERT INTO records (seq, body) VALUES (?1, ?2)")?,
-            insert_checkpoint: prepare(
-                "INSERT INTO checkpoints (id, size, note, frontier) VALUES (?1, ?2, ?3, ?4)",
-            )?,
-            last_checkpoint: prepare(
-                "SELECT id, size, note, frontier FROM checkpoints ORDER BY id DESC LIMIT 1",
-            )?,
+            insert_checkpoint: prepare("INSERT INTO checkpoints (id, size, note, frontier) VALUES (?1, ?2, ?3, ?4)")?,
+            last_checkpoint: prepare("SELECT id, size, note, frontier FROM checkpoints ORDER BY id DESC LIMIT 1")?,
             last_record: prepare("SELECT max(seq) FROM records")?,
             sync: Sync::Later,
             tip: Tip::default(),
@@ -68,14 +62,12 @@ impl<'s> Appender<'s> {
 
     /// Appends a group with its checkpoint.
     pub(crate) fn append(&mut self, bodies: &[Vec<u8>], sync: Sync) -> Result<(), Fault> {
-        if bodies.is_empty() && sync == Sync::Later {
+        if bodies.is_empty() {
             return Ok(());
         }
         self.set_sync(sync)?;
         self.batch("BEGIN IMMEDIATE")?;
-        let done = self
-            .append_within(bodies)
-            .and_then(|tip| self.batch("COMMIT").map(|()| tip));
+        let done = self.append_within(bodies).and_then(|tip| self.batch("COMMIT").map(|()| tip));
         match done {
             Ok(tip) => {
                 self.tip = tip;
@@ -94,28 +86,13 @@ impl<'s> Appender<'s> {
         let path = &self.store.path;
         let fault = |e| Fault::sqlite(path, e);
         for body in bodies {
-            self.insert_record
-                .execute(params![tree.size().cast_signed(), body])
-                .map_err(fault)?;
+            self.insert_record.execute(params![tree.size().cast_signed(), body]).map_err(fault)?;
             tree.push(leaf_hash(body));
         }
-        let note = self
-            .store
-            .signer
-            .sign(tree.size(), tree.root())
-            .into_bytes();
-        let tip = Tip {
-            id: id + 1,
-            tree,
-            note,
-        };
+        let note = self.store.signer.sign(tree.size(), tree.root()).into_bytes();
+        let tip = Tip { id: id + 1, tree, note };
         self.insert_checkpoint
-            .execute(params![
-                tip.id,
-                tip.tree.size().cast_signed(),
-                tip.note,
-                tip.tree.to_bytes()
-            ])
+            .execute(params![tip.id, tip.tree.size().cast_signed(), tip.note, tip.tree.to_bytes()])
             .map_err(fault)?;
         Ok(tip)
     }
@@ -125,38 +102,21 @@ impl<'s> Appender<'s> {
     fn read_tip(&mut self) -> Result<Tip, Fault> {
         let path = &self.store.path;
         let corrupt = |why: &str| Fault::new(Kind::Corrupt, path).because(why);
-        let last: Option<i64> = self
-            .last_record
-            .query_row([], |row| row.get(0))
-            .map_err(|e| Fault::sqlite(path, e))?;
+        let last: Option<i64> = self.last_record.query_row([], |row| row.get(0)).map_err(|e| Fault::sqlite(path, e))?;
         let row = self
             .last_checkpoint
-            .query_row([], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-            })
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
             .optional()
             .map_err(|e| Fault::sqlite(path, e))?;
         let records = last.map_or(0, |seq| seq.saturating_add(1));
         let Some((id, size, note, frontier)): Option<(i64, i64, Vec<u8>, Vec<u8>)> = row else {
-            return if records == 0 {
-                Ok(Tip::default())
-            } else {
-                Err(corrupt("it has records but no checkpoint"))
-            };
+            return if records == 0 { Ok(Tip::default()) } else { Err(corrupt("it has records but no checkpoint")) };
         };
         if size != records {
-            return Err(corrupt(
-                "its last checkpoint does not cover its last record",
-            ));
+            return Err(corrupt("its last checkpoint does not cover its last record"));
         }
-        let tree = u64::try_from(size)
-            .ok()
-            .and_then(|size| CompactRange::from_bytes(size, &frontier));
-        let tip = Tip {
-            id,
-            tree: tree.ok_or_else(|| corrupt("its compact range is malformed"))?,
-            note,
-        };
+        let tree = u64::try_from(size).ok().and_then(|size| CompactRange::from_bytes(size, &frontier));
+        let tip = Tip { id, tree: tree.ok_or_else(|| corrupt("its compact range is malformed"))?, note };
         if tip.note != self.tip.note || tip.tree != self.tip.tree {
             check_tip(&tip, self.store.signer.verifier()).map_err(corrupt)?;
         }
@@ -175,17 +135,12 @@ impl<'s> Appender<'s> {
     }
 
     fn batch(&self, sql: &str) -> Result<(), Fault> {
-        self.store
-            .connection
-            .execute_batch(sql)
-            .map_err(|e| Fault::sqlite(&self.store.path, e))
+        self.store.connection.execute_batch(sql).map_err(|e| Fault::sqlite(&self.store.path, e))
     }
 }
 
 fn check_tip(tip: &Tip, verifier: &Verifier) -> Result<(), &'static str> {
-    let checkpoint = verifier
-        .open_exact(&tip.note)
-        .map_err(|_| "its last checkpoint is not signed by its key")?;
+    let checkpoint = verifier.open_exact(&tip.note).map_err(|_| "its last checkpoint is not signed by its key")?;
     if checkpoint.size == tip.tree.size() && checkpoint.root == tip.tree.root() {
         Ok(())
     } else {
@@ -205,6 +160,6 @@ pub(crate) fn fold_wal(store: &Store, limit: u64) {
 
 fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(std::time::Duration::ZERO)?;
-    connection.pragma_query(None, "wal_checkpoint(TRUNCATE)", |_| Ok(()))?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     connection.busy_timeout(crate::store::PATIENCE)
 }

@@ -53,11 +53,7 @@ pub enum Kind {
 
 impl Fault {
     pub(crate) fn new(kind: Kind, path: &Path) -> Self {
-        Self {
-            kind,
-            path: path.to_owned(),
-            cause: None,
-        }
+        Self { kind, path: path.to_owned(), cause: None }
     }
 
     pub(crate) fn because(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
@@ -82,9 +78,7 @@ impl Fault {
             Some(ErrorCode::ReadOnly) => Kind::ReadOnly,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Kind::Busy,
             Some(ErrorCode::NotADatabase) => Kind::NotALedger,
-            Some(
-                ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::SystemIoFailure,
-            ) => Kind::Unreadable,
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::SystemIoFailure) => Kind::Unreadable,
             _ => Kind::Corrupt,
         };
         Self::new(kind, path).because(cause)
@@ -99,31 +93,17 @@ impl Fault {
             }
             Kind::Missing => "it is made by the first `tollgate run`",
             Kind::Unreadable => "check the owner and mode of the file and of its directory",
-            Kind::NotALedger => {
-                "move the file away, or set TOLLGATE_STATE_DIR to another directory"
-            }
-            Kind::Newer => {
-                "use that version of tollgate, or set TOLLGATE_STATE_DIR to another directory"
-            }
-            Kind::ReadOnly => {
-                "make it writable, or set TOLLGATE_STATE_DIR to a directory you can write"
-            }
-            Kind::Full => {
-                "free some space, or set TOLLGATE_STATE_DIR to a directory on another disk"
-            }
+            Kind::NotALedger => "move the file away, or set TOLLGATE_STATE_DIR to another directory",
+            Kind::Newer => "use that version of tollgate, or set TOLLGATE_STATE_DIR to another directory",
+            Kind::ReadOnly => "make it writable, or set TOLLGATE_STATE_DIR to a directory you can write",
+            Kind::Full => "free some space, or set TOLLGATE_STATE_DIR to a directory on another disk",
             Kind::Busy => "wait until the other runs are done, or look for one that is stopped",
             Kind::Corrupt => {
                 "see what is wrong with `tollgate ledger verify`; to go on, move the ledger away and keep it"
             }
-            Kind::KeyMissing => {
-                "put `ledger.key` back from a backup, or move the ledger away and keep it"
-            }
-            Kind::KeyExposed => {
-                "chmod 600 it; if others may have read it, move key and ledger away"
-            }
-            Kind::KeyMalformed => {
-                "put `ledger.key` back from a backup, or move key and ledger away"
-            }
+            Kind::KeyMissing => "put `ledger.key` back from a backup, or move the ledger away and keep it",
+            Kind::KeyExposed => "chmod 600 it; if others may have read it, move key and ledger away",
+            Kind::KeyMalformed => "put `ledger.key` back from a backup, or move key and ledger away",
             Kind::Output | Kind::Stopped => "",
         }
     }
@@ -137,10 +117,7 @@ impl fmt::Display for Fault {
             Kind::Missing => write!(f, "there is no ledger at `{path}`"),
             Kind::Unreadable => write!(f, "can't read `{path}`"),
             Kind::NotALedger => write!(f, "`{path}` is not a ledger"),
-            Kind::Newer => write!(
-                f,
-                "the ledger `{path}` was made by a newer version of tollgate"
-            ),
+            Kind::Newer => write!(f, "the ledger `{path}` was made by a newer version of tollgate"),
             Kind::ReadOnly => write!(f, "the ledger `{path}` is read-only"),
             Kind::Full => write!(f, "the disk that holds `{path}` is full"),
             Kind::Busy => write!(f, "the ledger `{path}` stayed locked by other processes"),

@@ -19,26 +19,20 @@ pub(crate) fn load(state: &Path) -> Result<Option<Signer>, Fault> {
     let Some(mut file) = open_existing(&path)? else {
         return Ok(None);
     };
-    let meta = file
-        .metadata()
-        .map_err(|e| Fault::io(Kind::Unreadable, &path, e))?;
+    let meta = file.metadata().map_err(|e| Fault::io(Kind::Unreadable, &path, e))?;
     if meta.mode() & 0o077 != 0 {
         return Err(Fault::new(Kind::KeyExposed, &path));
     }
     let mut text = String::new();
-    file.read_to_string(&mut text)
-        .map_err(|e| Fault::io(Kind::KeyMalformed, &path, e))?;
-    Signer::from_text(&text)
-        .map(Some)
-        .ok_or_else(|| Fault::new(Kind::KeyMalformed, &path))
+    file.read_to_string(&mut text).map_err(|e| Fault::io(Kind::KeyMalformed, &path, e))?;
+    Signer::from_text(&text).map(Some).ok_or_else(|| Fault::new(Kind::KeyMalformed, &path))
 }
 
 /// Makes key and verifier key. If another process was quicker, its key is the one.
 pub(crate) fn make(state: &Path) -> Result<Signer, Fault> {
     let path = state.join(KEY_FILE);
     let mut random = [0; 40];
-    getrandom::fill(&mut random)
-        .map_err(|e| Fault::io(Kind::NotMade, &path, io::Error::other(e)))?;
+    getrandom::fill(&mut random).map_err(|e| Fault::io(Kind::NotMade, &path, io::Error::other(e)))?;
     let (seed, rest) = random.split_first_chunk::<32>().unwrap_or((&[0; 32], &[]));
     let name = format!("tollgate/ledger/{}", hex(rest));
     let made = Signer::new(&name, seed).ok_or_else(|| Fault::new(Kind::KeyMalformed, &path))?;
@@ -52,11 +46,7 @@ pub(crate) fn publish_verifier(state: &Path, verifier: &Verifier) -> Result<(), 
     if path.symlink_metadata().is_ok() {
         return Ok(());
     }
-    publish(
-        &path,
-        Mode::Public,
-        format!("{}\n", verifier.to_text()).as_bytes(),
-    )
+    publish(&path, Mode::Public, format!("{}\n", verifier.to_text()).as_bytes())
 }
 
 /// Loads the verifier key from its file.
@@ -73,11 +63,7 @@ pub fn load_verifier(state: &Path) -> Result<Verifier, Fault> {
 /// [`Fault`] where it can't be read or is none.
 pub fn read_verifier(path: &Path) -> Result<Verifier, Fault> {
     let text = fs::read_to_string(path).map_err(|e| {
-        let kind = if e.kind() == io::ErrorKind::NotFound {
-            Kind::KeyMissing
-        } else {
-            Kind::Unreadable
-        };
+        let kind = if e.kind() == io::ErrorKind::NotFound { Kind::KeyMissing } else { Kind::Unreadable };
         Fault::io(kind, path, e)
     })?;
     Verifier::from_text(&text).ok_or_else(|| Fault::new(Kind::KeyMalformed, path))
@@ -95,12 +81,8 @@ pub(crate) enum Mode {
 fn publish(path: &Path, mode: Mode, content: &[u8]) -> Result<(), Fault> {
     let beside = beside(path)?;
     let fault = |e| Fault::io(Kind::NotMade, path, e);
-    let written = create_new(&beside, mode)
-        .and_then(|mut f| f.write_all(content).and_then(|()| f.sync_all()));
-    written
-        .map_err(fault)
-        .and_then(|()| link_new(&beside, path))
-        .inspect_err(|_| drop(fs::remove_file(&beside)))
+    let written = create_new(&beside, mode).and_then(|mut f| f.write_all(content).and_then(|()| f.sync_all()));
+    written.map_err(fault).and_then(|()| link_new(&beside, path)).inspect_err(|_| drop(fs::remove_file(&beside)))
 }
 
 /// Gives a finished file its name, if nobody has it yet, and takes its temporary name away.
@@ -111,9 +93,7 @@ pub(crate) fn link_new(beside: &Path, path: &Path) -> Result<(), Fault> {
         Ok(()) | Err(_) => {}
     }
     fs::remove_file(beside).map_err(fault)?;
-    path.parent().map_or(Ok(()), |dir| {
-        File::open(dir).and_then(|d| d.sync_all()).map_err(fault)
-    })
+    path.parent().map_or(Ok(()), |dir| File::open(dir).and_then(|d| d.sync_all()).map_err(fault))
 }
 
 /// Creates a file that must not exist.
@@ -122,18 +102,13 @@ pub(crate) fn create_new(path: &Path, mode: Mode) -> io::Result<File> {
         Mode::Private => 0o600,
         Mode::Public => 0o644,
     };
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
+    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
 }
 
 /// A name beside `path` that nobody else uses.
 pub(crate) fn beside(path: &Path) -> Result<PathBuf, Fault> {
     let mut random = [0; 8];
-    getrandom::fill(&mut random)
-        .map_err(|e| Fault::io(Kind::NotMade, path, io::Error::other(e)))?;
+    getrandom::fill(&mut random).map_err(|e| Fault::io(Kind::NotMade, path, io::Error::other(e)))?;
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{}.new", hex(&random)));
     Ok(PathBuf::from(name))
@@ -142,10 +117,7 @@ pub(crate) fn beside(path: &Path) -> Result<PathBuf, Fault> {
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let digit = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or('0');
-    bytes
-        .iter()
-        .flat_map(|b| [digit(b >> 4), digit(b & 0xf)])
-        .collect()
+    bytes.iter().flat_map(|b| [digit(b >> 4), digit(b & 0xf)]).collect()
 }
 
 fn open_existing(path: &Path) -> Result<Option<File>, Fault> {

@@ -12,6 +12,7 @@ pub mod redact;
 pub mod tree;
 
 mod append;
+mod check;
 mod export;
 pub mod list;
 mod reader;

@@ -51,12 +51,13 @@ impl Checkpoint {
     /// The text that is signed: origin, size and root, a line each.
     #[must_use]
     pub fn body(&self) -> String {
-        format!(
-            "{}\n{}\n{}\n",
-            self.origin,
-            self.size,
-            STANDARD.encode(self.root)
-        )
+        format!("{}\n{}\n{}\n", self.origin, self.size, STANDARD.encode(self.root))
+    }
+
+    /// The checkpoint in a note of whatever key. Nothing says yet that it is genuine.
+    pub(crate) fn unverified(note: &[u8]) -> Option<Self> {
+        let (body, _) = std::str::from_utf8(note).ok()?.split_once("\n\n")?;
+        Self::parse(&format!("{body}\n"))
     }
 
     fn parse(body: &str) -> Option<Self> {
@@ -107,10 +108,7 @@ impl Signer {
     /// One line, in the form that Go's `sumdb/note` uses: `PRIVATE+KEY+name+id+base64`.
     #[must_use]
     pub fn to_text(&self) -> String {
-        format!(
-            "PRIVATE+KEY+{}\n",
-            key_text(&self.verifier, &self.key.to_bytes())
-        )
+        format!("PRIVATE+KEY+{}\n", key_text(&self.verifier, &self.key.to_bytes()))
     }
 
     /// The public half.
@@ -122,23 +120,13 @@ impl Signer {
     /// A secret that is bound to this key, for `purpose`.
     #[must_use]
     pub fn derive(&self, purpose: &str) -> Hash {
-        Sha256::new()
-            .chain_update(purpose)
-            .chain_update([0])
-            .chain_update(self.key.to_bytes())
-            .finalize()
-            .into()
+        Sha256::new().chain_update(purpose).chain_update([0]).chain_update(self.key.to_bytes()).finalize().into()
     }
 
     /// The signed note for a tree of this size and root.
     #[must_use]
     pub fn sign(&self, size: u64, root: Hash) -> String {
-        let body = Checkpoint {
-            origin: self.verifier.name.clone(),
-            size,
-            root,
-        }
-        .body();
+        let body = Checkpoint { origin: self.verifier.name.clone(), size, root }.body();
         let signature = self.key.sign(body.as_bytes()).to_bytes();
         format!("{body}\n{}", self.verifier.line(&signature))
     }
@@ -146,11 +134,7 @@ impl Signer {
 
 impl Verifier {
     fn new(name: &str, key: VerifyingKey) -> Option<Self> {
-        if name.is_empty()
-            || name
-                .chars()
-                .any(|c| c == '+' || c.is_whitespace() || c.is_control())
-        {
+        if name.is_empty() || name.chars().any(|c| c == '+' || c.is_whitespace() || c.is_control()) {
             return None;
         }
         let hash: Hash = Sha256::new()
@@ -160,11 +144,7 @@ impl Verifier {
             .finalize()
             .into();
         let id = *hash.first_chunk()?;
-        Some(Self {
-            name: name.to_owned(),
-            id,
-            key,
-        })
+        Some(Self { name: name.to_owned(), id, key })
     }
 
     /// Reads a verifier key, `name+id+base64`; none where it is not one.
@@ -200,22 +180,15 @@ impl Verifier {
         let signatures = signatures.strip_suffix('\n').ok_or(NoteFault::Malformed)?;
         let mut found = None;
         for line in signatures.split('\n') {
-            let (name, rest) = line
-                .strip_prefix("— ")
-                .and_then(|l| l.split_once(' '))
-                .ok_or(NoteFault::Malformed)?;
+            let (name, rest) = line.strip_prefix("— ").and_then(|l| l.split_once(' ')).ok_or(NoteFault::Malformed)?;
             let bytes = STANDARD.decode(rest).map_err(|_| NoteFault::Malformed)?;
             let (id, signature) = bytes.split_first_chunk().ok_or(NoteFault::Malformed)?;
             if name == self.name && *id == self.id {
                 found = Some(Signature::from_slice(signature).map_err(|_| NoteFault::Malformed)?);
             }
         }
-        let signature = found
-            .filter(|_| checkpoint.origin == self.name)
-            .ok_or(NoteFault::OtherKey)?;
-        self.key
-            .verify_strict(body.as_bytes(), &signature)
-            .map_err(|_| NoteFault::WrongSignature)?;
+        let signature = found.filter(|_| checkpoint.origin == self.name).ok_or(NoteFault::OtherKey)?;
+        self.key.verify_strict(body.as_bytes(), &signature).map_err(|_| NoteFault::WrongSignature)?;
         Ok(checkpoint)
     }
 
@@ -226,27 +199,17 @@ impl Verifier {
     pub fn open_exact(&self, note: &[u8]) -> Result<Checkpoint, NoteFault> {
         let checkpoint = self.open(note)?;
         let one_signature = note.iter().filter(|b| **b == b'\n').count() == 5;
-        if one_signature {
-            Ok(checkpoint)
-        } else {
-            Err(NoteFault::Malformed)
-        }
+        if one_signature { Ok(checkpoint) } else { Err(NoteFault::Malformed) }
     }
 
     fn line(&self, signature: &[u8]) -> String {
-        format!(
-            "— {} {}\n",
-            self.name,
-            STANDARD.encode([self.id.as_slice(), signature].concat())
-        )
+        format!("— {} {}\n", self.name, STANDARD.encode([self.id.as_slice(), signature].concat()))
     }
 }
 
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signer")
-            .field("verifier", &self.verifier)
-            .finish_non_exhaustive()
+        f.debug_struct("Signer").field("verifier", &self.verifier).finish_non_exhaustive()
     }
 }
 
@@ -258,12 +221,7 @@ impl fmt::Debug for Verifier {
 
 fn key_text(verifier: &Verifier, bytes: &[u8; 32]) -> String {
     let with_kind = [&[ED25519], bytes.as_slice()].concat();
-    format!(
-        "{}+{:08x}+{}",
-        verifier.name,
-        u32::from_be_bytes(verifier.id),
-        STANDARD.encode(with_kind)
-    )
+    format!("{}+{:08x}+{}", verifier.name, u32::from_be_bytes(verifier.id), STANDARD.encode(with_kind))
 }
 
 /// Name and key bytes of `name+id+base64`; the caller compares the whole with what it would have written.
@@ -278,31 +236,22 @@ fn split_key(text: &str) -> Option<(&str, [u8; 32])> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        reason = "a test may stop where it is wrong"
-    )]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop where it is wrong")]
     use super::*;
 
     /// The signer key that Go's golang.org/x/mod/sumdb/note documents, and its verifier key.
-    const GO_SIGNER: &str =
-        "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz\n";
+    const GO_SIGNER: &str = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz\n";
     const GO_VERIFIER: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
 
     #[test]
     fn keys_and_signatures_are_those_of_the_reference_implementation() {
         let signer = Signer::from_text(GO_SIGNER).unwrap();
         assert_eq!(signer.verifier().to_text(), GO_VERIFIER);
-        assert_eq!(
-            Verifier::from_text(GO_VERIFIER).unwrap(),
-            *signer.verifier()
-        );
+        assert_eq!(Verifier::from_text(GO_VERIFIER).unwrap(), *signer.verifier());
         // The package's example note: not a checkpoint, but the same signing.
-        let text = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
-        let line = signer
-            .verifier()
-            .line(&signer.key.sign(text.as_bytes()).to_bytes());
+        let text =
+            "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
+        let line = signer.verifier().line(&signer.key.sign(text.as_bytes()).to_bytes());
         assert_eq!(
             line,
             "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
@@ -314,70 +263,34 @@ mod tests {
         let signer = Signer::from_text(GO_SIGNER).unwrap();
         let note = signer.sign(17, [9; 32]);
         let got = signer.verifier().open_exact(note.as_bytes()).unwrap();
-        assert_eq!(
-            got,
-            Checkpoint {
-                origin: "PeterNeumann".into(),
-                size: 17,
-                root: [9; 32]
-            }
-        );
+        assert_eq!(got, Checkpoint { origin: "PeterNeumann".into(), size: 17, root: [9; 32] });
         for at in 0..note.len() {
             for bit in 0..8 {
                 let mut wrong = note.clone().into_bytes();
                 wrong[at] ^= 1 << bit;
-                assert!(
-                    signer.verifier().open_exact(&wrong).is_err(),
-                    "byte {at}, bit {bit}"
-                );
+                assert!(signer.verifier().open_exact(&wrong).is_err(), "byte {at}, bit {bit}");
             }
-            assert!(
-                signer.verifier().open(&note.as_bytes()[..at]).is_err(),
-                "cut at {at}"
-            );
+            assert!(signer.verifier().open(&note.as_bytes()[..at]).is_err(), "cut at {at}");
         }
         let other = Signer::new("PeterNeumann", &[3; 32]).unwrap();
-        assert_eq!(
-            other.verifier().open(note.as_bytes()),
-            Err(NoteFault::OtherKey)
-        );
+        assert_eq!(other.verifier().open(note.as_bytes()), Err(NoteFault::OtherKey));
         let forged = note.replacen("17", "18", 1);
-        assert_eq!(
-            signer.verifier().open(forged.as_bytes()),
-            Err(NoteFault::WrongSignature)
-        );
+        assert_eq!(signer.verifier().open(forged.as_bytes()), Err(NoteFault::WrongSignature));
     }
 
     #[test]
     fn a_witness_may_sign_beside_us() {
         let signer = Signer::new("ours", &[1; 32]).unwrap();
         let note = signer.sign(1, [2; 32]);
-        let witnessed = format!(
-            "{note}{}",
-            Signer::new("witness", &[2; 32])
-                .unwrap()
-                .verifier()
-                .line(&[0; 64])
-        );
-        assert_eq!(
-            signer.verifier().open(witnessed.as_bytes()).unwrap().size,
-            1
-        );
-        assert_eq!(
-            signer.verifier().open_exact(witnessed.as_bytes()),
-            Err(NoteFault::Malformed)
-        );
+        let witnessed = format!("{note}{}", Signer::new("witness", &[2; 32]).unwrap().verifier().line(&[0; 64]));
+        assert_eq!(signer.verifier().open(witnessed.as_bytes()).unwrap().size, 1);
+        assert_eq!(signer.verifier().open_exact(witnessed.as_bytes()), Err(NoteFault::Malformed));
     }
 
     #[test]
     fn no_other_text_is_a_key() {
-        for wrong in [
-            "",
-            "\n",
-            &GO_SIGNER[1..],
-            &GO_SIGNER.replace("c74", "c75"),
-            &GO_SIGNER.replace("Peter", "Pe er"),
-        ] {
+        for wrong in ["", "\n", &GO_SIGNER[1..], &GO_SIGNER.replace("c74", "c75"), &GO_SIGNER.replace("Peter", "Pe er")]
+        {
             assert!(Signer::from_text(wrong).is_none(), "{wrong}");
         }
         assert!(Signer::new("a+b", &[0; 32]).is_none());

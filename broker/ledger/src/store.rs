@@ -28,10 +28,7 @@ const FLOOR: u64 = 1 << 20;
 /// Tables and triggers, each as SQLite stores its text: `verify` compares them.
 pub(crate) const SCHEMA: [(&str, &str); 8] = [
     // A record in its canonical form; the hash of its leaf follows from it.
-    (
-        "records",
-        "CREATE TABLE records (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",
-    ),
+    ("records", "CREATE TABLE records (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT"),
     // The signed note after each appended group, and the tree's compact range at that size.
     (
         "checkpoints",
@@ -79,9 +76,7 @@ pub(crate) fn open(state: &Path) -> Result<Store, Fault> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(state);
     made.map_err(|e| Fault::io(Kind::NotMade, state, e))?;
     // SQLite is told below to follow no symlink; one that leads to the state directory is the user's own choice.
-    let state = &state
-        .canonicalize()
-        .map_err(|e| Fault::io(Kind::Unreadable, state, e))?;
+    let state = &state.canonicalize().map_err(|e| Fault::io(Kind::Unreadable, state, e))?;
     let path = state.join(LEDGER_FILE);
     let signer = signer(state, &path)?;
     if is_missing(&path)? {
@@ -89,13 +84,13 @@ pub(crate) fn open(state: &Path) -> Result<Store, Fault> {
         make(&path)?;
     }
     let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // SQLite falls back to reading where it may not write.
+    if connection.is_readonly("main").map_err(|e| Fault::sqlite(&path, e))? {
+        return Err(Fault::new(Kind::ReadOnly, &path));
+    }
     room(&path)?;
     key::publish_verifier(state, signer.verifier())?;
-    Ok(Store {
-        path,
-        connection,
-        signer,
-    })
+    Ok(Store { path, connection, signer })
 }
 
 /// The key. It is made before the ledger, so a ledger without one has lost it.
@@ -181,9 +176,9 @@ fn recognise(connection: &Connection, path: &Path) -> Result<(), Fault> {
     match version {
         _ if !is_ours => Err(Fault::new(Kind::NotALedger, path)),
         VERSION => Ok(()),
-        newer if newer > VERSION => Err(Fault::new(Kind::Newer, path)
-            .because(format!("it has version {newer}, this is {VERSION}"))),
-        _ => Err(Fault::new(Kind::Corrupt, path)
-            .because(format!("it has version {version}, which never was"))),
+        newer if newer > VERSION => {
+            Err(Fault::new(Kind::Newer, path).because(format!("it has version {newer}, this is {VERSION}")))
+        }
+        _ => Err(Fault::new(Kind::Corrupt, path).because(format!("it has version {version}, which never was"))),
     }
 }

@@ -11,22 +11,13 @@ pub type Hash = [u8; 32];
 /// The hash of a leaf: `SHA-256(0x00 || bytes)`.
 #[must_use]
 pub fn leaf_hash(bytes: &[u8]) -> Hash {
-    Sha256::new()
-        .chain_update([0])
-        .chain_update(bytes)
-        .finalize()
-        .into()
+    Sha256::new().chain_update([0]).chain_update(bytes).finalize().into()
 }
 
 /// The hash of an inner node: `SHA-256(0x01 || left || right)`.
 #[must_use]
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    Sha256::new()
-        .chain_update([1])
-        .chain_update(left)
-        .chain_update(right)
-        .finalize()
-        .into()
+    Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
 }
 
 /// The roots of the perfect subtrees that cover the leaves so far, largest first: all that appending needs.
@@ -77,10 +68,7 @@ impl CompactRange {
     pub fn from_bytes(size: u64, bytes: &[u8]) -> Option<Self> {
         let (nodes, rest) = bytes.as_chunks::<32>();
         let fits = rest.is_empty() && nodes.len() == usize::try_from(size.count_ones()).ok()?;
-        fits.then(|| Self {
-            size,
-            nodes: nodes.to_vec(),
-        })
+        fits.then(|| Self { size, nodes: nodes.to_vec() })
     }
 }
 
@@ -145,12 +133,7 @@ impl RangeRoots {
     /// For these ranges.
     #[must_use]
     pub fn new(ranges: Vec<Range<u64>>) -> Self {
-        Self(
-            ranges
-                .into_iter()
-                .map(|r| (r, CompactRange::default()))
-                .collect(),
-        )
+        Self(ranges.into_iter().map(|r| (r, CompactRange::default())).collect())
     }
 
     /// Takes the next leaf; leaves must come in order.
@@ -165,21 +148,13 @@ impl RangeRoots {
     /// The roots, in the order of the ranges; none where leaves were missing.
     #[must_use]
     pub fn finish(self) -> Option<Vec<Hash>> {
-        self.0
-            .into_iter()
-            .map(|(r, tree)| (tree.size() == r.end - r.start).then(|| tree.root()))
-            .collect()
+        self.0.into_iter().map(|(r, tree)| (tree.size() == r.end - r.start).then(|| tree.root())).collect()
     }
 }
 
 /// Whether `proof` shows that a leaf is the `index`-th of the tree with this size and root (RFC 9162 2.1.3.2).
 #[must_use]
-pub fn proves_inclusion(
-    leaf: &Hash,
-    index: u64,
-    (size, root): (u64, &Hash),
-    proof: &[Hash],
-) -> bool {
+pub fn proves_inclusion(leaf: &Hash, index: u64, (size, root): (u64, &Hash), proof: &[Hash]) -> bool {
     if index >= size {
         return false;
     }

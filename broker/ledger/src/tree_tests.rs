@@ -1,10 +1,6 @@
 //! The tree against the known test tree of Certificate Transparency, against a plain recursive definition, and with
 //! every proof for trees of up to 40 leaves, right and wrong.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may stop where it is wrong"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop where it is wrong")]
 
 use super::*;
 
@@ -17,10 +13,7 @@ const LEAVES: [&[u8]; 8] = [
     &[0x30, 0x31],
     &[0x40, 0x41, 0x42, 0x43],
     &[0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57],
-    &[
-        0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e,
-        0x6f,
-    ],
+    &[0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f],
 ];
 
 /// Its roots, from no leaf to eight.
@@ -58,10 +51,7 @@ fn mth(leaves: &[Hash]) -> Hash {
 
 fn roots(ranges: Vec<Range<u64>>, leaves: &[Hash]) -> Vec<Hash> {
     let mut roots = RangeRoots::new(ranges);
-    leaves
-        .iter()
-        .enumerate()
-        .for_each(|(i, l)| roots.push(i as u64, *l));
+    leaves.iter().enumerate().for_each(|(i, l)| roots.push(i as u64, *l));
     roots.finish().unwrap()
 }
 
@@ -131,12 +121,7 @@ fn every_inclusion_proof_holds_and_no_other_does() {
                 assert!(!proves_inclusion(leaf, i, (n, &root), &wrong));
                 assert!(!proves_inclusion(leaf, i, (n, &root), &proof[..k]));
             }
-            assert!(!proves_inclusion(
-                leaf,
-                i,
-                (n, &root),
-                &[proof, vec![[0; 32]]].concat()
-            ));
+            assert!(!proves_inclusion(leaf, i, (n, &root), &[proof, vec![[0; 32]]].concat()));
         }
         assert_eq!(inclusion_ranges(n, n), None);
     }

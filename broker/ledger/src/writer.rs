@@ -69,21 +69,13 @@ impl Writer {
         let (queue, messages) = mpsc::sync_channel(QUEUE);
         let shared = Arc::new(Shared::default());
         let (theirs, dir) = (Arc::clone(&shared), state.to_owned());
-        let thread = std::thread::Builder::new()
-            .name("ledger".into())
-            .spawn(move || work(&dir, redactor, &messages, &theirs));
+        let thread =
+            std::thread::Builder::new().name("ledger".into()).spawn(move || work(&dir, redactor, &messages, &theirs));
         let path = state.join(store::LEDGER_FILE);
         if let Err(e) = &thread {
-            shared.set(State::Failed(
-                Fault::new(Kind::Stopped, &path).because(e.to_string()),
-            ));
+            shared.set(State::Failed(Fault::new(Kind::Stopped, &path).because(e.to_string())));
         }
-        Self {
-            queue: Some(queue),
-            shared,
-            thread: thread.ok(),
-            path,
-        }
+        Self { queue: Some(queue), shared, thread: thread.ok(), path }
     }
 
     /// Waits until the ledger is open and found writable.
@@ -115,32 +107,22 @@ impl Writer {
         }
     }
 
-    fn ask(
-        &self,
-        message: impl FnOnce(SyncSender<Result<(), Unwritten>>) -> Message,
-    ) -> Result<(), Unwritten> {
+    fn ask(&self, message: impl FnOnce(SyncSender<Result<(), Unwritten>>) -> Message) -> Result<(), Unwritten> {
         let (reply, answer) = mpsc::sync_channel(1);
         self.send(message(reply))?;
-        answer
-            .recv()
-            .unwrap_or_else(|_| Err(self.shared.unwritten()))
+        answer.recv().unwrap_or_else(|_| Err(self.shared.unwritten()))
     }
 
     fn send(&self, message: Message) -> Result<(), Unwritten> {
         let sent = self.queue.as_ref().is_some_and(|q| q.send(message).is_ok());
-        if sent {
-            Ok(())
-        } else {
-            Err(self.shared.unwritten())
-        }
+        if sent { Ok(()) } else { Err(self.shared.unwritten()) }
     }
 
     /// Hangs up, upon which the thread writes what is left, and waits for it.
     fn close(&mut self) {
         drop(self.queue.take());
         if self.thread.take().is_some_and(|t| t.join().is_err()) {
-            self.shared
-                .set(State::Failed(Fault::new(Kind::Stopped, &self.path)));
+            self.shared.set(State::Failed(Fault::new(Kind::Stopped, &self.path)));
         }
     }
 }
@@ -166,9 +148,7 @@ impl Drop for Writer {
 
 impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writer")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
+        f.debug_struct("Writer").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
@@ -183,9 +163,7 @@ impl Shared {
     }
 
     fn opened(&self) -> Result<(), Fault> {
-        let waited = self
-            .changed
-            .wait_while(self.lock(), |s| matches!(s, State::Opening));
+        let waited = self.changed.wait_while(self.lock(), |s| matches!(s, State::Opening));
         match &*waited.unwrap_or_else(PoisonError::into_inner) {
             State::Failed(fault) => Err(fault.clone()),
             State::Opening | State::Open => Ok(()),
@@ -202,11 +180,7 @@ impl Shared {
 
 fn unwritten(fault: &Fault) -> Unwritten {
     use std::error::Error as _;
-    Unwritten(
-        fault
-            .source()
-            .map_or_else(|| fault.to_string(), |cause| format!("{fault}: {cause}")),
-    )
+    Unwritten(fault.source().map_or_else(|| fault.to_string(), |cause| format!("{fault}: {cause}")))
 }
 
 /// The thread: opens, takes messages until nobody can send any more, closes.
@@ -214,9 +188,7 @@ fn work(state: &Path, redactor: Redactor, messages: &Receiver<Message>, shared: 
     // Signals are the supervisor's; one that is delivered here would end the whole process.
     let blocked = nix::sys::signal::SigSet::all().thread_block();
     let path = state.join(store::LEDGER_FILE);
-    let store = match blocked
-        .map_err(|e| Fault::new(Kind::Stopped, &path).because(e))
-        .and_then(|()| store::open(state))
+    let store = match blocked.map_err(|e| Fault::new(Kind::Stopped, &path).because(e)).and_then(|()| store::open(state))
     {
         Ok(store) => store,
         Err(fault) => return shared.set(State::Failed(fault)),
@@ -225,16 +197,8 @@ fn work(state: &Path, redactor: Redactor, messages: &Receiver<Message>, shared: 
         Ok(appender) => {
             shared.set(State::Open);
             let redactor = redactor.keyed(store.signer.derive("redaction"));
-            Worker {
-                appender,
-                redactor,
-                waiting: Vec::new(),
-                since: None,
-                failed: None,
-                shared,
-                store: &store,
-            }
-            .run(messages);
+            Worker { appender, redactor, waiting: Vec::new(), since: None, failed: None, shared, store: &store }
+                .run(messages);
             fold_wal(&store, WAL_ENDED);
         }
         Err(fault) => shared.set(State::Failed(fault)),
@@ -329,8 +293,7 @@ impl Worker<'_> {
     }
 
     fn stored_form(&self, record: &Record) -> Result<Vec<u8>, canonical::NotCanonical> {
-        let mut value = serde_json::to_value(record)
-            .map_err(|e| canonical::NotCanonical::NotJson(e.to_string()))?;
+        let mut value = canonical::to_value(record)?;
         self.redactor.value(&mut value);
         canonical::of_value(&value)
     }

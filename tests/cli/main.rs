@@ -1,0 +1,18 @@
+//! The program as its users meet it: exit codes, streams, bad input, endings, questions and answers. Each case is a
+//! process, in several settings.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod approvals;
+mod codes;
+mod endings;
+mod input;
+mod policies;
+mod state;
+mod streams;
+mod tally;

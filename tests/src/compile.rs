@@ -1,0 +1,23 @@
+//! Small C programs, compiled where and when a test needs them: what they do can't be said in safe Rust.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Scene;
+
+impl Scene {
+    /// Compiles a source file of the tests into a folder of the scene; static, so that it runs anywhere.
+    pub fn compile(&self, source: &str, into: impl AsRef<Path>) -> PathBuf {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
+        let program = into.as_ref().join(source.file_stem().unwrap());
+        let cc = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+        let built = Command::new(&cc)
+            .args(["-O1", "-static", "-pthread", "-Wall", "-o"])
+            .arg(&program)
+            .arg(&source)
+            .output()
+            .unwrap_or_else(|e| panic!("a C compiler is needed ({}): {e}", cc.display()));
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        program
+    }
+}

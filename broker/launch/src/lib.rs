@@ -8,12 +8,19 @@
 //! Order of use: [`PrivateTemp::create`], [`Plan::lower`], look at [`Plan::enforced`], [`Terminal::open`] (if there is
 //! one), [`Plan::start`] while there is one thread, then [`Terminal::attach`].
 
+mod attempt;
 mod command;
 mod env;
 mod fault;
+mod filter;
+mod guard;
+mod hide;
+mod layout;
 mod pattern;
 mod plan;
+mod recipe;
 mod start;
+mod sweep;
 mod temp;
 mod terminal;
 
@@ -21,6 +28,6 @@ pub use command::{Command, find};
 pub use env::environment;
 pub use fault::{LaunchError, Step};
 pub use plan::{Options, Plan, UserNamespaces};
-pub use start::Started;
+pub use start::{Remains, Started};
 pub use temp::PrivateTemp;
 pub use terminal::{Attached, Terminal};

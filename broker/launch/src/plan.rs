@@ -1,9 +1,19 @@
 //! The boundary lowered to this kernel, before anything is forked: what will hold, and the gaps.
 
-use tollgate_policy::boundary::{Boundary, Enforced};
-use tollgate_sys::probe::Probe;
+use std::collections::BTreeSet;
 
-use crate::fault::LaunchError;
+use tollgate_policy::boundary::{Boundary, Enforced, Feature, Namespace, Reach, Root};
+use tollgate_sys::handover::Pass;
+use tollgate_sys::landlock::{Governed, NEWEST, Ports};
+use tollgate_sys::limits::{Resource, resource};
+use tollgate_sys::namespaces::Set;
+use tollgate_sys::probe::Probe;
+use tollgate_sys::seccomp::Program;
+
+use crate::attempt::Attempt;
+use crate::fault::{LaunchError, Step};
+use crate::filter;
+use crate::hide::{self, Extent, Found};
 use crate::temp::PrivateTemp;
 
 /// What a run may use of the kernel; the default is all it offers. For tests and for `--no-…` flags.
@@ -28,27 +38,190 @@ pub enum UserNamespaces {
 /// A boundary lowered to this kernel. Nothing has been started.
 #[derive(Debug)]
 pub struct Plan {
+    pub(crate) probe: Probe,
+    pub(crate) options: Options,
+    pub(crate) temp: PrivateTemp,
+    pub(crate) roots: Vec<Root>,
+    pub(crate) governed: Governed,
+    pub(crate) program: Program,
+    pub(crate) pass: Pass,
+    pub(crate) limits: Vec<(Resource, u64)>,
+    pub(crate) namespaces: Set,
+    pub(crate) hidden: Vec<Found>,
+    pub(crate) protected: Vec<Found>,
+    pub(crate) extent: Extent,
+    pub(crate) require: BTreeSet<Feature>,
+    pub(crate) wanted: BTreeSet<Feature>,
     enforced: Enforced,
 }
 
 impl Plan {
-    /// Lowers a boundary.
+    /// Lowers a boundary. Looks at the tree for hidden paths; changes nothing.
     ///
     /// # Errors
     /// [`LaunchError::Required`] if it requires what this kernel is known not to hold;
     /// [`LaunchError::Filter`] and [`LaunchError::Unknown`] for a boundary that makes no sense here.
-    pub fn lower(
-        boundary: &Boundary,
-        probe: &Probe,
-        options: Options,
-        temp: PrivateTemp,
-    ) -> Result<Self, LaunchError> {
-        let _ = (boundary, probe, options, temp);
-        Err(LaunchError::Threads)
+    pub fn lower(boundary: &Boundary, probe: Probe, options: Options, temp: PrivateTemp) -> Result<Self, LaunchError> {
+        let pass = Pass::new().map_err(|e| LaunchError::Step(Step::Filter, e))?;
+        let (hidden, extent) = hide::expand(&covered(&boundary.hidden, &boundary.roots));
+        let (protected, _) = hide::expand(&literal(&boundary.protected));
+        let mut plan = Self {
+            probe,
+            options,
+            temp,
+            roots: boundary.roots.clone(),
+            governed: governed(boundary, options),
+            program: filter::lower(&boundary.calls, &pass)?,
+            pass,
+            limits: limits(boundary)?,
+            namespaces: boundary.namespaces.iter().fold(Set::NONE, |set, one| set.with(kind(*one))),
+            hidden,
+            protected,
+            extent,
+            require: boundary.require.clone(),
+            wanted: BTreeSet::new(),
+            enforced: Enforced::default(),
+        };
+        plan.wanted = wanted(boundary, &plan);
+        plan.enforced = Attempt::first(&plan).enforced(&plan);
+        plan.demand(&plan.enforced)?;
+        Ok(plan)
     }
 
     /// What will hold as far as can be known before trying. [`crate::Started::enforced`] is the last word.
     pub fn enforced(&self) -> &Enforced {
         &self.enforced
+    }
+
+    /// The Landlock ABI that will be used; 0 for none.
+    pub(crate) fn landlock_abi(&self) -> u32 {
+        self.probe.landlock_abi.min(self.governed.cap).min(NEWEST)
+    }
+
+    /// Whether all that is required holds.
+    pub(crate) fn demand(&self, enforced: &Enforced) -> Result<(), LaunchError> {
+        let missing: Vec<_> = enforced.gaps.iter().filter(|gap| self.require.contains(&gap.feature)).cloned().collect();
+        if missing.is_empty() { Ok(()) } else { Err(LaunchError::Required(missing)) }
+    }
+}
+
+fn kind(namespace: Namespace) -> Set {
+    match namespace {
+        Namespace::Mount => Set::MOUNT,
+        Namespace::Pid => Set::PID,
+        Namespace::Ipc => Set::IPC,
+        Namespace::Net => Set::NET,
+        Namespace::Uts => Set::UTS,
+    }
+}
+
+fn governed(boundary: &Boundary, options: Options) -> Governed {
+    let (connect, bind) = match boundary.network.reach {
+        Reach::None => (Ports::Only(Vec::new()), Ports::Only(Vec::new())),
+        Reach::Ports => (Ports::Only(boundary.network.ports.iter().copied().collect()), Ports::Only(Vec::new())),
+        Reach::Open => (Ports::Any, Ports::Any),
+    };
+    Governed { cap: options.landlock_cap.unwrap_or(NEWEST), connect, bind }
+}
+
+fn limits(boundary: &Boundary) -> Result<Vec<(Resource, u64)>, LaunchError> {
+    let known = |(name, most): (&String, &u64)| {
+        resource(name).map(|resource| (resource, *most)).ok_or_else(|| LaunchError::Unknown("limit", name.clone()))
+    };
+    boundary.limits.iter().map(known).collect()
+}
+
+/// Hidden paths that some root would show; the others can't be reached anyway.
+fn covered(globs: &[String], roots: &[Root]) -> Vec<String> {
+    let literal = |glob: &str| -> usize { glob.find(['*', '?']).unwrap_or(glob.len()) };
+    let shown = |glob: &&String| {
+        roots.iter().any(|root| {
+            let Some(path) = root.path.as_path().to_str() else { return true };
+            let known = glob.get(..literal(glob)).unwrap_or_default();
+            // One leads to the other: the root covers the glob, or the glob reaches into the root.
+            under(known, path) || (known.len() < glob.len() && path.starts_with(known)) || under(path, known)
+        })
+    };
+    globs.iter().filter(shown).cloned().collect()
+}
+
+fn under(path: &str, root: &str) -> bool {
+    let root = root.trim_end_matches('/');
+    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Globs that name one path, or one directory with all in it: only these are worth a mount.
+fn literal(globs: &[String]) -> Vec<String> {
+    globs.iter().filter(|glob| !glob.strip_suffix("/**").unwrap_or(glob).contains(['*', '?'])).cloned().collect()
+}
+
+fn wanted(boundary: &Boundary, plan: &Plan) -> BTreeSet<Feature> {
+    let mut wanted = BTreeSet::from([
+        Feature::LandlockFiles,
+        Feature::LandlockRefer,
+        Feature::LandlockTruncate,
+        Feature::LandlockDeviceIoctl,
+        Feature::LandlockSignals,
+        Feature::LandlockAbstractSockets,
+        Feature::Seccomp,
+        Feature::PrivateTemp,
+    ]);
+    if boundary.network.reach != Reach::Open {
+        wanted.insert(Feature::LandlockTcp);
+    }
+    if plan.program.notifies() {
+        wanted.extend([Feature::ExecGate, Feature::ExecVerify]);
+    }
+    if !plan.hidden.is_empty() || plan.extent == Extent::Bounded {
+        wanted.insert(Feature::HiddenPaths);
+    }
+    for (set, feature) in [
+        (Set::MOUNT, Feature::MountNamespace),
+        (Set::PID, Feature::PidNamespace),
+        (Set::IPC, Feature::IpcNamespace),
+        (Set::NET, Feature::NetNamespace),
+    ] {
+        if plan.namespaces.has(set) {
+            wanted.insert(feature);
+        }
+    }
+    if !plan.namespaces.is_empty() && !plan.probe.admin {
+        wanted.insert(Feature::UserNamespace);
+    }
+    wanted.extend(&boundary.require);
+    wanted
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::{covered, literal};
+    use tollgate_policy::boundary::{Rights, Root};
+    use tollgate_policy::path::AbsPath;
+
+    #[test]
+    fn only_hidden_paths_that_a_root_shows_are_looked_for() {
+        let root = |path: &str| Root { path: AbsPath::new(path).unwrap(), rights: Rights::default() };
+        let roots = [root("/home/u/ws"), root("/usr"), root("/home/u/.ssh/known_hosts")];
+        for (glob, wanted) in [
+            ("/home/u/ws/.env", true),
+            ("/home/u/ws/**/.env", true),
+            ("/home/u/wsx/.env", false),
+            ("/home/u/.aws", false),
+            ("/home/u/.ssh", true),
+            ("/home/*/.env", true),
+            ("/home/u/ws", true),
+            ("/usr/local/cargo/credentials.toml", true),
+            ("/var/run/secrets", false),
+        ] {
+            assert_eq!(covered(&[glob.to_owned()], &roots).len(), usize::from(wanted), "{glob}");
+        }
+        assert_eq!(covered(&["/etc/x".to_owned()], &[root("/")]).len(), 1);
+    }
+
+    #[test]
+    fn only_single_paths_are_frozen() {
+        let globs = ["/a/b", "/a/b/**", "/a/*/b", "/**/x"].map(str::to_owned);
+        assert_eq!(literal(&globs), ["/a/b", "/a/b/**"]);
     }
 }

@@ -1,19 +1,32 @@
 //! Starting: forks the guard, which forks the command; comes back when the command is at its door (execve).
 
-use std::os::fd::OwnedFd;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::PathBuf;
 
-use nix::unistd::Pid;
+use nix::fcntl::OFlag;
+use nix::sys::wait::waitpid;
+use nix::unistd::{Pid, pipe2};
 use tollgate_policy::boundary::Enforced;
+use tollgate_sys::handover::{self, Heard, Word};
+use tollgate_sys::namespaces::Set;
+use tollgate_sys::process::{self, Fork};
+use tollgate_sys::{fds, masks};
 
+use crate::attempt::Attempt;
 use crate::command::Command;
-use crate::fault::LaunchError;
+use crate::fault::{LaunchError, Step};
+use crate::guard;
+use crate::layout::Layout;
 use crate::plan::Plan;
+use crate::recipe::Wires;
+use crate::sweep::{self, Scope};
 use crate::terminal::Terminal;
 
 /// A started run. The command is about to execute its program: its own `execve` is the first call that the gate sees.
 #[derive(Debug)]
 pub struct Started {
-    /// The guard, a child of the caller. It ends after all else in the run has: wait for it last.
+    /// The guard, a child of the caller. It ends after all else in the run has: see [`Started::end`].
     /// `SIGTERM` to it ends the run: all is killed.
     pub guard: Pid,
     /// The command, leader of its process group; its id as the caller sees it.
@@ -25,6 +38,14 @@ pub struct Started {
     pub news: OwnedFd,
     /// What holds, as a fact.
     pub enforced: Enforced,
+    /// Paths that the command sees elsewhere: inside, outside. (`/tmp` inside is the private temp directory.)
+    pub views: Vec<(PathBuf, PathBuf)>,
+}
+
+/// What is left to wait for when a run is over.
+#[derive(Debug, Clone, Copy)]
+pub struct Remains {
+    guard: Pid,
 }
 
 impl Plan {
@@ -34,7 +55,93 @@ impl Plan {
     /// # Errors
     /// [`LaunchError`]; then nothing runs and nothing is left.
     pub fn start(self, command: &Command, terminal: Option<&Terminal>) -> Result<Started, LaunchError> {
-        let _ = (command, terminal);
-        Err(LaunchError::Threads)
+        if !process::is_single_threaded() {
+            return Err(LaunchError::Threads);
+        }
+        fds::fill_standard().map_err(|e| LaunchError::Step(Step::Stdio, e))?;
+        let mut attempt = Attempt::first(&self);
+        loop {
+            let enforced = attempt.enforced(&self);
+            self.demand(&enforced)?;
+            match self.attempt(&attempt, (command, terminal)) {
+                Ok((guard, heard, news)) => {
+                    let views = self.views(&attempt);
+                    std::mem::forget(self.temp); // now the guard's
+                    let command = Pid::from_raw(heard.sender);
+                    return Ok(Started { guard, command, listener: heard.listener, news, enforced, views });
+                }
+                Err(LaunchError::Step(step, error)) => {
+                    attempt = attempt.after(step, &error).ok_or(LaunchError::Step(step, error))?;
+                }
+                Err(other) => return Err(other),
+            }
+        }
+    }
+
+    fn views(&self, attempt: &Attempt) -> Vec<(PathBuf, PathBuf)> {
+        let places: &[&str] = if attempt.set.has(Set::MOUNT) { &["/tmp", "/var/tmp"] } else { &[] };
+        places.iter().map(|inside| (PathBuf::from(inside), self.temp.path().to_owned())).collect()
+    }
+
+    fn attempt(
+        &self,
+        attempt: &Attempt,
+        what: (&Command, Option<&Terminal>),
+    ) -> Result<(Pid, Heard, OwnedFd), LaunchError> {
+        let plumbing = |e: io::Error| LaunchError::Step(Step::Plumbing, e);
+        let layout = Layout::new(self, attempt, what)?;
+        let ends = handover::ends().map_err(plumbing)?;
+        let (news, news_end) = pipe2(OFlag::O_CLOEXEC).map_err(|e| plumbing(e.into()))?;
+        if !attempt.set.has(Set::PID) {
+            // Where the guard could be killed from inside (Landlock before ABI 6), its children come here.
+            process::adopt_orphans().map_err(plumbing)?;
+        }
+        // Nothing may interrupt guard and command on their way; the command gets the old mask back.
+        let mask = masks::block_all().map_err(plumbing)?;
+        let forked = process::fork(attempt.set);
+        if let Ok(Fork::Child) = forked {
+            drop(news);
+            guard::live(layout, Wires { word: ends.child, news: news_end, mask }, ends.parent)
+        }
+        mask.restore().map_err(plumbing)?;
+        let Fork::Parent(guard) = forked.map_err(|e| LaunchError::Step(Step::Guard, e))? else {
+            process::exit(125) // never: the child has left above
+        };
+        let guard = Pid::from_raw(guard);
+        drop((ends.child, news_end));
+        match handover::receive(ends.parent.as_fd()) {
+            Ok(Some(heard @ Heard { word: Word::Ready(_), .. })) => Ok((guard, heard, news)),
+            Ok(Some(Heard { word: Word::Failed { step, errno }, .. })) => {
+                reap(guard);
+                let step = Step::ALL.get(usize::from(step)).copied().unwrap_or(Step::Guard);
+                Err(LaunchError::Step(step, io::Error::from_raw_os_error(errno)))
+            }
+            silent => {
+                reap(guard);
+                let why = silent.err().unwrap_or_else(|| io::Error::from_raw_os_error(libc::ECHILD));
+                Err(LaunchError::Step(Step::Handover, why))
+            }
+        }
+    }
+}
+
+fn reap(guard: Pid) {
+    while waitpid(guard, None) == Err(nix::Error::EINTR) {}
+}
+
+impl Started {
+    /// What [`Remains::end`] needs, for when the rest has been given to the gate.
+    #[must_use]
+    pub fn remains(&self) -> Remains {
+        Remains { guard: self.guard }
+    }
+}
+
+impl Remains {
+    /// Waits until nothing of the run is left. To be called last, whether the run ended or not: it ends then. If the
+    /// guard itself was killed, what it left is killed here.
+    pub fn end(self) {
+        reap(self.guard);
+        sweep::all(Scope::Descendants, |_| {});
     }
 }

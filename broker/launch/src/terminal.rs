@@ -1,13 +1,21 @@
 //! The command's terminal: a pty of its own, relayed to the user's through a filter.
 
-use nix::unistd::Pid;
-use tollgate_sys::news::News;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
 
-use crate::fault::LaunchError;
+use nix::unistd::Pid;
+use tollgate_sys::{fds, pty};
+
+use crate::fault::{LaunchError, Step};
+use crate::recipe;
 
 /// A new pty for a command whose standard input, output or error is a terminal.
 #[derive(Debug)]
-pub struct Terminal {}
+pub struct Terminal {
+    pair: pty::Pair,
+    /// Which of 0, 1, 2 are terminals.
+    is: [bool; 3],
+}
 
 /// A terminal in use: relayed by a thread. Dropping it restores the user's terminal.
 #[derive(Debug)]
@@ -19,7 +27,27 @@ impl Terminal {
     /// # Errors
     /// [`LaunchError::Step`] with `Step::Stdio`.
     pub fn open() -> Result<Option<Self>, LaunchError> {
-        Ok(None)
+        let is = [pty::is_terminal(io::stdin()), pty::is_terminal(io::stdout()), pty::is_terminal(io::stderr())];
+        if is == [false; 3] {
+            return Ok(None);
+        }
+        let pair = pty::open().map_err(|e| LaunchError::Step(Step::Stdio, e))?;
+        Ok(Some(Self { pair, is }))
+    }
+
+    /// The end that is the command's.
+    pub(crate) fn slave(&self) -> &OwnedFd {
+        &self.pair.slave
+    }
+
+    /// In the command: puts the slave where the supervisor has a terminal.
+    pub(crate) fn settle(&self) -> io::Result<()> {
+        for (fd, is) in (0..).zip(self.is) {
+            if is {
+                fds::place(self.pair.slave.as_fd(), fd)?;
+            }
+        }
+        recipe::foreground(&self.pair.slave)
     }
 
     /// Begins to relay: raw mode, window size, a thread. Call it after [`crate::Plan::start`]; signals other than
@@ -34,10 +62,10 @@ impl Terminal {
 }
 
 impl Attached {
-    /// To be told all news. On [`News::Stopped`] it gives the terminal back, stops the calling process as the command
-    /// was stopped, and, once continued, takes the terminal again and resumes the command.
-    pub fn heed(&self, news: News) {
-        let _ = news;
+    /// To be told when the command was stopped (the signal's number). It gives the terminal back, stops the calling
+    /// process as the command was stopped, and, once continued, takes the terminal again and resumes the command.
+    pub fn stopped(&self, signal: i32) {
+        let _ = signal;
     }
 
     /// After the run's end: writes out what is left and restores the user's terminal.

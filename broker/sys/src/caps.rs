@@ -6,6 +6,7 @@ use crate::process::done;
 
 const VERSION_3: u32 = 0x2008_0522; // _LINUX_CAPABILITY_VERSION_3
 const SYS_ADMIN: u32 = 21;
+const SYS_PTRACE: u32 = 19;
 const SETPCAP: u32 = 8;
 const MOST: libc::c_ulong = 63;
 
@@ -38,6 +39,12 @@ fn read() -> io::Result<[Sets; 2]> {
 #[must_use]
 pub fn is_admin() -> bool {
     read().is_ok_and(|[low, _]| low.effective & (1 << SYS_ADMIN) != 0)
+}
+
+/// Whether the caller holds `CAP_SYS_PTRACE` in effect.
+#[must_use]
+pub fn may_trace() -> bool {
+    read().is_ok_and(|[low, _]| low.effective & (1 << SYS_PTRACE) != 0)
 }
 
 /// Gives up every capability: effective, permitted, inheritable, ambient and, where that is allowed, bounding, so that

@@ -1,0 +1,132 @@
+//! Runs a command in a typical boundary and lets the gate's calls pass: what a launch costs without policy and ledger.
+//!
+//! `contained [none] PROGRAM [ARG…]`; `none` leaves the namespaces out.
+#![allow(clippy::exit, reason = "an example: the command's status is passed on")]
+#![allow(clippy::print_stderr, reason = "an example: it says what was enforced")]
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::ffi::OsString;
+use std::io::Read as _;
+use std::os::fd::AsFd as _;
+use std::path::Path;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tollgate_launch::{Command, Options, Plan, PrivateTemp, Started, environment, find};
+use tollgate_policy::boundary::{
+    ArgTest, Boundary, CallEntry, CallFate, CallFilter, Environment, Namespace, Rights, Root,
+};
+use tollgate_policy::path::AbsPath;
+use tollgate_sys::news::{LENGTH, News};
+use tollgate_sys::notify::Listener;
+use tollgate_sys::probe::Probe;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let mut boundary = boundary()?;
+    if args.first().is_some_and(|first| first == "none") {
+        args.remove(0);
+        boundary.namespaces.clear();
+    }
+    let cwd = std::env::current_dir()?;
+    let temp = PrivateTemp::create(Path::new("/tmp"))?;
+    for path in [temp.path(), &cwd] {
+        let rights = Rights { read: true, execute: true, write: true, device: false };
+        boundary.roots.push(Root { path: AbsPath::new(path)?, rights });
+    }
+    let env = environment(&boundary.environment, std::env::vars_os());
+    let name = args.first().ok_or("what shall be run?")?;
+    let command = Command { program: find(name, std::env::var_os("PATH").as_deref(), &cwd)?, argv: args, cwd, env };
+    let plan = Plan::lower(&boundary, Probe::here(), Options::default(), temp)?;
+    let started = plan.start(&command, None)?;
+    if std::env::var_os("SHOW").is_some() {
+        eprintln!("{:#?}", started.enforced);
+    }
+    let remains = started.remains();
+    let news = serve(started)?;
+    remains.end();
+    std::process::exit(match news {
+        News::Exited(code) => code,
+        News::Signalled(signal) => 128 + signal,
+        News::Failed(_) | News::Stopped(_) | News::Continued => 124,
+    })
+}
+
+fn serve(started: Started) -> Result<News, Box<dyn Error>> {
+    let listener = started.listener.map(Listener::new).ok_or("no listener")?;
+    let mut news = std::fs::File::from(started.news);
+    loop {
+        let mut ends =
+            [PollFd::new(listener.as_fd(), PollFlags::POLLIN), PollFd::new(news.as_fd(), PollFlags::POLLIN)];
+        poll(&mut ends, PollTimeout::NONE)?;
+        let [call, told] = ends.map(|end| end.any().unwrap_or_default());
+        if call && let Some(waiting) = listener.receive()? {
+            listener.proceed(waiting.id)?;
+        }
+        if told {
+            let mut message = [0; LENGTH];
+            news.read_exact(&mut message)?;
+            match News::decode(message).ok_or("no such news")? {
+                News::Stopped(_) | News::Continued => {}
+                ending => return Ok(ending),
+            }
+        }
+    }
+}
+
+fn boundary() -> Result<Boundary, Box<dyn Error>> {
+    let mut roots = Vec::new();
+    let executable = Rights { execute: true, read: true, ..Rights::default() };
+    let readable = Rights { read: true, ..Rights::default() };
+    let device = Rights { device: true, ..Rights::default() };
+    for (rights, paths) in [
+        (executable, "/usr /bin /sbin /lib /lib32 /lib64 /opt"),
+        (readable, "/etc/ld.so.cache /etc/passwd /etc/group /etc/nsswitch.conf /etc/hosts /etc/resolv.conf /etc/localtime /etc/ssl/certs /etc/terminfo /etc/gitconfig /etc/profile /etc/bash.bashrc /etc/mime.types /proc"),
+        (device, "/dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty"),
+    ] {
+        for path in paths.split(' ') {
+            roots.push(Root { path: AbsPath::new(path)?, rights });
+        }
+    }
+    let environment = Environment { pass: ["PATH", "HOME", "TERM", "LANG", "LC_*"].map(String::from).into(), ..Environment::default() };
+    Ok(Boundary {
+        roots,
+        calls: calls(),
+        limits: BTreeMap::from([("core".to_owned(), 0), ("nofile".to_owned(), 65536)]),
+        environment,
+        namespaces: [Namespace::Mount, Namespace::Pid, Namespace::Ipc, Namespace::Uts].into(),
+        ..Boundary::default()
+    })
+}
+
+fn calls() -> CallFilter {
+    let entry = |names: &str, then: CallFate| CallEntry {
+        names: names.split(' ').map(str::to_owned).collect(),
+        then,
+        errno: None,
+        when: Vec::new(),
+        because: String::new(),
+    };
+    let mut entries = vec![entry("execve execveat connect", CallFate::Judge)];
+    for name in "ptrace process_vm_readv process_vm_writev pidfd_getfd setns unshare mount umount2 pivot_root chroot open_tree \
+        move_mount fsopen fsconfig fsmount fspick mount_setattr open_by_handle_at quotactl swapon swapoff acct reboot \
+        kexec_load init_module delete_module sethostname settimeofday iopl ioperm syslog vhangup bpf perf_event_open \
+        userfaultfd add_key request_key keyctl"
+        .split_ascii_whitespace()
+    {
+        entries.push(entry(name, CallFate::Refuse));
+    }
+    for (name, arg, mask, equal) in
+        [("clone", 0, 0x7e02_0000, 0), ("ioctl", 1, 0xffff_ffff, 0x5412), ("chmod", 1, 0o6000, 0), ("socket", 0, 0xffff_ffff, 16)]
+    {
+        let mut refused = entry(name, CallFate::Refuse);
+        refused.when.push(ArgTest { arg, mask, equal, not: equal == 0 });
+        entries.push(refused);
+    }
+    let mut old = entry("clone3 openat2 io_uring_setup io_uring_enter io_uring_register", CallFate::Errno);
+    old.errno = Some("ENOSYS".to_owned());
+    entries.push(old);
+    let all: Vec<&str> = syscalls::Sysno::iter().map(|call| call.name()).collect();
+    entries.push(entry(&all.join(" "), CallFate::Allow));
+    CallFilter { entries }
+}

@@ -1,0 +1,158 @@
+//! From fork to exec, on the command's side. Each step is a door that opens one way: its type gives the next step only.
+//!
+//! ```text
+//! Fresh::new(layout, wires).take_place()?.limit()?.drop_capabilities()?.restrict_paths()?.install_filter()?.execute()
+//! ```
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use nix::sys::signal::Signal;
+use tollgate_sys::handover::{self, Pass, Word};
+use tollgate_sys::landlock::Ruleset;
+use tollgate_sys::masks::Mask;
+use tollgate_sys::news::News;
+use tollgate_sys::seccomp::Installed;
+use tollgate_sys::{caps, fds, limits, masks, process, pty, seccomp};
+
+use crate::fault::Step;
+use crate::layout::Layout;
+
+/// What guard and command have of the supervisor.
+#[derive(Debug)]
+pub(crate) struct Wires {
+    /// For one last word before exec.
+    pub(crate) word: OwnedFd,
+    /// For news of the command.
+    pub(crate) news: OwnedFd,
+    /// The signal mask that the command gets back.
+    pub(crate) mask: Mask,
+}
+
+/// A step that failed, and why.
+pub(crate) type Failed = (Step, io::Error);
+
+pub(crate) fn at(step: Step) -> impl Fn(io::Error) -> Failed {
+    move |error| (step, error)
+}
+
+/// Just forked: may do what the supervisor may.
+pub(crate) struct Fresh<'a>(&'a Layout<'a>);
+/// In its place: session, group, terminal, directory, signals.
+pub(crate) struct Placed<'a>(&'a Layout<'a>);
+/// Under its resource limits.
+pub(crate) struct Limited<'a>(&'a Layout<'a>);
+/// Without capabilities, and no way to new ones.
+pub(crate) struct Powerless<'a>(&'a Layout<'a>);
+/// In its Landlock domain.
+pub(crate) struct Restricted<'a>(&'a Layout<'a>);
+/// Under its filter. All that is left is to say so and to execute.
+pub(crate) struct Filtered<'a>(&'a Layout<'a>, Installed);
+
+/// The command's whole way. Does not return; what fails is reported, and nothing is run.
+pub(crate) fn cook(layout: &Layout<'_>, ruleset: Option<Ruleset>, wires: &Wires) -> ! {
+    let pass = &layout.plan.pass;
+    match recipe(layout, ruleset, wires) {
+        Ok(filtered) => {
+            let errno = filtered.execute().raw_os_error().unwrap_or(libc::EINVAL);
+            if handover::write(wires.news.as_fd(), &News::Failed(errno).encode(), pass).is_err() {
+                handover::exit(125, pass) // the guard reports at least that
+            }
+        }
+        Err(failed) => report(wires, failed, pass),
+    }
+    handover::exit(124, pass)
+}
+
+fn recipe<'a>(layout: &'a Layout<'a>, ruleset: Option<Ruleset>, wires: &Wires) -> Result<Filtered<'a>, Failed> {
+    Fresh(layout)
+        .take_place(&wires.mask)?
+        .limit()?
+        .drop_capabilities()?
+        .restrict_paths(ruleset)?
+        .install_filter()?
+        .say_ready(wires)
+}
+
+/// Tells the supervisor of a step that failed.
+pub(crate) fn report(wires: &Wires, (step, error): Failed, pass: &Pass) {
+    let number = Step::ALL.iter().position(|one| *one == step).and_then(|at| u8::try_from(at).ok());
+    let errno = error.raw_os_error().unwrap_or(libc::EINVAL);
+    let word = Word::Failed { step: number.unwrap_or(u8::MAX), errno };
+    // If not even that can be said, the supervisor sees the other end close, and takes it for a failure as well.
+    let _said_or_closed = handover::send(wires.word.as_fd(), word, None, pass);
+}
+
+impl<'a> Fresh<'a> {
+    /// A process group of its own, in the guard's session: so it can be stopped and signalled as a job.
+    fn take_place(self, mask: &Mask) -> Result<Placed<'a>, Failed> {
+        let layout = self.0;
+        let stdio = at(Step::Stdio);
+        // The kernel, too, ends the command if the guard is killed.
+        process::signal_on_parent_death(libc::SIGKILL).map_err(at(Step::Session))?;
+        process::new_group().map_err(at(Step::Session))?;
+        if let Some(terminal) = layout.terminal {
+            terminal.settle().map_err(stdio)?;
+        }
+        fds::close_all_on_exec().map_err(at(Step::Stdio))?;
+        process::enter_directory(&layout.cwd).map_err(at(Step::Directory))?;
+        // The supervisor may be closed to inspection; the gate must be able to look into the command.
+        process::inspection(process::Inspection::Open).map_err(at(Step::Session))?;
+        masks::default_action(Signal::SIGPIPE).map_err(at(Step::Session))?;
+        mask.restore().map_err(at(Step::Session))?;
+        Ok(Placed(layout))
+    }
+}
+
+impl<'a> Placed<'a> {
+    fn limit(self) -> Result<Limited<'a>, Failed> {
+        for (resource, most) in &self.0.plan.limits {
+            limits::lower(*resource, *most).map_err(at(Step::Limits))?;
+        }
+        Ok(Limited(self.0))
+    }
+}
+
+impl<'a> Limited<'a> {
+    fn drop_capabilities(self) -> Result<Powerless<'a>, Failed> {
+        caps::drop_all().map_err(at(Step::Capabilities))?;
+        process::forgo_new_privileges().map_err(at(Step::Capabilities))?;
+        Ok(Powerless(self.0))
+    }
+}
+
+impl<'a> Powerless<'a> {
+    fn restrict_paths(self, ruleset: Option<Ruleset>) -> Result<Restricted<'a>, Failed> {
+        if let Some(ruleset) = ruleset {
+            ruleset.enter().map_err(at(Step::Landlock))?;
+        }
+        Ok(Restricted(self.0))
+    }
+}
+
+impl<'a> Restricted<'a> {
+    fn install_filter(self) -> Result<Filtered<'a>, Failed> {
+        let installed = seccomp::install(&self.0.plan.program).map_err(at(Step::Filter))?;
+        Ok(Filtered(self.0, installed))
+    }
+}
+
+impl Filtered<'_> {
+    fn say_ready(self, wires: &Wires) -> Result<Self, Failed> {
+        let Self(layout, Installed { listener, listening }) = &self;
+        let listener = listener.as_ref().map(OwnedFd::as_fd);
+        handover::send(wires.word.as_fd(), Word::Ready(*listening), listener, &layout.plan.pass)
+            .map_err(at(Step::Handover))?;
+        Ok(self)
+    }
+
+    /// Comes back only with an error.
+    fn execute(&self) -> io::Error {
+        self.0.image.execute()
+    }
+}
+
+/// Puts the slave where the supervisor has a terminal, and the command in the terminal's foreground.
+pub(crate) fn foreground(slave: &OwnedFd) -> io::Result<()> {
+    pty::foreground(slave.as_fd(), i32::try_from(std::process::id()).unwrap_or(0))
+}

@@ -43,13 +43,7 @@ impl Policy {
     ///
     /// An approval opens what asked for it and nothing else: it never lifts a deny, and it is for one run.
     #[must_use]
-    pub fn judge(
-        &self,
-        subject: &Subject,
-        action: &Action,
-        grants: &Grants,
-        now_ms: i64,
-    ) -> Verdict {
+    pub fn judge(&self, subject: &Subject, action: &Action, grants: &Grants, now_ms: i64) -> Verdict {
         let heard = self.hear(action);
         let verdict = heard.verdict();
         match verdict.effect {
@@ -95,49 +89,31 @@ impl Policy {
             };
             let kept = said >= usual || self.inside(at, inside);
             let effect = if kept { said } else { usual };
-            let slot = if self.stand(at).0.may_grant() {
-                &mut entitled
-            } else {
-                &mut others
-            };
+            let slot = if self.stand(at).0.may_grant() { &mut entitled } else { &mut others };
             if slot.is_none_or(|(before, _)| effect > before) {
                 *slot = Some((effect, &document.source));
             }
         }
         let base = entitled.unwrap_or((usual, "what is built in"));
-        let (effect, file) = others
-            .filter(|(effect, _)| *effect > base.0)
-            .unwrap_or(base);
-        let because =
-            format!("no rule speaks of it, and the default for {what} is {effect} ({file})");
-        Ground {
-            effect,
-            because,
-            firm: Firm::No,
-        }
+        let (effect, file) = others.filter(|(effect, _)| *effect > base.0).unwrap_or(base);
+        let because = format!("no rule speaks of it, and the default for {what} is {effect} ({file})");
+        Ground { effect, because, firm: Firm::No }
     }
 
     /// Whether an action keeps to every envelope above a source.
     pub(crate) fn inside(&self, at: At, holds: impl Fn(&Bounds) -> bool) -> bool {
         let rank = self.stand(at).0.rank();
-        self.bounds
-            .iter()
-            .filter(|bounds| bounds.rank < rank)
-            .all(holds)
+        self.bounds.iter().filter(|bounds| bounds.rank < rank).all(holds)
     }
 
     /// Where a source stands, and its file. One that isn't there stands where nothing is granted.
     pub(crate) fn stand(&self, at: At) -> (Layer, &str) {
         let source = self.sources.get(at.source as usize);
-        source.map_or((Layer::Contract, ""), |(layer, document)| {
-            (*layer, document.source.as_str())
-        })
+        source.map_or((Layer::Contract, ""), |(layer, document)| (*layer, document.source.as_str()))
     }
 
     pub(crate) fn document(&self, at: At) -> Option<&Document> {
-        self.sources
-            .get(at.source as usize)
-            .map(|(_, document)| document)
+        self.sources.get(at.source as usize).map(|(_, document)| document)
     }
 
     /// All sources; the rule's number is 0.
@@ -146,12 +122,16 @@ impl Policy {
         numbered.map(|(source, (_, document))| (At { source, rule: 0 }, document))
     }
 
-    /// Lines of the system-call filter, in their order: only from layers that may grant.
+    /// Lines of the system-call filter, first the one that decides first: a document's before those of what it
+    /// extends, so that a wider profile can open a call. Only from layers that may grant.
     pub(crate) fn calls(&self) -> impl Iterator<Item = (At, &CallLine)> {
         let entitled = self
             .sources()
             .filter(|(at, _)| self.stand(*at).0.may_grant());
-        entitled.flat_map(|(at, document)| document.calls.iter().map(move |line| (at, line)))
+        let mut last_first: Vec<_> = entitled.collect();
+        last_first.reverse();
+        let lines = last_first.into_iter();
+        lines.flat_map(|(at, document)| document.calls.iter().map(move |line| (at, line)))
     }
 
     /// The action's digest, as a question about it carries it.

@@ -150,6 +150,17 @@ fn what_becomes_of_a_call() {
 }
 
 #[test]
+fn a_wider_profile_opens_what_the_filter_refuses() {
+    let udp = |name: &str| {
+        let calls = crate::profiles::lowered(name).calls.entries;
+        fate(&calls, "socket", [INET6, DGRAM | FLAGS, 17, 0, 0, 0])
+    };
+    assert_eq!(udp("workspace"), Some(CallFate::Errno));
+    assert_eq!(udp("online"), Some(CallFate::Allow));
+    assert_eq!(udp("claude-code"), Some(CallFate::Allow));
+}
+
+#[test]
 fn planted_faults_in_a_filter_are_found() {
     let plant = |text: &str| File { path: "profiles/x.toml".into(), text: text.into() };
     let line =

@@ -1,6 +1,12 @@
 //! Shipped profiles: each loads, is named for its file, says what it is for, extends what exists without a loop, and each
 //! of its rules carries examples of both kinds.
 
+use std::collections::BTreeMap;
+
+use tollgate_policy::boundary::Boundary;
+use tollgate_policy::path::AbsPath;
+use tollgate_policy::{Document, Layer, Place, Policy};
+
 use crate::tree::{self, File};
 use crate::{Faults, finds, hold};
 
@@ -41,6 +47,26 @@ fn shape_faults(file: &File) -> Faults {
         }
     }
     faults
+}
+
+/// A shipped profile as the only policy of a run in `/home/me/work`, in the kernel's terms.
+pub(crate) fn lowered(name: &str) -> Boundary {
+    let all = shipped();
+    let load = |name: &str| -> Option<Document> {
+        let file = all.iter().find(|file| stem(file) == name)?;
+        tollgate_policy::parse(&format!("profile:{name}"), &file.text).ok()
+    };
+    let at = |path: &str| AbsPath::new(path).expect("absolute");
+    let place = Place {
+        home: at("/home/me"),
+        workspace: at("/home/me/work"),
+        temp: at("/tmp/run"),
+        state: at("/home/me/.local/state/tollgate"),
+        variables: BTreeMap::new(),
+    };
+    let document = load(name).unwrap_or_else(|| panic!("`{name}` loads"));
+    let policy = Policy::assemble(vec![(Layer::BuiltIn, document)], &load, &place);
+    policy.unwrap_or_else(|faults| panic!("`{name}`: {faults}")).lower()
 }
 
 fn extends(file: &File) -> Vec<String> {
@@ -96,6 +122,27 @@ fn shipped_rules_carry_examples() {
 fn shipped_profiles_name_what_exists() {
     hold("profiles extend what exists", &chain_faults(&shipped()));
     hold("rules name what exists", &named_faults(&shipped()));
+}
+
+#[test]
+fn shipped_profiles_become_boundaries() {
+    use tollgate_policy::boundary::Reach;
+    let at = |path: &str| AbsPath::new(path).expect("absolute");
+    for file in shipped() {
+        let boundary = lowered(stem(&file));
+        let writes = boundary.roots.iter().filter(|root| root.rights.write);
+        let wide = writes.filter(|root| at("/home/me").is_within(&root.path) || at("/usr").is_within(&root.path));
+        hold(
+            "roots that hold a whole home or the system",
+            &wide.map(|root| format!("{}: {:?}", file.path, root.path)).collect(),
+        );
+    }
+    let workspace = lowered("workspace");
+    assert_eq!(workspace.network.reach, Reach::None, "the default has no network");
+    assert!(workspace.roots.iter().any(|root| root.rights.write && root.path == at("/home/me/work")));
+    assert!(!workspace.roots.iter().any(|root| at("/home/me/.ssh/id_ed25519").is_within(&root.path)));
+    assert!(!workspace.roots.iter().any(|root| at("/etc/shadow").is_within(&root.path)));
+    assert!(!lowered("read-only").roots.iter().any(|root| root.rights.write && root.path == at("/home/me/work")));
 }
 
 #[test]

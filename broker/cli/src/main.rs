@@ -1,1 +1,55 @@
-fn main() {}
+//! The program `tollgate`: reads the command line, calls a verb, says what failed, leaves with a code.
+
+mod args;
+mod exit;
+mod failure;
+mod layers;
+mod place;
+mod shipped;
+mod time;
+mod ui;
+mod verb;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Cli, Verb};
+use crate::exit::Exit;
+use crate::failure::Outcome;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(fault) => return misread(&fault).into(),
+    };
+    obey(cli.verb).unwrap_or_else(|failure| ui::failed(&failure)).into()
+}
+
+fn obey(verb: Verb) -> Outcome {
+    match verb {
+        Verb::Run(args) => verb::run::run(args),
+        Verb::Init(args) => verb::init::init(&args),
+        Verb::Doctor(json) => verb::doctor::doctor(json),
+        Verb::Approvals(args) => verb::approvals::approvals(args.verb),
+        Verb::Policy(args) => verb::policy::policy(args.verb),
+        Verb::Ledger(args) => verb::ledger::ledger(args.verb),
+        Verb::Report(args) => verb::report::report(&args),
+        Verb::Completions { shell } => verb::pages::completions(shell),
+        Verb::Man { dir } => verb::pages::man(dir.as_deref()),
+    }
+}
+
+/// Help and version go to stdout; a command line that makes no sense to stderr. For `run` that is a refusal, since
+/// any other code could be the command's.
+fn misread(fault: &clap::Error) -> Exit {
+    if fault.print().is_err() {
+        return Exit::Failed;
+    }
+    let runs = std::env::args_os().nth(1).is_some_and(|verb| verb == "run");
+    match (fault.use_stderr(), runs) {
+        (false, _) => Exit::Done,
+        (true, true) => Exit::Refused,
+        (true, false) => Exit::Usage,
+    }
+}

@@ -172,7 +172,8 @@ fn is_mark(c: char) -> bool {
 }
 
 /// Whether a terminal shows the character, in its place, as something of its own.
-fn is_plain(c: char) -> bool {
+#[must_use]
+pub fn is_plain(c: char) -> bool {
     if c.is_ascii() {
         return matches!(c, ' '..='~');
     }

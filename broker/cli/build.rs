@@ -1,0 +1,96 @@
+//! Checks the shipped profiles and packs them, so that a launch reads no text; and puts a link to the program where
+//! people look for it. A profile that doesn't hold its own examples is a build that fails.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::exit,
+    reason = "cargo reads the output; faults end the build"
+)]
+
+use std::env;
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::exit;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    if let Err(fault) = pack() {
+        eprintln!("{fault}");
+        exit(1);
+    }
+    if let Err(fault) = link() {
+        println!("cargo::warning=no link to the program in target/: {fault}");
+    }
+}
+
+/// Writes `NAME.bin` for each profile, and `shipped.rs`: the table `(name, text, packed)`, sorted by name.
+fn pack() -> Result<(), String> {
+    let profiles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../profiles");
+    let profiles = profiles.canonicalize().map_err(|e| format!("no profiles: {e}"))?;
+    println!("cargo::rerun-if-changed={}", profiles.display());
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
+    let mut files: Vec<PathBuf> = fs::read_dir(&profiles)
+        .and_then(Iterator::collect::<io::Result<Vec<_>>>)
+        .map_err(|e| format!("can't list `{}`: {e}", profiles.display()))?
+        .into_iter()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension() == Some(OsStr::new("toml")))
+        .collect();
+    files.sort();
+    let mut table = String::from("&[\n");
+    for file in files {
+        println!("cargo::rerun-if-changed={}", file.display());
+        let name = file.file_stem().and_then(OsStr::to_str).ok_or("a profile's name is not text")?;
+        let packed = pack_one(name, &file)?;
+        let bytes = out.join(format!("{name}.bin"));
+        fs::write(&bytes, packed).map_err(|e| format!("can't write `{}`: {e}", bytes.display()))?;
+        writeln!(
+            table,
+            "    Shipped {{ name: {name:?}, text: include_str!({file:?}), packed: include_bytes!({bytes:?}) }},"
+        )
+        .map_err(|e| e.to_string())?;
+    }
+    table.push_str("]\n");
+    fs::write(out.join("shipped.rs"), table).map_err(|e| format!("can't write the table of profiles: {e}"))
+}
+
+fn pack_one(name: &str, file: &Path) -> Result<Vec<u8>, String> {
+    let text = fs::read_to_string(file).map_err(|e| format!("can't read `{}`: {e}", file.display()))?;
+    let document = tollgate_policy::parse(&format!("profile:{name}"), &text).map_err(|faults| faults.to_string())?;
+    if document.name.as_deref() != Some(name) {
+        return Err(format!("`{}` does not say `name = \"{name}\"`", file.display()));
+    }
+    document.pack().map_err(|e| format!("profile `{name}`: {e}"))
+}
+
+/// `target/PROFILE/tollgate` → `target/TRIPLE/PROFILE/tollgate`, as a relative link. The build's target is spelled out
+/// (see `.cargo/config.toml`), so the program is a folder deeper than people expect it.
+fn link() -> Result<(), String> {
+    // OUT_DIR is target/TRIPLE/PROFILE/build/tollgate-HASH/out.
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
+    let triple = env::var("TARGET").map_err(|e| e.to_string())?;
+    let folder = out.ancestors().nth(3).ok_or("OUT_DIR is not deep enough")?;
+    let profile = folder.file_name().ok_or("the profile has no folder")?;
+    let above = folder.parent().ok_or("the profile's folder has no parent")?;
+    if above.file_name() != Some(OsStr::new(&triple)) {
+        // Built for the host without naming it: the program already is where people look.
+        return Ok(());
+    }
+    let target = above.parent().ok_or("the target folder is missing")?;
+    let place = target.join(profile);
+    fs::create_dir_all(&place).map_err(|e| e.to_string())?;
+    let at = place.join("tollgate");
+    let to = Path::new("..").join(&triple).join(profile).join("tollgate");
+    if fs::read_link(&at).is_ok_and(|there| there == to) {
+        return Ok(());
+    }
+    match fs::remove_file(&at) {
+        Ok(()) => {}
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(e.to_string()),
+    }
+    std::os::unix::fs::symlink(&to, &at).map_err(|e| e.to_string())
+}

@@ -1,0 +1,341 @@
+//! The command line: what can be said. Help, completions and man pages come from these definitions.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Run a coding agent, or any command, inside a boundary that the kernel holds
+#[derive(Debug, Parser)]
+#[command(
+    name = "tollgate",
+    version,
+    term_width = 80,
+    disable_help_subcommand = true,
+    after_help = "Example:\n  tollgate run -- cargo test\n\nWhat a run asks, `tollgate approvals` answers from another terminal."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Run a command inside a boundary
+    #[command(after_help = RUN)]
+    Run(Run),
+    /// Write a policy for this repository
+    #[command(after_help = "Example:\n  tollgate init --dry-run")]
+    Init(Init),
+    /// Show what this kernel and machine can hold, layer by layer
+    #[command(after_help = "Example:\n  tollgate doctor --json | jq '.layers[] | select(.enforced | not)'")]
+    Doctor(Json),
+    /// List and answer what runs ask
+    #[command(after_help = "Example:\n  tollgate approvals list\n  tollgate approvals approve k3f9x2ab-1 --scope run")]
+    Approvals(Approvals),
+    /// Check, try and explain policies
+    #[command(after_help = "Example:\n  tollgate policy explain -- git push origin main")]
+    Policy(Policy),
+    /// Read and verify the ledger of decisions
+    #[command(after_help = "Example:\n  tollgate ledger verify")]
+    Ledger(Ledger),
+    /// Report how many actions stayed inside, and who decided the rest
+    #[command(after_help = "Example:\n  tollgate report --since 7d")]
+    Report(Report),
+    /// Print a shell's completions
+    #[command(
+        after_help = "Example:\n  tollgate completions bash > ~/.local/share/bash-completion/completions/tollgate"
+    )]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the man page, or write all of them into a folder
+    #[command(after_help = "Example:\n  tollgate man ~/.local/share/man/man1")]
+    Man {
+        /// Folder for one page a verb
+        dir: Option<PathBuf>,
+    },
+}
+
+const RUN: &str = "\
+The command's own exit code passes through (128 + N after signal N). Codes of
+Tollgate itself:
+  120  a policy is invalid
+  121  the boundary can't be enforced as required
+  122  refused before it started
+  124  internal failure: nothing was run, or everything was stopped
+
+Without --profile the profile `workspace` holds; with --ci, `ci`. The project's
+.tollgate/policy.toml can tighten what holds, never loosen it.
+
+Example:
+  tollgate run -- cargo test
+  tollgate run --profile read-only -- grep -r TODO .";
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Use this shipped profile (may be repeated)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Vec<String>,
+    /// Add this policy file, with your authority (may be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Vec<PathBuf>,
+    /// Make this folder the workspace instead of the working directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) workspace: Option<PathBuf>,
+    /// Let this folder be written too (may be repeated)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) write: Vec<PathBuf>,
+    /// Let this folder be read too (may be repeated)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) read: Vec<PathBuf>,
+    /// Let this name or address be connected to; the port is 443 if none is given (may be repeated)
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) net: Vec<String>,
+    /// Start only if the kernel holds this feature, named as in `tollgate doctor` (may be repeated)
+    #[arg(long, value_name = "FEATURE")]
+    pub(crate) require: Vec<String>,
+    /// Ask nobody: what would be asked is refused at once
+    #[arg(long)]
+    pub(crate) ci: bool,
+    /// Name the run, for the ledger and the report
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) name: Option<String>,
+    /// Say on stderr what holds, and sum up at the end
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+    /// The command and its arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Look at this folder instead of the working directory
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Print what would be written, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Replace a policy that is already there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Json {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Approvals {
+    #[command(subcommand)]
+    pub(crate) verb: ApprovalsVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ApprovalsVerb {
+    /// List the open questions of all runs
+    #[command(after_help = "Example:\n  tollgate approvals list")]
+    List(Json),
+    /// Show all that is known about a question
+    #[command(after_help = "Example:\n  tollgate approvals show k3f9x2ab-1")]
+    Show {
+        /// The question
+        id: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Approve a question
+    #[command(after_help = APPROVE)]
+    Approve {
+        /// The question
+        id: String,
+        /// How wide: once, run, until=30m, prefix='git push'
+        #[arg(long, default_value = "once")]
+        scope: String,
+        #[command(flatten)]
+        answer: Answer,
+    },
+    /// Deny a question
+    #[command(after_help = "Example:\n  tollgate approvals deny k3f9x2ab-1 --reason 'open a pull request instead'")]
+    Deny {
+        /// The question
+        id: String,
+        #[command(flatten)]
+        answer: Answer,
+    },
+}
+
+const APPROVE: &str = "\
+Scopes:
+  once             this one attempt
+  run              this exact command for the rest of the run
+  until=30m        this exact command for half an hour of the run
+  prefix='git push'  commands of the run that start with these words; never for
+                   shells, interpreters, runners and wrappers
+
+Example:
+  tollgate approvals approve k3f9x2ab-1 --scope run";
+
+#[derive(Debug, Args)]
+pub(crate) struct Answer {
+    /// A word to the agent
+    #[arg(long, default_value = "")]
+    pub(crate) reason: String,
+    /// Answer only if the question still has this digest (from `list --json`)
+    #[arg(long)]
+    pub(crate) digest: Option<String>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Policy {
+    #[command(subcommand)]
+    pub(crate) verb: PolicyVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyVerb {
+    /// Check policy files: syntax, keys, types, globs and the rules' examples
+    #[command(
+        after_help = "Without FILE, the files that a run here would use.\n\nExample:\n  tollgate policy check .tollgate/policy.toml"
+    )]
+    Check {
+        /// Files to check
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Run the examples of every rule, those of shipped profiles too
+    #[command(after_help = "Example:\n  tollgate policy test .tollgate/policy.toml")]
+    Test {
+        /// Files to test besides the shipped profiles
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Explain what policy says about a command, a path or a connection here
+    #[command(
+        after_help = "Example:\n  tollgate policy explain -- git push origin main\n  tollgate policy explain --path ~/.ssh/id_ed25519 --profile read-only"
+    )]
+    Explain(Explain),
+    /// Print the JSON schema of policy files
+    #[command(after_help = "Example:\n  tollgate policy schema > policy.schema.json")]
+    Schema,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// Explain the reading (or, with --write, the writing) of this path
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["net", "command"])]
+    pub(crate) path: Option<PathBuf>,
+    /// Take the path as one to be written
+    #[arg(long, requires = "path")]
+    pub(crate) write: bool,
+    /// Explain a connection to this name or address
+    #[arg(long, value_name = "HOST[:PORT]", conflicts_with = "command")]
+    pub(crate) net: Option<String>,
+    /// Use this shipped profile (may be repeated)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Vec<String>,
+    /// Add this policy file (may be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+    /// Explain this command
+    #[arg(trailing_var_arg = true, value_name = "CMD", required_unless_present_any = ["path", "net"])]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ledger {
+    #[command(subcommand)]
+    pub(crate) verb: LedgerVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerVerb {
+    /// List records, the newest last
+    #[command(after_help = "Example:\n  tollgate ledger list --event denied --since 1h")]
+    List {
+        /// Only this run
+        #[arg(long)]
+        run: Option<String>,
+        /// Only this kind: run_started, step, asked, decided, denied, refused …
+        #[arg(long)]
+        event: Option<String>,
+        /// Only since a duration ago (2h, 7d) or a time (2030-01-31T12:00:00Z)
+        #[arg(long, value_name = "T")]
+        since: Option<String>,
+        /// At most so many, the newest
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Show one record with its proof
+    #[command(after_help = "Example:\n  tollgate ledger show 42")]
+    Show {
+        /// The record's number
+        seq: u64,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Recompute the whole ledger and say what is wrong
+    #[command(
+        after_help = "Example:\n  tollgate ledger verify --checkpoint kept-elsewhere.txt --key \"$(cat key.txt)\""
+    )]
+    Verify {
+        /// A checkpoint that was kept elsewhere (from `ledger checkpoint`)
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Option<PathBuf>,
+        /// The verifier key that was kept elsewhere (name+id+base64)
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+        /// Verify this export instead of the ledger here; `-` is stdin
+        #[arg(long, value_name = "FILE")]
+        export: Option<PathBuf>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Write the whole ledger as lines of JSON
+    #[command(after_help = "Example:\n  tollgate ledger export > ledger.jsonl")]
+    Export,
+    /// Print the newest signed checkpoint, to be kept elsewhere
+    #[command(after_help = "Example:\n  tollgate ledger checkpoint > kept-elsewhere.txt")]
+    Checkpoint {
+        /// Print the verifier key instead
+        #[arg(long)]
+        key: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// Only since a duration ago (2h, 7d) or a time (2030-01-31T12:00:00Z)
+    #[arg(long, value_name = "T")]
+    pub(crate) since: Option<String>,
+    /// Only this run
+    #[arg(long)]
+    pub(crate) run: Option<String>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn definitions_hold_together() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,258 @@
+//! The layers of policy for a run: which files count, whether they can be trusted, and what they say together.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{getegid, geteuid};
+use tollgate_policy::profile::Faults;
+use tollgate_policy::{Document, Layer, Place, Policy};
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::place::shown;
+use crate::{shipped, ui};
+
+/// The system's policy.
+const SYSTEM: &str = "/etc/tollgate/policy.toml";
+
+/// Where a project's policy is, beneath its workspace.
+pub(crate) const PROJECT: &str = ".tollgate/policy.toml";
+
+/// Longest policy file in bytes.
+const LIMIT: u64 = 4 << 20;
+
+/// What the person who starts the run says.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// Profiles, in order; if none, the default ones.
+    pub(crate) profiles: Vec<String>,
+    /// `--policy`
+    pub(crate) policies: Vec<PathBuf>,
+    /// `--read`, `--write`, `--net`, checked.
+    pub(crate) flags: Vec<Document>,
+    /// Whether nobody can be asked.
+    pub(crate) unattended: bool,
+}
+
+/// Documents of all layers, and the texts that their faults point into.
+#[derive(Debug, Default)]
+pub(crate) struct Layers {
+    documents: Vec<(Layer, Document)>,
+    texts: Vec<(String, String)>,
+}
+
+impl Layers {
+    /// Reads what counts for a run in this workspace.
+    pub(crate) fn gather(wanted: &Wanted, workspace: &Path) -> Result<Self, Failure> {
+        let mut layers = Self::default();
+        layers.profile(Layer::BuiltIn, "base")?;
+        layers.file_if_there(Layer::System, Path::new(SYSTEM))?;
+        if let Some(file) = person() {
+            layers.file_if_there(Layer::Person, &file)?;
+        }
+        for name in chosen(wanted) {
+            layers.profile(Layer::Person, &name)?;
+        }
+        for file in &wanted.policies {
+            layers.file(Layer::Person, file)?;
+        }
+        layers.documents.extend(wanted.flags.iter().map(|flag| (Layer::Person, flag.clone())));
+        layers.file_if_there(Layer::Project { trusted: false }, &workspace.join(PROJECT))?;
+        Ok(layers)
+    }
+
+    /// All of them as one policy.
+    pub(crate) fn assemble(self, place: &Place) -> Result<Policy, Failure> {
+        let texts = self.texts;
+        Policy::assemble(self.documents, &shipped::lookup, place)
+            .map_err(|faults| invalid("the policies don't fit together", &faults, &texts))
+    }
+
+    fn profile(&mut self, layer: Layer, name: &str) -> Result<(), Failure> {
+        let document = shipped::lookup(name).ok_or_else(|| {
+            Failure::new(Exit::Policy, format!("there is no profile `{}`", tollgate_wire::neutral::short(name, 60)))
+                .hint(format!("shipped are: {}", shipped::names()))
+        })?;
+        self.documents.push((layer, document));
+        Ok(())
+    }
+
+    fn file_if_there(&mut self, layer: Layer, path: &Path) -> Result<(), Failure> {
+        match read(path) {
+            Ok(text) => self.text(layer, path, text),
+            Err(Unread::Io(e)) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(()),
+            Err(unread) => Err(unread.failure(path)),
+        }
+    }
+
+    fn file(&mut self, layer: Layer, path: &Path) -> Result<(), Failure> {
+        let text = read(path).map_err(|unread| unread.failure(path))?;
+        self.text(layer, path, text)
+    }
+
+    fn text(&mut self, layer: Layer, path: &Path, text: String) -> Result<(), Failure> {
+        let name = shown(path);
+        let parsed = tollgate_policy::parse(&name, &text);
+        self.texts.push((name.clone(), text));
+        let document =
+            parsed.map_err(|faults| invalid(&format!("{name} is not a valid policy"), &faults, &self.texts))?;
+        self.documents.push((layer, document));
+        Ok(())
+    }
+}
+
+/// The profiles in force: those that were named, else `ci` (which extends `workspace`) where nobody can be asked, else
+/// `workspace`.
+fn chosen(wanted: &Wanted) -> Vec<String> {
+    if !wanted.profiles.is_empty() {
+        return wanted.profiles.clone();
+    }
+    vec![if wanted.unattended { "ci" } else { "workspace" }.to_owned()]
+}
+
+/// The person's own policy: `$XDG_CONFIG_HOME/tollgate/policy.toml`, else beneath `~/.config`.
+pub(crate) fn person() -> Option<PathBuf> {
+    let named = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = named.or_else(|| Some(crate::place::home()?.join(".config")))?;
+    Some(base.join("tollgate/policy.toml"))
+}
+
+/// The files that a run in this workspace would use, where they exist.
+pub(crate) fn files(workspace: &Path) -> Vec<PathBuf> {
+    let all = [Some(SYSTEM.into()), person(), Some(workspace.join(PROJECT))];
+    all.into_iter().flatten().filter(|path: &PathBuf| path.exists()).collect()
+}
+
+/// The failure for faults, each with its line.
+pub(crate) fn invalid(text: &str, faults: &Faults, texts: &[(String, String)]) -> Failure {
+    Failure::new(Exit::Policy, text).detail(ui::faults(faults, &|file| source(file, texts)))
+}
+
+/// The text of a file that faults name.
+pub(crate) fn source(file: &str, texts: &[(String, String)]) -> Option<String> {
+    let read = texts.iter().find(|(name, _)| name == file).map(|(_, text)| text.clone());
+    read.or_else(|| {
+        let name = file.strip_prefix("profile:")?;
+        shipped::ALL.iter().find(|shipped| shipped.name == name).map(|shipped| shipped.text.to_owned())
+    })
+}
+
+/// Why a policy file was not read.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    Io(io::Error),
+    NoFile,
+    Owner(u32),
+    Writable(u32),
+    Long,
+    NoText(usize),
+}
+
+impl Unread {
+    pub(crate) fn failure(self, path: &Path) -> Failure {
+        let path = shown(path);
+        let fail = |text: String| Failure::new(Exit::Policy, text);
+        match self {
+            Self::Io(e) => fail(format!("can't read the policy {path}")).because(&e),
+            Self::NoFile => fail(format!("the policy {path} is no file")),
+            Self::Owner(uid) => fail(format!("the policy {path} belongs to another user (uid {uid})"))
+                .hint("a policy counts only if it is yours or root's"),
+            Self::Writable(mode) => fail(format!("the policy {path} can be written by others (mode {mode:04o})"))
+                .hint(format!("chmod go-w {path}")),
+            Self::Long => fail(format!("the policy {path} is longer than {LIMIT} bytes")),
+            Self::NoText(at) => fail(format!("the policy {path} is not UTF-8 (byte {at})")),
+        }
+    }
+}
+
+/// The text of a policy file, if nobody else could have written it. What is checked is what is read: one descriptor.
+pub(crate) fn read(path: &Path) -> Result<String, Unread> {
+    // Without O_NONBLOCK a FIFO in its place would hold us up.
+    let file = File::options().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path).map_err(Unread::Io)?;
+    let meta = file.metadata().map_err(Unread::Io)?;
+    if !meta.is_file() {
+        return Err(Unread::NoFile);
+    }
+    let (me, group) = (geteuid().as_raw(), getegid().as_raw());
+    if meta.uid() != me && meta.uid() != 0 {
+        return Err(Unread::Owner(meta.uid()));
+    }
+    // A group that has the user's own number is theirs alone (user private groups, umask 002).
+    let private = meta.gid() == group && group == me;
+    let others = if private { 0o002 } else { 0o022 };
+    if meta.mode() & others != 0 {
+        return Err(Unread::Writable(meta.mode() & 0o7777));
+    }
+    let mut bytes = Vec::new();
+    file.take(LIMIT + 1).read_to_end(&mut bytes).map_err(Unread::Io)?;
+    if bytes.len() as u64 > LIMIT {
+        return Err(Unread::Long);
+    }
+    String::from_utf8(bytes).map_err(|e| Unread::NoText(e.utf8_error().valid_up_to()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn told(path: &Path) -> String {
+        match read(path) {
+            Ok(text) => format!("read {} bytes", text.len()),
+            Err(unread) => unread.failure(Path::new("p")).text,
+        }
+    }
+
+    #[test]
+    fn only_a_file_of_our_own_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("policy.toml");
+        std::fs::write(&path, "version = 1\n").unwrap();
+        let table = [
+            (0o600, "read 12 bytes"),
+            (0o644, "read 12 bytes"),
+            (0o646, "the policy p can be written by others (mode 0646)"),
+            (0o602, "the policy p can be written by others (mode 0602)"),
+        ];
+        for (mode, expected) in table {
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(told(&path), expected, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_file_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("policy.toml");
+        assert_eq!(told(&path), "can't read the policy p");
+        assert_eq!(told(dir.path()), "the policy p is no file");
+        std::fs::write(&path, b"version = 1 # \xff").unwrap();
+        assert_eq!(told(&path), "the policy p is not UTF-8 (byte 14)");
+        let big = "#".repeat(usize::try_from(LIMIT).unwrap() + 1);
+        std::fs::write(&path, big).unwrap();
+        assert_eq!(told(&path), "the policy p is longer than 4194304 bytes");
+        let fifo = dir.path().join("fifo");
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+        assert!(made.unwrap().success());
+        assert_eq!(told(&fifo), "the policy p is no file");
+    }
+
+    #[test]
+    fn default_profiles() {
+        let table: &[(&[&str], bool, &[&str])] = &[
+            (&[], false, &["workspace"]),
+            (&[], true, &["ci"]),
+            (&["read-only"], true, &["read-only"]),
+            (&["rust", "node"], false, &["rust", "node"]),
+        ];
+        for (named, unattended, expected) in table {
+            let profiles = named.iter().map(|name| (*name).to_owned()).collect();
+            let wanted = Wanted { profiles, unattended: *unattended, ..Wanted::default() };
+            assert_eq!(chosen(&wanted), *expected);
+        }
+    }
+}

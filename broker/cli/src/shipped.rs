@@ -1,0 +1,43 @@
+//! Profiles that come with the program, checked and packed when it was built.
+
+use tollgate_policy::Document;
+
+/// One shipped profile.
+#[derive(Debug)]
+pub(crate) struct Shipped {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Its source, with comments and examples.
+    pub(crate) text: &'static str,
+    packed: &'static [u8],
+}
+
+/// All of them, by name.
+pub(crate) const ALL: &[Shipped] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
+
+/// The profile of this name, without its examples.
+pub(crate) fn lookup(name: &str) -> Option<Document> {
+    let at = ALL.binary_search_by(|shipped| shipped.name.cmp(name)).ok()?;
+    Document::unpack(ALL.get(at)?.packed).ok()
+}
+
+/// The names, to be shown.
+pub(crate) fn names() -> String {
+    ALL.iter().map(|shipped| shipped.name).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn every_profile_unpacks_to_what_its_text_says() {
+        assert!(!ALL.is_empty());
+        for shipped in ALL {
+            let parsed = tollgate_policy::parse(&format!("profile:{}", shipped.name), shipped.text).unwrap();
+            assert_eq!(lookup(shipped.name).unwrap(), parsed.without_examples(), "{}", shipped.name);
+        }
+        assert_eq!(lookup("no-such-profile"), None);
+    }
+}

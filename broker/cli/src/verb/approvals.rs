@@ -1,0 +1,130 @@
+//! `tollgate approvals`: the questions of all runs, and their answers.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use tollgate_approve::{neutral, scope, within_boundary};
+use tollgate_policy::question::{Answer, Question};
+use tollgate_wire::client::{Client, ClientFault, Reaction};
+use tollgate_wire::place::Why;
+use tollgate_wire::socket::Sockets;
+
+use crate::args;
+use crate::args::ApprovalsVerb;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::ui::Tone;
+use crate::{place, time, ui};
+
+mod card;
+
+pub(crate) use card::what;
+
+/// Does what was asked.
+pub(crate) fn approvals(verb: ApprovalsVerb) -> Outcome {
+    if within_boundary() {
+        return Err(Failure::new(Exit::Refused, "a process inside a boundary can't see or answer questions")
+            .hint("answer from a terminal outside of the run"));
+    }
+    match verb {
+        ApprovalsVerb::List(json) => list(json),
+        ApprovalsVerb::Show { id, json } => show(&id, json),
+        ApprovalsVerb::Approve { id, scope, answer } => {
+            let scope = scope::parse(&scope, time::now())
+                .map_err(|fault| Failure::of(Exit::Usage, &fault).hint(fault.hint()))?;
+            let said = format!("approved, {}", scope::text(&scope));
+            react(&id, Answer::Approve(scope), &answer, &said)
+        }
+        ApprovalsVerb::Deny { id, answer } => react(&id, Answer::Deny, &answer, "denied"),
+    }
+}
+
+fn list(json: args::Json) -> Outcome {
+    let questions: Vec<Question> = open()?.into_iter().map(|(_, question)| question).collect();
+    if json.json {
+        return ui::json(&questions);
+    }
+    if questions.is_empty() {
+        ui::note("no open questions");
+        return Ok(Exit::Done);
+    }
+    let now = time::now();
+    ui::data(questions.iter().map(|question| card::brief(question, now)).collect::<String>())
+}
+
+fn show(id: &str, json: args::Json) -> Outcome {
+    let (_, question) = find(id)?;
+    if json.json { ui::json(&question) } else { ui::data(card::whole(&question, time::now())) }
+}
+
+fn react(id: &str, answer: Answer, how: &args::Answer, said: &str) -> Outcome {
+    let (client, question) = find(id)?;
+    let reaction = Reaction {
+        question: &question.id,
+        digest: how.digest.as_deref().unwrap_or(&question.digest),
+        answer,
+        channel: "cli",
+        reason: &how.reason,
+    };
+    client.answer(reaction).map_err(|fault| {
+        Failure::new(Exit::Failed, format!("question `{}` was not answered", question.id)).because(&fault)
+    })?;
+    if how.json.json {
+        return ui::json(&json!({"question": question.id, "digest": question.digest, "answer": said}));
+    }
+    ui::data(format!("{}: {said}: {}\n", ui::toned(Tone::Strong, &question.id), card::what(&question.action)))
+}
+
+fn find(id: &str) -> Result<(Client, Question), Failure> {
+    open()?.into_iter().find(|(_, question)| question.id == id).ok_or_else(|| {
+        Failure::new(Exit::Failed, format!("there is no open question `{}`", neutral::short(id, 60)))
+            .hint("`tollgate approvals list` shows the open ones; one that was answered or has expired is closed")
+    })
+}
+
+/// Every open question with who can be told its answer, oldest first. What dead runs left behind is removed.
+fn open() -> Result<Vec<(Client, Question)>, Failure> {
+    let mut all = Vec::new();
+    for folder in place::places()?.all_sockets() {
+        let sockets = match Sockets::visit(&folder) {
+            Ok(Some(sockets)) => sockets,
+            Ok(None) => continue,
+            Err(unfit) => return Err(unreachable(&unfit)),
+        };
+        let runs = sockets
+            .runs()
+            .map_err(|e| Failure::new(Exit::Failed, format!("can't list {}", place::shown(&folder))).because(&e))?;
+        for run in runs {
+            all.extend(of_run(&sockets, &folder, &run));
+        }
+    }
+    all.sort_by_key(|(_, question)| question.asked_at);
+    Ok(all)
+}
+
+fn of_run(sockets: &Sockets, folder: &Path, run: &str) -> Vec<(Client, Question)> {
+    let socket: PathBuf = folder.join(format!("{run}.sock"));
+    let questions = match Client::connect(&socket).and_then(|client| client.questions()) {
+        Ok(questions) => questions,
+        Err(ClientFault::Gone) => {
+            sockets.remove(run);
+            return Vec::new();
+        }
+        Err(fault) => {
+            ui::note(format!("run {run} can't be asked: {}", super::run::chain(&fault)));
+            return Vec::new();
+        }
+    };
+    // Each question keeps a way to its run; the run may be over before it is used.
+    questions.into_iter().filter_map(|question| Some((Client::connect(&socket).ok()?, question))).collect()
+}
+
+fn unreachable(unfit: &tollgate_wire::place::Unfit) -> Failure {
+    let failure = Failure::of(Exit::Failed, unfit);
+    match &unfit.why {
+        Why::Io(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
+            failure.hint("questions are answered by the user who started the run, from outside of any boundary")
+        }
+        Why::Io(_) | Why::NoDirectory | Why::Owner(_) | Why::Mode(_) => failure.hint(unfit.hint()),
+    }
+}

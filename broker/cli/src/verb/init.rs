@@ -1,0 +1,83 @@
+//! `tollgate init`: looks at a repository, writes `.tollgate/policy.toml`, says what it chose and why.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use nix::libc::O_NOFOLLOW;
+
+use crate::args;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::layers::{PROJECT, invalid};
+use crate::place::shown;
+use crate::ui;
+
+mod look;
+mod text;
+
+/// Writes the policy, or with `--dry-run` prints it.
+pub(crate) fn init(args: &args::Init) -> Outcome {
+    let root = match &args.dir {
+        Some(dir) => dir.clone(),
+        None => std::env::current_dir().map_err(|e| fail("the working directory is gone").because(&e))?,
+    };
+    let root = root.canonicalize().map_err(|e| fail(format!("can't find {}", shown(&root))).because(&e))?;
+    let findings = look::at(&root).map_err(|e| fail(format!("can't look at {}", shown(&root))).because(&e))?;
+    let policy = text::of(&findings);
+    let name = PROJECT.to_owned();
+    // What is written must hold by the same check as any policy.
+    tollgate_policy::parse(&name, &policy).map_err(|faults| {
+        invalid(
+            "the policy that was made is not valid; this is a fault of Tollgate",
+            &faults,
+            &[(name, policy.clone())],
+        )
+    })?;
+    for finding in &findings {
+        ui::aside(format!("  {:<24} {}", finding.what, finding.chosen()));
+    }
+    if args.dry_run {
+        return ui::data(policy);
+    }
+    let path = root.join(PROJECT);
+    write(&path, &policy, args.force)?;
+    ui::note(format!("wrote {}; it can only tighten what `tollgate run` holds anyway", shown(&path)));
+    Ok(Exit::Done)
+}
+
+fn write(path: &Path, policy: &str, force: bool) -> Result<(), Failure> {
+    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+    match fs::DirBuilder::new().mode(0o755).create(&folder) {
+        Ok(()) => {}
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(e) => return Err(fail(format!("can't make {}", shown(&folder))).because(&e)),
+    }
+    if !folder.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
+        return Err(fail(format!("{} is a symbolic link or no folder", shown(&folder))));
+    }
+    if !force {
+        return create(path, policy).map_err(|e| match e.kind() {
+            io::ErrorKind::AlreadyExists => fail(format!("there already is a policy: {}", shown(path)))
+                .hint("--force replaces it; --dry-run only prints"),
+            _ => fail(format!("can't write {}", shown(path))).because(&e),
+        });
+    }
+    // Whole or not at all: a policy that is half written would refuse every run.
+    let new: PathBuf = folder.join(format!("policy.toml.{}", std::process::id()));
+    create(&new, policy)
+        .and_then(|()| fs::rename(&new, path))
+        .inspect_err(|_| drop(fs::remove_file(&new)))
+        .map_err(|e| fail(format!("can't write {}", shown(path))).because(&e))
+}
+
+fn create(path: &Path, policy: &str) -> io::Result<()> {
+    let mut file = File::options().write(true).create_new(true).mode(0o644).custom_flags(O_NOFOLLOW).open(path)?;
+    file.write_all(policy.as_bytes())?;
+    file.sync_all()
+}
+
+fn fail(text: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Failed, text)
+}

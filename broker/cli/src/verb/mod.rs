@@ -1,0 +1,10 @@
+//! The verbs, one file each. They gather, call the rooms below, and show; they decide nothing.
+
+pub(crate) mod approvals;
+pub(crate) mod doctor;
+pub(crate) mod init;
+pub(crate) mod ledger;
+pub(crate) mod pages;
+pub(crate) mod policy;
+pub(crate) mod report;
+pub(crate) mod run;

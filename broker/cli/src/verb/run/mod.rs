@@ -1,0 +1,204 @@
+//! `tollgate run`: policy, boundary, ledger, questions, one command; the exit code is the command's own.
+//!
+//! The order matters. All that can be refused is refused before anything is started; the fork comes while there is
+//! one thread; the ledger opens while the command waits at its first exec, and nothing runs until it is open.
+
+mod ending;
+mod flags;
+mod ground;
+
+pub(crate) use ending::chain;
+pub(crate) use flags::split as split_host;
+pub(crate) use ground::interpreter;
+
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tollgate_approve::{Nobody, Queue};
+use tollgate_launch::{Command, LaunchError, Options, Plan, PrivateTemp, Started, Terminal};
+use tollgate_ledger::Writer;
+use tollgate_ledger::record::{RunStarted, Unwritten};
+use tollgate_policy::Policy;
+use tollgate_policy::boundary::{Boundary, Enforced};
+use tollgate_policy::raw::Raw;
+use tollgate_policy::subject::Subject;
+use tollgate_supervise::{Ending, GateError, Signals, supervise};
+use tollgate_sys::probe::Probe;
+use tollgate_wire::ask::Asker;
+
+use crate::args;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::layers::{Layers, Wanted};
+use crate::place::{Ground, places};
+use crate::ui;
+
+/// Why nobody is asked under `--ci`.
+const UNATTENDED: &str = "nobody can be asked in this run (--ci)";
+
+/// How long a question stays open where no layer says.
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// Everything about a run that is settled before it starts.
+struct Settled {
+    id: String,
+    ground: Ground,
+    policy: Arc<Policy>,
+    boundary: Boundary,
+    command: Command,
+    sockets: std::path::PathBuf,
+    wanted: Wanted,
+    name: String,
+    begun: Instant,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: args::Run) -> Outcome {
+    let begun = Instant::now();
+    let verbose = args.verbose;
+    let temp = PrivateTemp::create(&ground::temp()).map_err(|e| not_started(&e))?;
+    let settled = settle(args, &temp, begun)?;
+    let plan = Plan::lower(&settled.boundary, Probe::here(), Options::default(), temp).map_err(|e| not_started(&e))?;
+    let terminal = Terminal::open().map_err(|e| not_started(&e))?;
+    let started = plan.start(&settled.command, terminal.as_ref()).map_err(|e| not_started(&e))?;
+    let signals = Signals::take().map_err(|e| internal("can't take signals").because(&e))?;
+    if verbose {
+        ending::holds(&settled.id, &started.enforced);
+    }
+    let ending = watch(&settled, started, signals, terminal)
+        .map_err(|e| Failure::of(Exit::Internal, &e).hint("everything that the run started was stopped"))?;
+    ending::conclude(&settled.id, &settled.command, &ending, verbose)
+}
+
+/// Reads the command line, the policies and the machine.
+fn settle(args: args::Run, temp: &PrivateTemp, begun: Instant) -> Result<Settled, Failure> {
+    let places = places()?;
+    let ground = Ground::find(args.workspace.as_deref(), &places)?;
+    let wanted = Wanted {
+        flags: flags::documents(&args, &ground)?,
+        profiles: args.profile,
+        policies: args.policy,
+        unattended: args.ci,
+    };
+    let place = ground.place(temp.path())?;
+    let policy = Layers::gather(&wanted, ground.workspace.as_path())?.assemble(&place)?;
+    let mut boundary = policy.lower();
+    boundary.require.extend(flags::features(&args.require)?);
+    let sockets = places.sockets();
+    ground::keep_state_out(&boundary, &ground, &sockets)?;
+    let command = ground::command(&args.command, &boundary, &ground)?;
+    Ok(Settled {
+        id: ground::fresh_id()?,
+        ground,
+        policy: Arc::new(policy),
+        boundary,
+        command,
+        sockets,
+        wanted,
+        name: args.name.unwrap_or_default(),
+        begun,
+    })
+}
+
+/// Opens ledger, terminal and questions around the started command, and supervises it to its end.
+fn watch(
+    settled: &Settled,
+    started: Started,
+    signals: Signals,
+    terminal: Option<Terminal>,
+) -> Result<Ending, GateError> {
+    let writer = Writer::spawn_with(settled.ground.state.as_path(), ground::redactor(&settled.command.env));
+    let attached = match terminal.map(|terminal| terminal.attach(started.command, started.guard)).transpose() {
+        Ok(attached) => attached,
+        Err(e) => {
+            ui::note(format!("the terminal can't be relayed: {e}"));
+            None
+        }
+    };
+    let mut asker = asker(settled);
+    let ending = supervise(tollgate_supervise::Run {
+        id: settled.id.clone(),
+        subject: Subject { run: settled.id.clone(), agent: settled.agent(), ..Subject::default() },
+        policy: &settled.policy,
+        boundary: &settled.boundary,
+        started: settled.record(&started.enforced),
+        begun: settled.begun,
+        deadline: settled.policy.deadline().map_or(DEADLINE, Duration::from_secs),
+        command: started.command.as_raw(),
+        guard: started.guard.as_raw(),
+        listener: started.listener,
+        news: started.news,
+        signals,
+        recorder: &writer,
+        ready: &mut || writer.ready().map_err(|fault| Unwritten(ending::chain(&fault))),
+        asker: asker.as_mut(),
+        stopped: &mut |signal| {
+            if let Some(attached) = &attached {
+                attached.stopped(signal);
+            }
+        },
+    });
+    drop(asker);
+    if let Some(attached) = attached {
+        attached.finish();
+    }
+    ending::with_last_words(ending, writer.finish())
+}
+
+/// Who is asked: nobody under `--ci`, else whoever answers on the run's socket.
+fn asker(settled: &Settled) -> Box<dyn Asker> {
+    if settled.wanted.unattended {
+        return Box::new(Nobody::because(UNATTENDED));
+    }
+    let policy = Arc::clone(&settled.policy);
+    let check = move |question: &_, approval: &_| {
+        policy.grant(question, approval, crate::time::now()).map(drop).map_err(|e| e.to_string())
+    };
+    match Queue::new(&settled.id, settled.sockets.clone(), Box::new(check)) {
+        Ok(queue) => Box::new(queue),
+        Err(e) => Box::new(Nobody::because(&format!("nobody can be asked: {e}"))),
+    }
+}
+
+impl Settled {
+    /// The name of the agent, where the command is one.
+    fn agent(&self) -> String {
+        if self.is_agent() { ground::stem(&self.command.program) } else { String::new() }
+    }
+
+    fn is_agent(&self) -> bool {
+        ground::names(&self.command.program).iter().any(|path| self.policy.is_starter(path))
+            || ground::is_script(&self.command)
+    }
+
+    fn record(&self, enforced: &Enforced) -> RunStarted {
+        RunStarted {
+            name: self.name.clone(),
+            argv: self.command.argv.iter().map(|word: &OsString| Raw::from(word.clone())).collect(),
+            cwd: self.ground.cwd.clone(),
+            workspace: self.ground.workspace.clone(),
+            uid: nix::unistd::getuid().as_raw(),
+            profiles: self.policy.profiles(),
+            policy: self.policy.digest(),
+            agent: self.is_agent(),
+            unattended: self.wanted.unattended,
+            enforced: enforced.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+fn internal(text: &str) -> Failure {
+    Failure::new(Exit::Internal, text)
+}
+
+fn not_started(error: &LaunchError) -> Failure {
+    match error {
+        LaunchError::Required(gaps) => ending::lacking(gaps),
+        LaunchError::NotFound(..) | LaunchError::Nul(_) => Failure::of(Exit::Refused, error),
+        LaunchError::Filter(_) | LaunchError::Unknown(..) => Failure::of(Exit::Policy, error),
+        LaunchError::Threads | LaunchError::Step(..) => Failure::of(Exit::Internal, error)
+            .hint("nothing was run; `tollgate doctor` says what this machine can hold"),
+    }
+}

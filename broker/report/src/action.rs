@@ -50,10 +50,7 @@ impl Moment {
         let passed = if self.run == later.run {
             later.mono.checked_sub(self.mono)
         } else {
-            later
-                .at
-                .checked_sub(self.at)
-                .and_then(|ms| u64::try_from(ms).ok())
+            later.at.checked_sub(self.at).and_then(|ms| u64::try_from(ms).ok())
         };
         passed.is_some_and(|ms| ms <= window)
     }
@@ -90,11 +87,7 @@ pub(crate) struct Asked {
 impl Attempt {
     /// The first of these that holds: a question not allowed, a question, a denial, a refusal, none of them.
     pub(crate) fn path(&self) -> Path {
-        if self
-            .questions
-            .values()
-            .any(|q| q.outcome() != Some(Outcome::Allowed))
-        {
+        if self.questions.values().any(|q| q.outcome() != Some(Outcome::Allowed)) {
             Path::EscalatedDenied
         } else if !self.questions.is_empty() {
             Path::EscalatedAllowed
@@ -125,9 +118,6 @@ impl Asked {
     pub(crate) fn reached_human(&self) -> bool {
         let silent = |d: &Decision| d.outcome == Outcome::Expired && self.attended;
         let open = self.decisions.is_empty() && self.attended && self.effect == Effect::Ask;
-        open || self
-            .decisions
-            .iter()
-            .any(|d| d.decider == Decider::Human || silent(d))
+        open || self.decisions.iter().any(|d| d.decider == Decider::Human || silent(d))
     }
 }

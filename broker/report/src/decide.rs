@@ -41,10 +41,7 @@ fn count(deciders: &mut Deciders, decision: &Decision) {
 /// Approved without a person, of all that was decided without a person.
 pub(crate) fn auto_approved(deciders: &Deciders) -> Rate {
     let automatic = [deciders.policy, deciders.grant, deciders.reviewer];
-    Rate::of(
-        automatic.iter().map(|s| s.allowed).sum(),
-        automatic.iter().map(Split::all).sum(),
-    )
+    Rate::of(automatic.iter().map(|s| s.allowed).sum(), automatic.iter().map(Split::all).sum())
 }
 
 /// Actions for which a person was asked, of all.
@@ -54,32 +51,22 @@ pub(crate) fn human_stop(actions: &[Action]) -> Rate {
 
 /// What it cost people.
 pub(crate) fn human(actions: &[Action]) -> Human {
-    let mut waited: Vec<u64> = questions(actions)
-        .filter_map(Asked::last)
-        .filter(|d| answered(d))
-        .map(|d| d.waited)
-        .collect();
+    let mut waited: Vec<u64> =
+        questions(actions).filter_map(Asked::last).filter(|d| answered(d)).map(|d| d.waited).collect();
     Human {
         asked: questions(actions).filter(|q| q.reached_human()).count() as u64,
-        actions: actions
-            .iter()
-            .filter(|a| a.questions.values().any(Asked::reached_human))
-            .count() as u64,
+        actions: actions.iter().filter(|a| a.questions.values().any(Asked::reached_human)).count() as u64,
         answered: waited.len() as u64,
         median_seconds: median_seconds(&mut waited),
     }
 }
 
 fn answered(decision: &Decision) -> bool {
-    decision.decider == Decider::Human
-        && matches!(decision.outcome, Outcome::Allowed | Outcome::Denied)
+    decision.decider == Decider::Human && matches!(decision.outcome, Outcome::Allowed | Outcome::Denied)
 }
 
 /// The middle of an odd number of times, the mean of the two in the middle of an even one.
-#[allow(
-    clippy::cast_precision_loss,
-    reason = "milliseconds of a wait are far below 2^53"
-)]
+#[allow(clippy::cast_precision_loss, reason = "milliseconds of a wait are far below 2^53")]
 fn median_seconds(waited: &mut [u64]) -> Option<f64> {
     waited.sort_unstable();
     let high = *waited.get(waited.len() / 2)?;
@@ -92,15 +79,9 @@ pub(crate) fn agreement(actions: &[Action]) -> Agreement {
     let mut agreement = Agreement::default();
     for question in questions(actions) {
         let said = |decider| {
-            let spoken = |d: &&Decision| {
-                d.decider == decider && matches!(d.outcome, Outcome::Allowed | Outcome::Denied)
-            };
-            question
-                .decisions
-                .iter()
-                .rev()
-                .find(spoken)
-                .map(|d| d.outcome)
+            let spoken =
+                |d: &&Decision| d.decider == decider && matches!(d.outcome, Outcome::Allowed | Outcome::Denied);
+            question.decisions.iter().rev().find(spoken).map(|d| d.outcome)
         };
         if let (Some(reviewer), Some(human)) = (said(Decider::Reviewer), said(Decider::Human)) {
             agreement.n += 1;

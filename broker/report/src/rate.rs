@@ -21,40 +21,19 @@ pub struct Rate {
 impl Rate {
     /// `hits` of `n`.
     #[must_use]
-    #[allow(
-        clippy::cast_precision_loss,
-        reason = "a share of more than 2^53 cases needs no more digits"
-    )]
+    #[allow(clippy::cast_precision_loss, reason = "a share of more than 2^53 cases needs no more digits")]
     pub fn of(hits: u64, n: u64) -> Self {
         if n == 0 {
-            return Self {
-                value: None,
-                n,
-                low: None,
-                high: None,
-            };
+            return Self { value: None, n, low: None, high: None };
         }
         let (cases, share) = (n as f64, hits as f64 / n as f64);
         let z2 = Z * Z / cases;
         let middle = (share + z2 / 2.0) / (1.0 + z2);
         let half = Z / (1.0 + z2) * (share * (1.0 - share) / cases + z2 / (4.0 * cases)).sqrt();
         // At none and at all of them the bound is exact; rounding must not move it.
-        let low = if hits == 0 {
-            0.0
-        } else {
-            (middle - half).max(0.0)
-        };
-        let high = if hits >= n {
-            1.0
-        } else {
-            (middle + half).min(1.0)
-        };
-        Self {
-            value: Some(share),
-            n,
-            low: Some(low),
-            high: Some(high),
-        }
+        let low = if hits == 0 { 0.0 } else { (middle - half).max(0.0) };
+        let high = if hits >= n { 1.0 } else { (middle + half).min(1.0) };
+        Self { value: Some(share), n, low: Some(low), high: Some(high) }
     }
 }
 
@@ -75,14 +54,8 @@ mod tests {
             (81, 263, 0.2553, 0.3662),
         ] {
             let rate = Rate::of(hits, n);
-            assert!(
-                (rate.low.unwrap() - low).abs() < 5e-5,
-                "{hits}/{n}: {rate:?}"
-            );
-            assert!(
-                (rate.high.unwrap() - high).abs() < 5e-5,
-                "{hits}/{n}: {rate:?}"
-            );
+            assert!((rate.low.unwrap() - low).abs() < 5e-5, "{hits}/{n}: {rate:?}");
+            assert!((rate.high.unwrap() - high).abs() < 5e-5, "{hits}/{n}: {rate:?}");
             assert_eq!(rate.n, n);
         }
     }
@@ -90,9 +63,6 @@ mod tests {
     #[test]
     fn no_cases_have_no_value() {
         let json = serde_json::to_value(Rate::of(0, 0)).unwrap();
-        assert_eq!(
-            json,
-            serde_json::json!({"value": null, "n": 0, "low": null, "high": null})
-        );
+        assert_eq!(json, serde_json::json!({"value": null, "n": 0, "low": null, "high": null}));
     }
 }

@@ -35,10 +35,7 @@ pub struct Report {
 
 /// Actions by path.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[allow(
-    missing_docs,
-    reason = "the names are those of `Path`, which says what they mean"
-)]
+#[allow(missing_docs, reason = "the names are those of `Path`, which says what they mean")]
 pub struct Counts {
     pub total: u64,
     pub sandbox_ok: u64,
@@ -201,10 +198,7 @@ impl Shares {
     fn of(counts: &Counts) -> Self {
         Self {
             sandbox: Rate::of(counts.sandbox_ok, counts.total),
-            escalated: Rate::of(
-                counts.escalated_allowed + counts.escalated_denied,
-                counts.total,
-            ),
+            escalated: Rate::of(counts.escalated_allowed + counts.escalated_denied, counts.total),
         }
     }
 }

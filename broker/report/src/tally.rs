@@ -30,10 +30,7 @@ pub struct Filter {
 /// [`Fault`] where the ledger can't be read.
 pub fn over(ledger: &Reader, filter: Filter) -> Result<Report, Fault> {
     // Not by `since`: an action's run may have begun before.
-    let records = list::Filter {
-        run: filter.run.clone(),
-        ..list::Filter::default()
-    };
+    let records = list::Filter { run: filter.run.clone(), ..list::Filter::default() };
     let mut tally = Tally::new(filter);
     ledger.each(&records, |_, record| {
         tally.take(record);
@@ -67,55 +64,30 @@ impl Tally {
     /// Nothing yet.
     #[must_use]
     pub fn new(filter: Filter) -> Self {
-        Self {
-            filter,
-            ..Self::default()
-        }
+        Self { filter, ..Self::default() }
     }
 
     /// Takes the next record, in the ledger's order.
     pub fn take(&mut self, record: Record) {
-        if self
-            .filter
-            .run
-            .as_ref()
-            .is_some_and(|run| *run != record.run)
-        {
+        if self.filter.run.as_ref().is_some_and(|run| *run != record.run) {
             return;
         }
         let run = self.run_number(&record.run);
-        let now = Moment {
-            run,
-            at: record.at,
-            mono: record.mono,
-        };
+        let now = Moment { run, at: record.at, mono: record.mono };
         match record.event {
             Event::RunStarted(started) => self.begin_run(run, started),
-            Event::ActionStarted {
-                action,
-                argv,
-                cwd,
-                read_only,
-            } => {
+            Event::ActionStarted { action, argv, cwd, read_only } => {
                 let effects = self.effects(argv, cwd, run);
                 self.begin_action(action, now, effects, read_only);
             }
             Event::Asked { action, question } => {
                 let attended = self.run(run).is_some_and(|r| r.attended);
-                let asked = Asked {
-                    effect: question.verdict.effect,
-                    attended,
-                    decisions: Vec::new(),
-                };
+                let asked = Asked { effect: question.verdict.effect, attended, decisions: Vec::new() };
                 self.with(run, action, |a| {
                     a.questions.entry(question.id).or_insert(asked);
                 });
             }
-            Event::Decided {
-                action,
-                question,
-                decision,
-            } => self.decide(run, action, (&question, decision)),
+            Event::Decided { action, question, decision } => self.decide(run, action, (&question, decision)),
             Event::Denied { action, .. } | Event::Tampered { action, .. } => {
                 self.with(run, action, |a| a.denied = true);
             }
@@ -129,11 +101,7 @@ impl Tally {
     pub fn finish(self) -> Report {
         let runs: BTreeSet<u32> = self.attempts.iter().map(|a| a.started.run).collect();
         let unattributed = self.unattributed;
-        Report {
-            runs: runs.len() as u64,
-            unattributed,
-            ..Report::of(&merge(self.attempts))
-        }
+        Report { runs: runs.len() as u64, unattributed, ..Report::of(&merge(self.attempts)) }
     }
 
     fn run_number(&mut self, run: &str) -> u32 {
@@ -143,11 +111,7 @@ impl Tally {
         let number = u32::try_from(self.runs.len()).unwrap_or(u32::MAX);
         self.run_numbers.insert(run.to_owned(), number);
         // Until its beginning says more, nothing good is believed of a run.
-        self.runs.push(Run {
-            workspace: None,
-            walls: Walls::None,
-            attended: false,
-        });
+        self.runs.push(Run { workspace: None, walls: Walls::None, attended: false });
         number
     }
 
@@ -158,20 +122,10 @@ impl Tally {
     fn begin_run(&mut self, number: u32, started: RunStarted) {
         // A run has walls if both hold: one without the other leaves files or calls open.
         let held = |feature| started.enforced.held.contains(&feature);
-        let walls = if held(Feature::LandlockFiles) && held(Feature::Seccomp) {
-            Walls::Sandbox
-        } else {
-            Walls::None
-        };
-        let run = usize::try_from(number)
-            .ok()
-            .and_then(|n| self.runs.get_mut(n));
+        let walls = if held(Feature::LandlockFiles) && held(Feature::Seccomp) { Walls::Sandbox } else { Walls::None };
+        let run = usize::try_from(number).ok().and_then(|n| self.runs.get_mut(n));
         if let Some(run) = run {
-            *run = Run {
-                workspace: Some(started.workspace),
-                walls,
-                attended: !started.unattended,
-            };
+            *run = Run { workspace: Some(started.workspace), walls, attended: !started.unattended };
         }
     }
 
@@ -183,29 +137,15 @@ impl Tally {
 
     fn begin_action(&mut self, action: u64, started: Moment, effects: u32, read_only: bool) {
         let wanted = self.filter.since.is_none_or(|since| started.at >= since);
-        self.places
-            .insert((started.run, action), wanted.then_some(self.attempts.len()));
+        self.places.insert((started.run, action), wanted.then_some(self.attempts.len()));
         if wanted {
             let walls = self.run(started.run).map_or(Walls::None, |r| r.walls);
             let questions = std::collections::BTreeMap::new();
-            self.attempts.push(Attempt {
-                started,
-                effects,
-                read_only,
-                walls,
-                refused: None,
-                denied: false,
-                questions,
-            });
+            self.attempts.push(Attempt { started, effects, read_only, walls, refused: None, denied: false, questions });
         }
     }
 
-    fn decide(
-        &mut self,
-        run: u32,
-        action: u64,
-        (id, decision): (&str, tollgate_ledger::record::Decision),
-    ) {
+    fn decide(&mut self, run: u32, action: u64, (id, decision): (&str, tollgate_ledger::record::Decision)) {
         let mut known = false;
         self.with(run, action, |a| {
             if let Some(asked) = a.questions.get_mut(id) {
@@ -215,8 +155,7 @@ impl Tally {
                 known = false;
             }
         });
-        self.unattributed +=
-            u64::from(!known && self.places.get(&(run, action)).is_some_and(Option::is_some));
+        self.unattributed += u64::from(!known && self.places.get(&(run, action)).is_some_and(Option::is_some));
     }
 
     fn with(&mut self, run: u32, action: u64, change: impl FnOnce(&mut Attempt)) {
@@ -240,30 +179,20 @@ fn merge(attempts: Vec<Attempt>) -> Vec<Action> {
     // By effects: the last action and the moment when the boundary refused it.
     let mut refused: HashMap<u32, (usize, Moment)> = HashMap::new();
     for attempt in attempts {
-        let before = refused
-            .remove(&attempt.effects)
-            .filter(|(_, when)| when.is_within(RETRY, attempt.started));
+        let before = refused.remove(&attempt.effects).filter(|(_, when)| when.is_within(RETRY, attempt.started));
         let path = attempt.path();
-        let tried = before
-            .and_then(|(place, _)| actions.get(place))
-            .map_or(0, |a| a.attempts);
-        let action = Action {
-            path,
-            read_only: attempt.read_only,
-            attempts: tried + 1,
-            questions: attempt.questions,
+        let tried = before.and_then(|(place, _)| actions.get(place)).map_or(0, |a| a.attempts);
+        let action = Action { path, read_only: attempt.read_only, attempts: tried + 1, questions: attempt.questions };
+        let place = match before.and_then(|(place, _)| actions.get_mut(place).map(|old| (place, old))) {
+            Some((place, old)) => {
+                *old = action;
+                place
+            }
+            None => {
+                actions.push(action);
+                actions.len() - 1
+            }
         };
-        let place =
-            match before.and_then(|(place, _)| actions.get_mut(place).map(|old| (place, old))) {
-                Some((place, old)) => {
-                    *old = action;
-                    place
-                }
-                None => {
-                    actions.push(action);
-                    actions.len() - 1
-                }
-            };
         if let (Path::SandboxRefused, Some(when)) = (path, attempt.refused) {
             refused.insert(attempt.effects, (place, when));
         }

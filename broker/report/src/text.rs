@@ -19,13 +19,7 @@ macro_rules! line {
 }
 
 fn paths(out: &mut String, report: &Report) {
-    line!(
-        out,
-        "{:<34}{:>10}{:>20}",
-        "Actions",
-        "all",
-        "without read-only"
-    );
+    line!(out, "{:<34}{:>10}{:>20}", "Actions", "all", "without read-only");
     let rows: [(&str, fn(&Counts) -> u64); 7] = [
         ("  in the sandbox", |c| c.sandbox_ok),
         ("  in the sandbox, partly refused", |c| c.sandbox_refused),
@@ -36,32 +30,17 @@ fn paths(out: &mut String, report: &Report) {
         ("  total", |c| c.total),
     ];
     for (label, count) in rows {
-        line!(
-            out,
-            "{label:<34}{:>10}{:>20}",
-            count(&report.actions),
-            count(&report.without_reads)
-        );
+        line!(out, "{label:<34}{:>10}{:>20}", count(&report.actions), count(&report.without_reads));
     }
 }
 
 fn shares(out: &mut String, report: &Report) {
-    line!(
-        out,
-        "\n{:<34}{:>10}{:>20}{:>10}",
-        "Shares",
-        "",
-        "95 % interval",
-        "n"
-    );
+    line!(out, "\n{:<34}{:>10}{:>20}{:>10}", "Shares", "", "95 % interval", "n");
     for (label, rate) in [
         ("  in the sandbox", report.shares.sandbox),
         ("    without read-only", report.shares_without_reads.sandbox),
         ("  escalated", report.shares.escalated),
-        (
-            "    without read-only",
-            report.shares_without_reads.escalated,
-        ),
+        ("    without read-only", report.shares_without_reads.escalated),
         ("  approved without a person", report.auto_approved),
         ("  stopped for a person", report.human_stop),
     ] {
@@ -71,19 +50,10 @@ fn shares(out: &mut String, report: &Report) {
 
 fn deciders(out: &mut String, report: &Report) {
     let who = &report.deciders;
-    line!(
-        out,
-        "\n{:<34}{:>10}{:>20}",
-        "Questions decided by",
-        "allowed",
-        "denied"
-    );
-    for (label, Split { allowed, denied }) in [
-        ("policy", who.policy),
-        ("grant", who.grant),
-        ("reviewer", who.reviewer),
-        ("human", who.human),
-    ] {
+    line!(out, "\n{:<34}{:>10}{:>20}", "Questions decided by", "allowed", "denied");
+    for (label, Split { allowed, denied }) in
+        [("policy", who.policy), ("grant", who.grant), ("reviewer", who.reviewer), ("human", who.human)]
+    {
         line!(out, "  {label:<32}{allowed:>10}{denied:>20}");
     }
     line!(
@@ -98,21 +68,12 @@ fn deciders(out: &mut String, report: &Report) {
 
 fn human(out: &mut String, report: &Report) {
     let human = &report.human;
-    line!(
-        out,
-        "\nPeople were asked {} times and answered {}.",
-        human.asked,
-        human.answered
-    );
+    line!(out, "\nPeople were asked {} times and answered {}.", human.asked, human.answered);
     if let Some(seconds) = human.median_seconds {
         line!(out, "The median wait for an answer was {seconds:.1} s.");
     }
     if report.unattributed > 0 {
-        line!(
-            out,
-            "{} records name an action that never began; they are not counted.",
-            report.unattributed
-        );
+        line!(out, "{} records name an action that never began; they are not counted.", report.unattributed);
     }
 }
 

@@ -1,16 +1,7 @@
 //! Checks files of the policy language: `cargo run -p tollgate-policy --example check -- FILE…`.
 
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    clippy::exit,
-    reason = "an example is a program"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "an example may read files"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::exit, reason = "an example is a program")]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "an example may read files")]
 
 fn main() {
     let mut failed = false;

@@ -33,36 +33,18 @@ impl Policy {
         lookup: &dyn Fn(&str) -> Option<Document>,
         place: &Place,
     ) -> Result<Self, Faults> {
-        let mut gathering = Gathering {
-            lookup,
-            sources: Vec::new(),
-            faults: Vec::new(),
-            known: BTreeSet::new(),
-        };
+        let mut gathering = Gathering { lookup, sources: Vec::new(), faults: Vec::new(), known: BTreeSet::new() };
         for (layer, document) in layers {
             gathering.given(layer, document);
         }
-        let Gathering {
-            mut sources,
-            faults,
-            ..
-        } = gathering;
+        let Gathering { mut sources, faults, .. } = gathering;
         if !faults.is_empty() {
             return Err(Faults(faults));
         }
         sources.sort_by_key(|(layer, _)| layer.rank());
         let digest = digest(&sources);
-        let bounds = sources
-            .iter()
-            .filter_map(|(layer, d)| Bounds::new(*layer, &d.envelope, place))
-            .collect();
-        let mut policy = Self {
-            sources,
-            bounds,
-            place: place.clone(),
-            digest,
-            rules: Rules::default(),
-        };
+        let bounds = sources.iter().filter_map(|(layer, d)| Bounds::new(*layer, &d.envelope, place)).collect();
+        let mut policy = Self { sources, bounds, place: place.clone(), digest, rules: Rules::default() };
         policy.rules = policy.file();
         Ok(policy)
     }
@@ -72,74 +54,37 @@ impl Policy {
             exec: ExecRules::new(self, self.each(|d| &d.commands)),
             paths: PathRules::new(
                 self,
-                self.each(|d| &d.paths)
-                    .flat_map(|(at, r)| r.paths.iter().map(move |p| (at, p))),
+                self.each(|d| &d.paths).flat_map(|(at, r)| r.paths.iter().map(move |p| (at, p))),
             ),
             roots: Granteds::new(self.granted()),
-            nets: NetRules::new(
-                self.each(|d| &d.nets)
-                    .flat_map(|(at, r)| r.names.iter().map(move |n| (at, n))),
-            ),
+            nets: NetRules::new(self.each(|d| &d.nets).flat_map(|(at, r)| r.names.iter().map(move |n| (at, n)))),
             sockets: UnixRules::new(
                 self,
-                self.each(|d| &d.sockets)
-                    .flat_map(|(at, r)| r.sockets.iter().map(move |s| (at, s))),
-                self.sources()
-                    .flat_map(|(at, d)| d.network.unix.iter().map(move |s| (at, s))),
+                self.each(|d| &d.sockets).flat_map(|(at, r)| r.sockets.iter().map(move |s| (at, s))),
+                self.sources().flat_map(|(at, d)| d.network.unix.iter().map(move |s| (at, s))),
             ),
             tools: ToolRules::new(self.each(|d| &d.tools)),
         }
     }
 
     /// All rules of one kind.
-    fn each<'a, R: 'a>(
-        &'a self,
-        rules: fn(&Document) -> &Vec<R>,
-    ) -> impl Iterator<Item = (At, &'a R)> {
+    fn each<'a, R: 'a>(&'a self, rules: fn(&Document) -> &Vec<R>) -> impl Iterator<Item = (At, &'a R)> {
         self.sources().flat_map(move |(at, document)| {
-            (0_u32..)
-                .zip(rules(document))
-                .map(move |(rule, item)| (At { rule, ..at }, item))
+            (0_u32..).zip(rules(document)).map(move |(rule, item)| (At { rule, ..at }, item))
         })
     }
 
     /// Roots of the layers that may grant, each clipped to the envelopes above it.
     fn granted(&self) -> Vec<Granted> {
         let mut granted = Vec::new();
-        for (at, document) in self
-            .sources()
-            .filter(|(at, _)| self.stand(*at).0.may_grant())
-        {
+        for (at, document) in self.sources().filter(|(at, _)| self.stand(*at).0.may_grant()) {
             let roots = &document.roots;
             let none = Rights::default();
             let kinds = [
                 (&roots.read, Rights { read: true, ..none }),
-                (
-                    &roots.exec,
-                    Rights {
-                        read: true,
-                        execute: true,
-                        ..none
-                    },
-                ),
-                (
-                    &roots.write,
-                    Rights {
-                        read: true,
-                        execute: true,
-                        write: true,
-                        ..none
-                    },
-                ),
-                (
-                    &roots.device,
-                    Rights {
-                        read: true,
-                        write: true,
-                        device: true,
-                        ..none
-                    },
-                ),
+                (&roots.exec, Rights { read: true, execute: true, ..none }),
+                (&roots.write, Rights { read: true, execute: true, write: true, ..none }),
+                (&roots.device, Rights { read: true, write: true, device: true, ..none }),
             ];
             for (paths, rights) in kinds {
                 let paths = paths.iter().filter_map(|text| resolve(text, &self.place));
@@ -152,67 +97,29 @@ impl Policy {
     /// What the envelopes above a source leave of a tree, right by right.
     pub(crate) fn clipped(&self, at: At, path: AbsPath, rights: Rights) -> Vec<Granted> {
         let rank = self.stand(at).0.rank();
-        let above: Vec<&Bounds> = self
-            .bounds
-            .iter()
-            .filter(|bounds| bounds.rank < rank)
-            .collect();
+        let above: Vec<&Bounds> = self.bounds.iter().filter(|bounds| bounds.rank < rank).collect();
         let source = at.source;
         if above.is_empty() {
-            return vec![Granted {
-                source,
-                path,
-                rights,
-            }];
+            return vec![Granted { source, path, rights }];
         }
         let none = Rights::default();
         let read = Rights { read: true, ..none };
         let mut kept = Vec::new();
-        let mut keep =
-            |wanted: bool, rights: Rights, roots: fn(&Bounds) -> [Option<&Vec<AbsPath>>; 2]| {
-                if wanted {
-                    let all = above.iter().flat_map(|bounds| roots(bounds));
-                    let trees = all.fold(vec![path.clone()], |trees, roots| clip(roots, trees));
-                    kept.extend(trees.into_iter().map(|path| Granted {
-                        source,
-                        path,
-                        rights,
-                    }));
-                }
-            };
+        let mut keep = |wanted: bool, rights: Rights, roots: fn(&Bounds) -> [Option<&Vec<AbsPath>>; 2]| {
+            if wanted {
+                let all = above.iter().flat_map(|bounds| roots(bounds));
+                let trees = all.fold(vec![path.clone()], |trees, roots| clip(roots, trees));
+                kept.extend(trees.into_iter().map(|path| Granted { source, path, rights }));
+            }
+        };
         keep(rights.read, read, |b| [b.read.as_ref(), None]);
-        keep(
-            rights.execute,
-            Rights {
-                execute: true,
-                ..read
-            },
-            |b| [b.read.as_ref(), b.exec.as_ref()],
-        );
+        keep(rights.execute, Rights { execute: true, ..read }, |b| [b.read.as_ref(), b.exec.as_ref()]);
         if rights.device {
-            keep(
-                true,
-                Rights {
-                    write: true,
-                    device: true,
-                    ..read
-                },
-                |b| {
-                    [
-                        b.device.as_ref(),
-                        b.write.as_ref().filter(|_| b.device.is_none()),
-                    ]
-                },
-            );
+            keep(true, Rights { write: true, device: true, ..read }, |b| {
+                [b.device.as_ref(), b.write.as_ref().filter(|_| b.device.is_none())]
+            });
         } else {
-            keep(
-                rights.write,
-                Rights {
-                    write: true,
-                    ..read
-                },
-                |b| [b.read.as_ref(), b.write.as_ref()],
-            );
+            keep(rights.write, Rights { write: true, ..read }, |b| [b.read.as_ref(), b.write.as_ref()]);
         }
         kept
     }
@@ -226,21 +133,14 @@ impl Policy {
     /// Seconds until silence refuses; the lowest of all layers, none where no layer says.
     #[must_use]
     pub fn deadline(&self) -> Option<u64> {
-        self.sources
-            .iter()
-            .filter_map(|(_, document)| document.approvals.deadline)
-            .min()
+        self.sources.iter().filter_map(|(_, document)| document.approvals.deadline).min()
     }
 
     /// Profiles in force, by name, each once.
     #[must_use]
     pub fn profiles(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
-        for name in self
-            .sources
-            .iter()
-            .filter_map(|(_, document)| document.name.as_ref())
-        {
+        for name in self.sources.iter().filter_map(|(_, document)| document.name.as_ref()) {
             if !names.contains(name) {
                 names.push(name.clone());
             }
@@ -252,23 +152,22 @@ impl Policy {
     #[must_use]
     pub fn is_starter(&self, executable: &AbsPath) -> bool {
         let name = crate::seen::bytes_of_name(executable).unwrap_or_default();
-        self.sources
-            .iter()
-            .any(|(_, document)| crate::word::any_fits(&document.starters, name))
+        self.sources.iter().any(|(_, document)| crate::word::any_fits(&document.starters, name))
     }
 }
 
 fn digest(sources: &[(Layer, Document)]) -> String {
-    let mut text = String::new();
-    for (layer, document) in sources {
-        let trusted = layer.may_grant();
-        text.push_str(&format!(
-            "{} {trusted} {} {}\n",
+    let lines = sources.iter().map(|(layer, document)| {
+        let granting = layer.may_grant();
+        format!(
+            "{} {granting} {} {}
+",
             layer.rank(),
             document.sha256,
             document.source
-        ));
-    }
+        )
+    });
+    let text: String = lines.collect();
     sha256_hex(text.as_bytes())
 }
 
@@ -285,10 +184,9 @@ impl Gathering<'_> {
     /// A document that stands in a layer by itself.
     fn given(&mut self, layer: Layer, document: Document) {
         if matches!(layer, Layer::Project { .. } | Layer::Contract) {
-            for (line, key) in [
-                (document.calls.first().map(|c| c.spot), "call"),
-                (document.risks.first().map(|r| r.spot), "risk"),
-            ] {
+            for (line, key) in
+                [(document.calls.first().map(|c| c.spot), "call"), (document.risks.first().map(|r| r.spot), "risk")]
+            {
                 if let Some(spot) = line {
                     let message = format!("a project's policy and a contract can't have [[{key}]]");
                     self.fault(&document.source, spot, (message, None));
@@ -300,34 +198,21 @@ impl Gathering<'_> {
 
     /// What a document extends, then itself; each once a layer.
     fn gather(&mut self, layer: Layer, document: Document, path: &mut Vec<String>) {
-        if self
-            .sources
-            .iter()
-            .any(|(l, d)| *l == layer && d.source == document.source && d.sha256 == document.sha256)
-        {
+        if self.sources.iter().any(|(l, d)| *l == layer && d.source == document.source && d.sha256 == document.sha256) {
             return;
         }
         path.extend(document.name.clone());
         let whose = owner(&document);
         for reference in &document.extends {
             if path.contains(&reference.name) {
-                let round = path
-                    .iter()
-                    .chain([&reference.name])
-                    .map(|n| format!("`{n}`"))
-                    .collect::<Vec<_>>();
+                let round = path.iter().chain([&reference.name]).map(|n| format!("`{n}`")).collect::<Vec<_>>();
                 let message = format!("{whose} extends itself: {}", round.join(" extends "));
                 self.fault(&document.source, reference.spot, (message, None));
-            } else if let Some(found) = self.find(&document, reference, &format!("{whose} extends"))
-            {
+            } else if let Some(found) = self.find(&document, reference, &format!("{whose} extends")) {
                 self.gather(layer, found, path);
             }
         }
-        for reference in document
-            .commands
-            .iter()
-            .filter_map(|rule| rule.profile.as_ref())
-        {
+        for reference in document.commands.iter().filter_map(|rule| rule.profile.as_ref()) {
             if !self.known.contains(&reference.name) && layer != Layer::BuiltIn {
                 self.find(&document, reference, &format!("a rule of {whose} names"));
             }
@@ -355,21 +240,13 @@ impl Gathering<'_> {
     fn near(&self, wrong: &str) -> Option<String> {
         let known = nearest(wrong, self.known.iter().map(String::as_str));
         known.or_else(|| {
-            let found = neighbours(wrong)
-                .into_iter()
-                .find(|name| (self.lookup)(name).is_some())?;
+            let found = neighbours(wrong).into_iter().find(|name| (self.lookup)(name).is_some())?;
             Some(format!("did you mean `{found}`?"))
         })
     }
 
     fn fault(&mut self, file: &str, spot: Spot, (message, hint): (String, Option<String>)) {
-        self.faults.push(Fault {
-            file: file.to_owned(),
-            spot,
-            message,
-            text: String::new(),
-            hint,
-        });
+        self.faults.push(Fault { file: file.to_owned(), spot, message, text: String::new(), hint });
     }
 }
 

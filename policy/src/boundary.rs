@@ -41,6 +41,7 @@ pub struct Root {
 
 /// What may be done beneath a root. `write` and `execute` each imply reading.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "four rights that combine freely, as the kernel has them")]
 pub struct Rights {
     /// Read files, list directories.
     pub read: bool,
@@ -64,19 +65,7 @@ pub struct Network {
 }
 
 /// How wide the network is open.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reach {
     /// No connection leaves.
@@ -89,9 +78,7 @@ pub enum Reach {
 }
 
 /// A namespace.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Namespace {
     /// A mount namespace: private /tmp, /dev/shm and /proc, hidden paths masked.
@@ -107,19 +94,7 @@ pub enum Namespace {
 }
 
 /// Something that `--require` or a profile's floor can insist on. Names are those of `tollgate doctor`.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Feature {
     /// Landlock at all (ABI 1): files.

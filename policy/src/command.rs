@@ -16,10 +16,7 @@ pub(crate) enum Reading {
 
 /// Whether a rule asks for anything beyond the program.
 pub(crate) fn has_words(rule: &CommandRule) -> bool {
-    !(rule.args.is_empty()
-        && rule.subcommand.is_empty()
-        && rule.flags.is_empty()
-        && rule.without.is_empty())
+    !(rule.args.is_empty() && rule.subcommand.is_empty() && rule.flags.is_empty() && rule.without.is_empty())
 }
 
 /// Whether the words of a rule fit an argv, from `argv[0]`.
@@ -40,11 +37,7 @@ pub(crate) fn words_fit(rule: &CommandRule, argv: &[Raw], reading: Reading) -> b
 }
 
 fn args_fit(args: &[Alternatives], words: &[Raw]) -> bool {
-    args.len() <= words.len()
-        && args
-            .iter()
-            .zip(words)
-            .all(|(any_of, word)| any_fits(any_of, word.bytes()))
+    args.len() <= words.len() && args.iter().zip(words).all(|(any_of, word)| any_fits(any_of, word.bytes()))
 }
 
 fn subcommand_fits(rule: &CommandRule, words: &[Raw], reading: Reading) -> bool {
@@ -71,11 +64,7 @@ fn behind_options<'a>(mut words: &'a [Raw], global: &[String]) -> &'a [Raw] {
         }
         let listed = any_fits(global, word);
         if word.len() > 1 && word.starts_with(b"-") {
-            words = if listed {
-                rest.get(1..).unwrap_or_default()
-            } else {
-                rest
-            };
+            words = if listed { rest.get(1..).unwrap_or_default() } else { rest };
         } else if listed {
             words = rest;
         } else {
@@ -85,7 +74,7 @@ fn behind_options<'a>(mut words: &'a [Raw], global: &[String]) -> &'a [Raw] {
     words
 }
 
-/// Whether `flag` may be among the words: long options by any beginning (`--forc`, as getopt_long(3) takes
+/// Whether `flag` may be among the words: long options by any beginning (`--forc`, as `getopt_long(3)` takes
 /// them), short ones in clusters; a `--` that may be the value of the option before it ends nothing; a flag that
 /// is a plain word counts behind `--` too.
 fn may_hold(words: &[Raw], flag: &str, global: &[String]) -> bool {
@@ -93,9 +82,7 @@ fn may_hold(words: &[Raw], flag: &str, global: &[String]) -> bool {
     let mut after_option = false;
     for word in words.iter().map(Raw::bytes) {
         let dashed = flag.starts_with('-');
-        if (!dashed || !ended)
-            && (is_flag(word, flag, global) || (dashed && is_beginning(word, flag)))
-        {
+        if (!dashed || !ended) && (is_flag(word, flag, global) || (dashed && is_beginning(word, flag))) {
             return true;
         }
         ended |= word == b"--" && !after_option;
@@ -126,9 +113,7 @@ fn is_flag(word: &[u8], flag: &str, global: &[String]) -> bool {
     if fits(flag, word) {
         return true;
     }
-    let with_value = word
-        .strip_prefix(flag.as_bytes())
-        .is_some_and(|rest| rest.starts_with(b"="));
+    let with_value = word.strip_prefix(flag.as_bytes()).is_some_and(|rest| rest.starts_with(b"="));
     match flag.as_bytes() {
         [b'-', letter] if *letter != b'-' => with_value || in_cluster(word, *letter, global),
         [b'-', ..] => with_value,
@@ -137,10 +122,7 @@ fn is_flag(word: &[u8], flag: &str, global: &[String]) -> bool {
 }
 
 fn in_cluster(word: &[u8], letter: u8, global: &[String]) -> bool {
-    let Some(cluster) = word
-        .strip_prefix(b"-")
-        .filter(|rest| !rest.starts_with(b"-"))
-    else {
+    let Some(cluster) = word.strip_prefix(b"-").filter(|rest| !rest.starts_with(b"-")) else {
         return false;
     };
     for found in cluster {

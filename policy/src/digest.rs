@@ -67,21 +67,17 @@ fn write(value: &Value, out: &mut String) -> Result<(), NotCanonical> {
 #[must_use]
 pub fn sha256_hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
-    Sha256::digest(bytes)
-        .iter()
-        .fold(String::with_capacity(64), |mut hex, byte| {
-            // Writing to a String can't fail.
-            write!(hex, "{byte:02x}").unwrap_or_default();
-            hex
-        })
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a String can't fail.
+        write!(hex, "{byte:02x}").unwrap_or_default();
+        hex
+    })
 }
 
 /// SHA-256 of the canonical action, hex: what a question and its answer are bound to.
 #[must_use]
 pub fn digest_of(action: &Action) -> String {
-    let text = serde_json::to_value(action)
-        .ok()
-        .and_then(|value| canonical(&value).ok());
+    let text = serde_json::to_value(action).ok().and_then(|value| canonical(&value).ok());
     // An action always has a canonical form; were that ever untrue, two actions still must not share a digest.
     sha256_hex(text.unwrap_or_else(|| format!("{action:?}")).as_bytes())
 }

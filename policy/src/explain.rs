@@ -50,11 +50,7 @@ impl Policy {
                 why: why(voice, winner, &heard).to_owned(),
             }
         });
-        Explanation {
-            verdict: heard.verdict(),
-            default: heard.ground.effect,
-            rules: rules.collect(),
-        }
+        Explanation { verdict: heard.verdict(), default: heard.ground.effect, rules: rules.collect() }
     }
 }
 
@@ -67,9 +63,7 @@ fn why(voice: &Voice<'_>, winner: Option<&Voice<'_>>, heard: &Heard<'_>) -> &'st
         _ if voice.effect == Effect::Allow && voice.opens != Opens::Yes => match voice.opens {
             Opens::Layer => "its layer may grant nothing",
             Opens::Envelope => "it lies outside an envelope above it",
-            Opens::Doubt | Opens::Yes => {
-                "it fits a name or words that the caller chose, not surely what will run"
-            }
+            Opens::Doubt | Opens::Yes => "it fits a name or words that the caller chose, not surely what will run",
         },
         Some(winner) if winner.effect > voice.effect => "a stricter rule won",
         Some(_) => "an equal rule of a layer above, or an earlier one, won",

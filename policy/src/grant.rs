@@ -93,16 +93,8 @@ impl Grant {
     /// The verdict once the grant has opened it; class and wider profile stay.
     pub(crate) fn lift(&self, verdict: Verdict) -> Verdict {
         let because = format!("approved in {}; {}", self.question, verdict.reason.because);
-        let reason = Reason {
-            file: format!("grant:{}", self.question),
-            line: 0,
-            because,
-        };
-        Verdict {
-            effect: Effect::Allow,
-            reason,
-            ..verdict
-        }
+        let reason = Reason { file: format!("grant:{}", self.question), line: 0, because };
+        Verdict { effect: Effect::Allow, reason, ..verdict }
     }
 
     fn covers(&self, action: &Action, digest: &mut Option<String>) -> bool {
@@ -112,9 +104,7 @@ impl Grant {
             }
             Covers::Prefix(words) => match action {
                 Action::Exec(exec) => {
-                    starts_with(exec, words)
-                        && is_plain(exec)
-                        && exec.image.executable == self.executable
+                    starts_with(exec, words) && is_plain(exec) && exec.image.executable == self.executable
                 }
                 Action::Path(_) | Action::Connect(_) | Action::Call(_) | Action::Tool(_) => false,
             },
@@ -124,13 +114,8 @@ impl Grant {
 
 /// Rules that ask, and the default where it does.
 fn asking(heard: &Heard<'_>) -> Vec<(String, u32)> {
-    let floors = heard
-        .voices
-        .iter()
-        .filter(|voice| voice.effect > Effect::Allow);
-    let mut rules: Vec<(String, u32)> = floors
-        .map(|voice| (voice.file.to_owned(), voice.line))
-        .collect();
+    let floors = heard.voices.iter().filter(|voice| voice.effect > Effect::Allow);
+    let mut rules: Vec<(String, u32)> = floors.map(|voice| (voice.file.to_owned(), voice.line)).collect();
     if rules.is_empty() {
         rules.push(("default".to_owned(), 0));
     }
@@ -145,8 +130,7 @@ impl Grants {
 
     /// Takes away the grant of `question` if it was for once.
     pub fn spend(&mut self, question: &str) {
-        self.list
-            .retain(|g| !(g.question == question && matches!(g.covers, Covers::Once(_))));
+        self.list.retain(|g| !(g.question == question && matches!(g.covers, Covers::Once(_))));
     }
 
     /// Grants that cover this action of this run now.
@@ -154,8 +138,7 @@ impl Grants {
         let mut digest = None;
         let ours = self.list.iter().filter(|grant| grant.run == subject.run);
         let live = ours.filter(|grant| grant.until.is_none_or(|until| now_ms < until));
-        live.filter(|grant| grant.covers(action, &mut digest))
-            .collect()
+        live.filter(|grant| grant.covers(action, &mut digest)).collect()
     }
 }
 
@@ -164,17 +147,9 @@ impl Policy {
     ///
     /// # Errors
     /// [`GrantFault`] where the answer is for another action, too late, or wider than it may be.
-    pub fn grant(
-        &self,
-        question: &Question,
-        approval: &Approval,
-        now_ms: i64,
-    ) -> Result<Option<Grant>, GrantFault> {
+    pub fn grant(&self, question: &Question, approval: &Approval, now_ms: i64) -> Result<Option<Grant>, GrantFault> {
         let digest = digest_of(&question.action);
-        if approval.question != question.id
-            || approval.digest != question.digest
-            || question.digest != digest
-        {
+        if approval.question != question.id || approval.digest != question.digest || question.digest != digest {
             return Err(GrantFault::OtherAction);
         }
         let scope = match &approval.answer {
@@ -200,14 +175,7 @@ impl Policy {
             Action::Path(_) | Action::Connect(_) | Action::Call(_) | Action::Tool(_) => None,
         };
         let (run, question) = (question.run.clone(), question.id.clone());
-        Ok(Some(Grant {
-            run,
-            question,
-            covers,
-            until,
-            executable,
-            rules,
-        }))
+        Ok(Some(Grant { run, question, covers, until, executable, rules }))
     }
 
     /// Whether an answer to this action may be a prefix. The list of programs for which it may not is data
@@ -219,16 +187,10 @@ impl Policy {
         if words.is_empty() || !starts_with(exec, words) {
             return Err(GrantFault::OtherPrefix);
         }
-        let exact = || {
-            self.sources
-                .iter()
-                .flat_map(|(_, document)| &document.approvals.exact)
-        };
-        let listed =
-            |name: &[u8]| exact().any(|program| any_fits(std::slice::from_ref(program), name));
+        let exact = || self.sources.iter().flat_map(|(_, document)| &document.approvals.exact);
+        let listed = |name: &[u8]| exact().any(|program| any_fits(std::slice::from_ref(program), name));
         let seen = Seen::new(exec);
-        if exact().next().is_none() || !is_plain(exec) || seen.names.iter().any(|name| listed(name))
-        {
+        if exact().next().is_none() || !is_plain(exec) || seen.names.iter().any(|name| listed(name)) {
             return Err(GrantFault::ExactOnly);
         }
         Ok(())
@@ -236,20 +198,12 @@ impl Policy {
 }
 
 fn starts_with(exec: &Exec, words: &[String]) -> bool {
-    words.len() <= exec.argv.len()
-        && words
-            .iter()
-            .zip(&exec.argv)
-            .all(|(want, word)| want.as_bytes() == word.bytes())
+    words.len() <= exec.argv.len() && words.iter().zip(&exec.argv).all(|(want, word)| want.as_bytes() == word.bytes())
 }
 
 /// A binary that runs as itself, under its own name, and that nobody inside can change.
 fn is_plain(exec: &Exec) -> bool {
-    let name = exec
-        .image
-        .executable
-        .as_ref()
-        .and_then(crate::seen::bytes_of_name);
+    let name = exec.image.executable.as_ref().and_then(crate::seen::bytes_of_name);
     let zero = exec.argv.first().map(Raw::bytes).map(base);
     exec.image.form == Form::Native && !exec.image.writable && name.is_some() && name == zero
 }

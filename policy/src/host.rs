@@ -24,12 +24,8 @@ impl fmt::Display for HostFault {
         f.write_str(match self {
             Self::Empty => "a label of the name is empty",
             Self::Long => "the name is too long",
-            Self::Character => {
-                "a name has only ASCII letters, digits, `-` and `_`; others come as punycode"
-            }
-            Self::Number => {
-                "the name ends in a number, so that some programs take it for an address"
-            }
+            Self::Character => "a name has only ASCII letters, digits, `-` and `_`; others come as punycode",
+            Self::Number => "the name ends in a number, so that some programs take it for an address",
         })
     }
 }
@@ -42,10 +38,7 @@ impl std::error::Error for HostFault {}
 /// # Errors
 /// [`HostFault`] where it is neither.
 pub fn normal(text: &str) -> Result<Target, HostFault> {
-    let bare = text
-        .strip_prefix('[')
-        .and_then(|t| t.strip_suffix(']'))
-        .unwrap_or(text);
+    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
     if let Ok(address) = bare.parse::<IpAddr>() {
         return Ok(Target::Address(address.to_canonical()));
     }
@@ -61,24 +54,15 @@ fn name(text: &str) -> Result<String, HostFault> {
         match label.len() {
             0 => return Err(HostFault::Empty),
             64.. => return Err(HostFault::Long),
-            _ if !label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) =>
-            {
+            _ if !label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) => {
                 return Err(HostFault::Character);
             }
             _ => {}
         }
     }
     // As the URL standard has it ("ends in a number"): decimal, or 0x and hex digits.
-    let last = name
-        .rsplit('.')
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let hex = last
-        .strip_prefix("0x")
-        .is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+    let last = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    let hex = last.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
     if hex || last.bytes().all(|b| b.is_ascii_digit()) {
         return Err(HostFault::Number);
     }
@@ -98,6 +82,12 @@ pub(crate) enum HostPattern {
     Block(Block),
 }
 
+/// The text with everything beyond ASCII escaped: letters of other scripts look like these.
+fn ascii(text: &str) -> String {
+    let shown = |c: char| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() };
+    text.chars().map(shown).collect()
+}
+
 /// A block of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Block {
@@ -112,35 +102,30 @@ impl HostPattern {
     /// # Errors
     /// What is wrong, as a message.
     pub(crate) fn new(text: &str) -> Result<Self, String> {
+        Self::read(text).map_err(|wrong| format!("`{}`: {wrong}", ascii(text)))
+    }
+
+    fn read(text: &str) -> Result<Self, String> {
         if text == "*" {
             return Ok(Self::Any);
         }
         if let Some((address, length)) = text.split_once('/') {
-            return block(address, length).map(Self::Block).ok_or_else(|| {
-                format!("`{text}` is no block of addresses: an address, `/`, and a length that leaves no bit behind")
-            });
+            let wrong = "a block is an address, `/`, and a length that leaves no bit behind";
+            return block(address, length).map(Self::Block).ok_or_else(|| wrong.to_owned());
         }
         if let Some(rest) = text.strip_prefix("*.") {
-            return name(rest)
-                .map(Self::Below)
-                .map_err(|e| format!("`{text}`: {e}"));
+            return name(rest).map(Self::Below).map_err(|fault| fault.to_string());
         }
         if text.contains('*') {
-            return Err(format!(
-                "`{text}`: `*` is only for whole labels in front, as in `*.example.com`"
-            ));
+            return Err("`*` is only for whole labels in front, as in `*.example.com`".to_owned());
         }
-        match normal(text).map_err(|e| format!("`{text}`: {e}"))? {
+        match normal(text).map_err(|fault| fault.to_string())? {
             Target::Address(address) => {
                 let (bits, width) = bits(address);
-                Ok(Self::Block(Block {
-                    bits,
-                    length: width,
-                    width,
-                }))
+                Ok(Self::Block(Block { bits, length: width, width }))
             }
             Target::Name(name) => Ok(Self::Name(name)),
-            Target::Unix(_) | Target::Abstract(_) => Err(format!("`{text}` is no host")),
+            Target::Unix(_) | Target::Abstract(_) => Err("no host".to_owned()),
         }
     }
 
@@ -149,9 +134,9 @@ impl HostPattern {
         match (self, host) {
             (Self::Any, Target::Name(_) | Target::Address(_)) => true,
             (Self::Name(want), Target::Name(name)) => want == name,
-            (Self::Below(suffix), Target::Name(name)) => name
-                .strip_suffix(suffix.as_str())
-                .is_some_and(|front| front.len() > 1 && front.ends_with('.')),
+            (Self::Below(suffix), Target::Name(name)) => {
+                name.strip_suffix(suffix.as_str()).is_some_and(|front| front.len() > 1 && front.ends_with('.'))
+            }
             (Self::Block(block), Target::Address(address)) => block.holds(*address),
             _ => false,
         }
@@ -175,11 +160,7 @@ impl Block {
     }
 
     fn key(self) -> u64 {
-        Key::new(Kind::Block)
-            .byte(self.width)
-            .byte(self.length)
-            .bytes(&self.bits.to_be_bytes())
-            .done()
+        Key::new(Kind::Block).byte(self.width).byte(self.length).bytes(&self.bits.to_be_bytes()).done()
     }
 }
 
@@ -194,19 +175,13 @@ fn bits(address: IpAddr) -> (u128, u8) {
 /// The first `length` of `width` bits, the others zero.
 fn cut(bits: u128, length: u8, width: u8) -> u128 {
     let drop = u32::from(width.saturating_sub(length));
-    bits.checked_shr(drop)
-        .and_then(|kept| kept.checked_shl(drop))
-        .unwrap_or(0)
+    bits.checked_shr(drop).and_then(|kept| kept.checked_shl(drop)).unwrap_or(0)
 }
 
 fn block(address: &str, length: &str) -> Option<Block> {
     let (bits, width) = bits(address.parse().ok()?);
     let length = length.parse().ok().filter(|length| *length <= width)?;
-    (cut(bits, length, width) == bits).then_some(Block {
-        bits,
-        length,
-        width,
-    })
+    (cut(bits, length, width) == bits).then_some(Block { bits, length, width })
 }
 
 /// All keys that hold for a host in its one form.
@@ -223,16 +198,7 @@ pub(crate) fn keys_of(host: &Target) -> Vec<u64> {
         }
         Target::Address(address) => {
             let (bits, width) = bits(*address);
-            (0..=width)
-                .map(|length| {
-                    Block {
-                        bits: cut(bits, length, width),
-                        length,
-                        width,
-                    }
-                    .key()
-                })
-                .collect()
+            (0..=width).map(|length| Block { bits: cut(bits, length, width), length, width }.key()).collect()
         }
         Target::Unix(_) | Target::Abstract(_) => Vec::new(),
     }

@@ -45,10 +45,7 @@ impl Index {
         let mut pairs = Vec::with_capacity(items.len());
         let mut always = Vec::new();
         for (item, keys) in items {
-            match keys
-                .iter()
-                .min_by_key(|key| counts.get(key).copied().unwrap_or(0))
-            {
+            match keys.iter().min_by_key(|key| counts.get(key).copied().unwrap_or(0)) {
                 Some(key) => pairs.push((*key, *item)),
                 None => always.push(*item),
             }
@@ -65,11 +62,7 @@ impl Index {
         for (at, (key, _)) in (0_u32..).zip(pairs) {
             ranges.entry(*key).or_insert((at, at)).1 = at + 1;
         }
-        Self {
-            ranges,
-            filed: pairs.iter().map(|(_, item)| *item).collect(),
-            always,
-        }
+        Self { ranges, filed: pairs.iter().map(|(_, item)| *item).collect(), always }
     }
 
     /// Items that may match something of which exactly these keys hold; each once, in order.

@@ -75,17 +75,9 @@ impl Bounds {
             return None;
         }
         let paths = |list: &Option<Vec<String>>| {
-            list.as_ref().map(|list| {
-                list.iter()
-                    .filter_map(|text| resolve(text, place))
-                    .collect()
-            })
+            list.as_ref().map(|list| list.iter().filter_map(|text| resolve(text, place)).collect())
         };
-        let hosts = |list: &Vec<String>| {
-            list.iter()
-                .filter_map(|text| HostPattern::new(text).ok())
-                .collect()
-        };
+        let hosts = |list: &Vec<String>| list.iter().filter_map(|text| HostPattern::new(text).ok()).collect();
         let globs = |list: &Vec<String>| {
             let globs = list.iter().filter_map(|text| Pattern::new(text, place));
             globs.filter(|glob| !glob.is_blurred()).collect()
@@ -107,18 +99,13 @@ impl Bounds {
     pub(crate) fn hold_host(&self, host: &Target, port: u16) -> bool {
         let named = |names: &Vec<HostPattern>| names.iter().any(|name| name.covers(host));
         self.reach != Some(Reach::None)
-            && self
-                .ports
-                .as_ref()
-                .is_none_or(|ports| ports.contains(&port))
+            && self.ports.as_ref().is_none_or(|ports| ports.contains(&port))
             && self.names.as_ref().is_none_or(named)
     }
 
     /// Whether every name lies inside, so that a network may be open to any.
     pub(crate) fn hold_any_host(&self) -> bool {
-        self.names
-            .as_ref()
-            .is_none_or(|names| names.contains(&HostPattern::Any))
+        self.names.as_ref().is_none_or(|names| names.contains(&HostPattern::Any))
     }
 
     /// Whether a unix socket by path lies inside.

@@ -27,12 +27,8 @@ impl Policy {
             calls: self.lower_calls(),
             limits: self.lower_limits(),
             environment: self.lower_environment(),
-            namespaces: documents()
-                .flat_map(|d| d.namespaces.iter().copied())
-                .collect(),
-            require: documents()
-                .flat_map(|d| d.require.iter().copied())
-                .collect(),
+            namespaces: documents().flat_map(|d| d.namespaces.iter().copied()).collect(),
+            require: documents().flat_map(|d| d.require.iter().copied()).collect(),
         }
     }
 
@@ -48,9 +44,7 @@ impl Policy {
         let floors = self.globs().filter(|(_, rule, _)| {
             let hides = rule.access.contains(&Access::Read);
             // What is hidden needs no protection beside it.
-            rule.terms.effect > Effect::Allow
-                && rule.access.contains(&access)
-                && (access == Access::Read || !hides)
+            rule.terms.effect > Effect::Allow && rule.access.contains(&access) && (access == Access::Read || !hides)
         });
         let texts: BTreeSet<String> = floors.map(|(_, _, glob)| glob.text().to_owned()).collect();
         texts.into_iter().collect()
@@ -71,44 +65,25 @@ impl Policy {
                 continue;
             };
             let write = rule.access.contains(&Access::Write);
-            let rights = Rights {
-                read: true,
-                write,
-                ..Rights::default()
-            };
+            let rights = Rights { read: true, write, ..Rights::default() };
             for root in self.clipped(at, tree.clone(), rights) {
                 add(&root.path, root.rights);
             }
         }
         let needed = |(path, rights): &(&AbsPath, &Rights)| {
             let over = std::iter::successors(path.parent(), AbsPath::parent);
-            !over.into_iter().any(|above| {
-                roots
-                    .get(&above)
-                    .is_some_and(|wider| join(*wider, **rights) == *wider)
-            })
+            !over.into_iter().any(|above| roots.get(&above).is_some_and(|wider| join(*wider, **rights) == *wider))
         };
-        roots
-            .iter()
-            .filter(needed)
-            .map(|(path, rights)| Root {
-                path: path.clone(),
-                rights: *rights,
-            })
-            .collect()
+        roots.iter().filter(needed).map(|(path, rights)| Root { path: path.clone(), rights: *rights }).collect()
     }
 
     fn lower_network(&self) -> Network {
         let mut network = Network::default();
-        for (at, document) in self
-            .sources()
-            .filter(|(at, _)| self.stand(*at).0.may_grant())
-        {
+        for (at, document) in self.sources().filter(|(at, _)| self.stand(*at).0.may_grant()) {
             let rank = self.stand(at).0.rank();
             let above = || self.bounds.iter().filter(|bounds| bounds.rank < rank);
             let granted = &document.network;
-            let port_held =
-                |port: &&u16| above().all(|b| b.ports.as_ref().is_none_or(|p| p.contains(*port)));
+            let port_held = |port: &&u16| above().all(|b| b.ports.as_ref().is_none_or(|p| p.contains(*port)));
             let reach = above().fold(granted.reach.unwrap_or_default(), reach_held);
             network.reach = network.reach.max(reach);
             if reach == Reach::Ports {
@@ -122,33 +97,11 @@ impl Policy {
     /// Sockets granted that no floor may touch and no envelope above leaves out.
     fn lower_sockets(&self) -> Vec<String> {
         let rules = &self.rules.sockets;
-        let effect = |at: &At| {
-            Some(
-                self.document(*at)?
-                    .sockets
-                    .get(at.rule as usize)?
-                    .terms
-                    .effect,
-            )
-        };
-        let floors = || {
-            rules
-                .paths
-                .globs
-                .iter()
-                .filter(|(at, _)| effect(at) > Some(Effect::Allow))
-        };
-        let allowed = rules
-            .paths
-            .globs
-            .iter()
-            .filter(|(at, _)| effect(at) == Some(Effect::Allow));
+        let effect = |at: &At| Some(self.document(*at)?.sockets.get(at.rule as usize)?.terms.effect);
+        let floors = || rules.paths.globs.iter().filter(|(at, _)| effect(at) > Some(Effect::Allow));
+        let allowed = rules.paths.globs.iter().filter(|(at, _)| effect(at) == Some(Effect::Allow));
         let granted = allowed.chain(&rules.granted.globs).filter(|(at, glob)| {
-            let holds = |b: &Bounds| {
-                b.unix
-                    .as_ref()
-                    .is_none_or(|unix| unix.iter().any(|e| surely_in(glob, e)))
-            };
+            let holds = |b: &Bounds| b.unix.as_ref().is_none_or(|unix| unix.iter().any(|e| surely_in(glob, e)));
             self.stand(*at).0.may_grant() && !glob.is_blurred() && self.inside(*at, holds)
         });
         let free = granted.filter(|(_, glob)| !floors().any(|(_, floor)| may_meet(glob, floor)));
@@ -164,22 +117,13 @@ impl Policy {
             when: line.when.clone(),
             because: line.because.clone(),
         });
-        CallFilter {
-            entries: entries.collect(),
-        }
+        CallFilter { entries: entries.collect() }
     }
 
     fn lower_limits(&self) -> BTreeMap<String, u64> {
         let mut limits: BTreeMap<String, u64> = BTreeMap::new();
-        for (name, value) in self
-            .sources
-            .iter()
-            .flat_map(|(_, document)| &document.limits)
-        {
-            limits
-                .entry(name.clone())
-                .and_modify(|low| *low = (*low).min(*value))
-                .or_insert(*value);
+        for (name, value) in self.sources.iter().flat_map(|(_, document)| &document.limits) {
+            limits.entry(name.clone()).and_modify(|low| *low = (*low).min(*value)).or_insert(*value);
         }
         limits
     }
@@ -188,27 +132,16 @@ impl Policy {
     fn lower_environment(&self) -> Environment {
         let every = || self.sources.iter();
         let entitled = || every().filter(|(layer, _)| layer.may_grant());
-        let drop: BTreeSet<String> = every()
-            .flat_map(|(_, d)| d.environment.drop.iter().cloned())
-            .collect();
-        let pass: BTreeSet<String> = entitled()
-            .flat_map(|(_, d)| d.environment.pass.iter().cloned())
-            .collect();
+        let drop: BTreeSet<String> = every().flat_map(|(_, d)| d.environment.drop.iter().cloned()).collect();
+        let pass: BTreeSet<String> = entitled().flat_map(|(_, d)| d.environment.pass.iter().cloned()).collect();
         let drop: Vec<String> = drop.into_iter().collect();
         let mut set = BTreeMap::new();
         for (name, value) in entitled().flat_map(|(_, document)| &document.environment.set) {
-            if let Some(value) = self
-                .value(value)
-                .filter(|_| !any_fits(&drop, name.as_bytes()))
-            {
+            if let Some(value) = self.value(value).filter(|_| !any_fits(&drop, name.as_bytes())) {
                 set.insert(name.clone(), value);
             }
         }
-        Environment {
-            pass: pass.into_iter().collect(),
-            drop,
-            set,
-        }
+        Environment { pass: pass.into_iter().collect(), drop, set }
     }
 
     /// A value with its leading short form resolved; none if that is no UTF-8.
@@ -217,10 +150,7 @@ impl Policy {
         if first != "~" && !crate::pattern::SHORT.contains(&first) {
             return Some(text.to_owned());
         }
-        resolve(text, &self.place)?
-            .as_path()
-            .to_str()
-            .map(str::to_owned)
+        resolve(text, &self.place)?.as_path().to_str().map(str::to_owned)
     }
 }
 
@@ -264,11 +194,7 @@ fn front(glob: &Pattern) -> AbsPath {
     if let Some(tree) = glob.tree() {
         return tree.clone();
     }
-    let plain = glob
-        .text()
-        .split(['*', '?', '[', '{', '\\'])
-        .next()
-        .unwrap_or_default();
+    let plain = glob.text().split(['*', '?', '[', '{', '\\']).next().unwrap_or_default();
     let dir = plain.rsplit_once('/').map_or("", |(dir, _)| dir);
     AbsPath::new(format!("/{dir}")).unwrap_or_else(|_| AbsPath::root())
 }

@@ -53,9 +53,7 @@ pub(crate) fn split(text: &str) -> Result<(Head<'_>, &str), String> {
         "@temp" => Head::Temp,
         "@state" => Head::State,
         _ if first.starts_with('~') => {
-            return Err(format!(
-                "`{first}` is no path: only one's own home has a short form, `~`"
-            ));
+            return Err(format!("`{first}` is no path: only one's own home has a short form, `~`"));
         }
         _ if first.starts_with('@') => return Err(format!("`{first}` stands for no path")),
         _ if first.starts_with('$') => Head::Variable(variable(first)?),
@@ -86,9 +84,7 @@ pub(crate) fn fault(text: &str) -> Option<String> {
     if let Some(message) = parts_fault(rest) {
         return Some(message);
     }
-    glob(rest)
-        .err()
-        .map(|e| format!("`{text}` is no glob: {}", e.kind()))
+    glob(rest).err().map(|e| format!("`{text}` is no glob: {}", e.kind()))
 }
 
 /// What is wrong with a written path that must be no glob and anchored, as a message.
@@ -96,9 +92,7 @@ pub(crate) fn path_fault(text: &str) -> Option<String> {
     match split(text) {
         Err(message) => Some(message),
         Ok((Head::Anywhere, _)) => Some(format!("`{text}` is not absolute")),
-        Ok((_, rest)) if rest.contains(SPECIAL) => {
-            Some(format!("`{text}` is a glob; a root is one path"))
-        }
+        Ok((_, rest)) if rest.contains(SPECIAL) => Some(format!("`{text}` is a glob; a root is one path")),
         Ok((_, rest)) => parts_fault(rest),
     }
 }
@@ -112,10 +106,7 @@ fn parts_fault(rest: &str) -> Option<String> {
 }
 
 fn glob(text: &str) -> Result<globset::Glob, globset::Error> {
-    GlobBuilder::new(text)
-        .literal_separator(true)
-        .backslash_escape(true)
-        .build()
+    GlobBuilder::new(text).literal_separator(true).backslash_escape(true).build()
 }
 
 /// The path that a written path without globs stands for; none where its variable is unset.
@@ -160,63 +151,28 @@ impl Pattern {
     /// The glob in a place; none where its variable is unset or the text was never checked.
     pub(crate) fn new(text: &str, place: &Place) -> Option<Self> {
         let (head, rest) = split(text).ok()?;
-        let rest = if rest.len() > 1 {
-            rest.strip_suffix('/').unwrap_or(rest)
-        } else {
-            rest
-        };
+        let rest = if rest.len() > 1 { rest.strip_suffix('/').unwrap_or(rest) } else { rest };
         if head == Head::Anywhere {
-            return Some(Self::wild(
-                format!("/**/{}", rest.strip_prefix("**/").unwrap_or(rest)),
-                false,
-            ));
+            return Some(Self::wild(format!("/**/{}", rest.strip_prefix("**/").unwrap_or(rest))));
         }
         let base = place.base(head)?;
         let (front, blurred) = escaped(base.as_path());
-        let text = if front == "/" {
-            rest.to_owned()
-        } else {
-            format!("{front}{rest}")
-        };
-        let text = if text.is_empty() {
-            "/".to_owned()
-        } else {
-            text
-        };
+        let text = if front == "/" { rest.to_owned() } else { format!("{front}{rest}") };
+        let text = if text.is_empty() { "/".to_owned() } else { text };
         let stem = rest.strip_suffix("/**");
         let plain = stem.unwrap_or(rest);
         if plain.contains(SPECIAL) {
-            return Some(Self::wild(text, blurred));
+            return Some(Self { blurred, ..Self::wild(text) });
         }
         let path = base.join(plain.trim_start_matches('/')).ok()?;
-        let shape = if stem.is_some() {
-            Shape::Beneath(path)
-        } else {
-            Shape::Exact(path)
-        };
-        Some(Self {
-            text,
-            blurred,
-            shape,
-        })
+        let shape = if stem.is_some() { Shape::Beneath(path) } else { Shape::Exact(path) };
+        Some(Self { text, blurred, shape })
     }
 
-    fn wild(text: String, blurred: bool) -> Self {
+    fn wild(text: String) -> Self {
         let dir = text.strip_suffix("/**").filter(|dir| !dir.is_empty());
-        let dir = dir.map(|dir| {
-            Box::new(Wild {
-                text: dir.to_owned(),
-                glob: Lazy::new(),
-            })
-        });
-        Self {
-            text,
-            blurred,
-            shape: Shape::Wild {
-                glob: Lazy::new(),
-                dir,
-            },
-        }
+        let dir = dir.map(|dir| Box::new(Wild { text: dir.to_owned(), glob: Lazy::new() }));
+        Self { text, blurred: false, shape: Shape::Wild { glob: Lazy::new(), dir } }
     }
 
     /// The glob as text, absolute.
@@ -254,9 +210,9 @@ impl Pattern {
     pub(crate) fn guards(&self, path: &AbsPath) -> Result<bool, Uncompiled> {
         match &self.shape {
             Shape::Beneath(root) => Ok(path.is_within(root)),
-            Shape::Wild { dir: Some(dir), .. } => Ok(compiled(&dir.glob, &dir.text)?
-                .is_match(path.as_path())
-                || self.covers(path)?),
+            Shape::Wild { dir: Some(dir), .. } => {
+                Ok(compiled(&dir.glob, &dir.text)?.is_match(path.as_path()) || self.covers(path)?)
+            }
             Shape::Exact(_) | Shape::Wild { dir: None, .. } => self.covers(path),
         }
     }
@@ -273,9 +229,7 @@ impl Pattern {
 }
 
 fn compiled<'a>(lazy: &'a Lazy, text: &str) -> Result<&'a GlobMatcher, Uncompiled> {
-    lazy.get_or_init(|| glob(text).ok().map(|glob| glob.compile_matcher()))
-        .as_ref()
-        .ok_or(Uncompiled)
+    lazy.get_or_init(|| glob(text).ok().map(|glob| glob.compile_matcher())).as_ref().ok_or(Uncompiled)
 }
 
 fn escaped(path: &Path) -> (String, bool) {
@@ -294,9 +248,7 @@ fn escaped(path: &Path) -> (String, bool) {
 }
 
 fn prefix_key(path: &[u8]) -> u64 {
-    Key::new(Kind::Prefix)
-        .bytes(if path == b"/" { b"" } else { path })
-        .done()
+    Key::new(Kind::Prefix).bytes(if path == b"/" { b"" } else { path }).done()
 }
 
 /// Keys of a glob with special characters: the literal components in front, each literal component, and the
@@ -313,29 +265,18 @@ fn wild_keys(text: &str) -> Vec<u64> {
     }
     let is_plain = |part: &&str| !part.contains(SPECIAL);
     let mut keys = Vec::new();
-    if let Some(ext) = parts
-        .last()
-        .filter(|_| whole)
-        .and_then(|last| last.strip_prefix("*."))
-    {
-        if is_plain(&ext) && !ext.contains('.') {
-            keys.push(Key::new(Kind::Extension).bytes(ext.as_bytes()).done());
-        }
+    let last = parts.last().filter(|_| whole);
+    let ext = last.and_then(|last| last.strip_prefix("*."));
+    if let Some(ext) = ext.filter(|ext| is_plain(ext) && !ext.contains('.')) {
+        keys.push(Key::new(Kind::Extension).bytes(ext.as_bytes()).done());
     }
     let front = parts.iter().take_while(|part| is_plain(part)).count();
     let behind = parts.iter().skip(front).rev().filter(|part| is_plain(part));
     keys.extend(behind.map(|part| component_key(part.as_bytes())));
     let front = parts.get(..front).unwrap_or_default();
-    keys.extend(
-        front
-            .iter()
-            .rev()
-            .map(|part| component_key(part.as_bytes())),
-    );
+    keys.extend(front.iter().rev().map(|part| component_key(part.as_bytes())));
     if !front.is_empty() {
-        let prefix = front.iter().fold(Key::new(Kind::Prefix), |key, part| {
-            key.byte(b'/').bytes(part.as_bytes())
-        });
+        let prefix = front.iter().fold(Key::new(Kind::Prefix), |key, part| key.byte(b'/').bytes(part.as_bytes()));
         keys.push(prefix.done());
     }
     keys
@@ -349,12 +290,7 @@ fn component_key(part: &[u8]) -> u64 {
 pub(crate) fn keys_of(path: &AbsPath) -> Vec<u64> {
     let mut prefix = Key::new(Kind::Prefix);
     let mut keys = vec![prefix.done()];
-    for part in path
-        .as_path()
-        .iter()
-        .map(OsStr::as_bytes)
-        .filter(|part| *part != b"/")
-    {
+    for part in path.as_path().iter().map(OsStr::as_bytes).filter(|part| *part != b"/") {
         prefix = prefix.byte(b'/').bytes(part);
         keys.push(prefix.done());
         keys.push(component_key(part));

@@ -125,9 +125,7 @@ impl Policy {
     /// Lines of the system-call filter, first the one that decides first: a document's before those of what it
     /// extends, so that a wider profile can open a call. Only from layers that may grant.
     pub(crate) fn calls(&self) -> impl Iterator<Item = (At, &CallLine)> {
-        let entitled = self
-            .sources()
-            .filter(|(at, _)| self.stand(*at).0.may_grant());
+        let entitled = self.sources().filter(|(at, _)| self.stand(*at).0.may_grant());
         let mut last_first: Vec<_> = entitled.collect();
         last_first.reverse();
         let lines = last_first.into_iter();

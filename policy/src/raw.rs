@@ -73,10 +73,7 @@ impl Serialize for Raw {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         match self.text() {
             Some(text) => s.serialize_str(text),
-            None => Form::Bytes {
-                base64: STANDARD.encode(&self.0),
-            }
-            .serialize(s),
+            None => Form::Bytes { base64: STANDARD.encode(&self.0) }.serialize(s),
         }
     }
 }
@@ -85,10 +82,7 @@ impl<'de> Deserialize<'de> for Raw {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         match Form::deserialize(d)? {
             Form::Text(text) => Ok(Self(text.into_bytes())),
-            Form::Bytes { base64 } => STANDARD
-                .decode(base64)
-                .map(Self)
-                .map_err(serde::de::Error::custom),
+            Form::Bytes { base64 } => STANDARD.decode(base64).map(Self).map_err(serde::de::Error::custom),
         }
     }
 }

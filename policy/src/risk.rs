@@ -24,41 +24,22 @@ impl Policy {
     #[must_use]
     pub fn review(&self, verdict: &Verdict) -> Reviewed {
         if verdict.effect != Effect::Review {
-            return Reviewed {
-                effect: verdict.effect,
-                reason: verdict.reason.clone(),
-            };
+            return Reviewed { effect: verdict.effect, reason: verdict.reason.clone() };
         }
         let class = verdict.class.as_deref();
         let entitled = self.sources.iter().filter(|(layer, _)| layer.may_grant());
-        let mut lines =
-            entitled.flat_map(|(_, d)| d.risks.iter().map(move |line| (d.source.as_str(), line)));
+        let mut lines = entitled.flat_map(|(_, d)| d.risks.iter().map(move |line| (d.source.as_str(), line)));
         let Some((file, line)) = lines.find(|(_, line)| fits(line, class)) else {
             let because = format!("no line of the risk table fits; {}", verdict.reason.because);
-            return Reviewed {
-                effect: Effect::Ask,
-                reason: Reason {
-                    because,
-                    ..verdict.reason.clone()
-                },
-            };
+            return Reviewed { effect: Effect::Ask, reason: Reason { because, ..verdict.reason.clone() } };
         };
-        let reason = Reason {
-            file: file.to_owned(),
-            line: line.spot.line,
-            because: line.because.clone(),
-        };
-        Reviewed {
-            effect: line.then,
-            reason,
-        }
+        let reason = Reason { file: file.to_owned(), line: line.spot.line, because: line.because.clone() };
+        Reviewed { effect: line.then, reason }
     }
 }
 
 fn fits(line: &RiskLine, class: Option<&str>) -> bool {
     let reversible = class.is_some_and(|class| !LASTING.contains(&class));
-    line.class
-        .as_deref()
-        .is_none_or(|wanted| Some(wanted) == class)
+    line.class.as_deref().is_none_or(|wanted| Some(wanted) == class)
         && line.reversible.is_none_or(|wanted| wanted == reversible)
 }

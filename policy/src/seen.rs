@@ -18,12 +18,7 @@ pub(crate) struct Seen<'a> {
 
 impl<'a> Seen<'a> {
     pub(crate) fn new(exec: &'a Exec) -> Self {
-        let mut seen = Self {
-            exec,
-            names: Vec::new(),
-            paths: Vec::new(),
-            starts: vec![0],
-        };
+        let mut seen = Self { exec, names: Vec::new(), paths: Vec::new(), starts: vec![0] };
         seen.name(base(exec.given.bytes()));
         if let Some(zero) = exec.argv.first() {
             seen.zero(zero);
@@ -45,9 +40,7 @@ impl<'a> Seen<'a> {
 
     /// The argvs that the program may be run with.
     pub(crate) fn argvs(&self) -> impl Iterator<Item = &'a [Raw]> {
-        self.starts
-            .iter()
-            .filter_map(|start| self.exec.argv.get(*start..))
+        self.starts.iter().filter_map(|start| self.exec.argv.get(*start..))
     }
 
     /// The resolved executable's name, as bytes.
@@ -83,12 +76,7 @@ impl<'a> Seen<'a> {
         let Some(name) = script.and_then(bytes_of_name) else {
             return;
         };
-        let at = |i: &usize| {
-            self.exec
-                .argv
-                .get(*i)
-                .is_some_and(|word| base(word.bytes()) == name)
-        };
+        let at = |i: &usize| self.exec.argv.get(*i).is_some_and(|word| base(word.bytes()) == name);
         if let Some(start) = [1, 2].into_iter().find(at) {
             self.starts.push(start);
         }
@@ -107,22 +95,14 @@ impl<'a> Seen<'a> {
         ];
         let argv = &self.exec.argv;
         let mut at = 1;
-        while let Some(word) = argv
-            .get(at)
-            .map(Raw::bytes)
-            .filter(|word| word.starts_with(b"-"))
-        {
+        while let Some(word) = argv.get(at).map(Raw::bytes).filter(|word| word.starts_with(b"-")) {
             at += if WITH_VALUE.contains(&word) { 2 } else { 1 };
             if word == b"--" {
                 break;
             }
         }
         let name = self.resolved();
-        let named = argv
-            .iter()
-            .skip(1)
-            .position(|word| Some(base(word.bytes())) == name)
-            .map(|i| i + 1);
+        let named = argv.iter().skip(1).position(|word| Some(base(word.bytes())) == name).map(|i| i + 1);
         for start in [Some(at), named].into_iter().flatten() {
             if let Some(word) = argv.get(start).filter(|_| !self.starts.contains(&start)) {
                 self.name(base(word.bytes()));

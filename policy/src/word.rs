@@ -28,9 +28,7 @@ pub(crate) fn fits(pattern: &str, word: &[u8]) -> bool {
             },
         }
     }
-    pattern
-        .get(p..)
-        .is_some_and(|rest| rest.iter().all(|b| *b == b'*'))
+    pattern.get(p..).is_some_and(|rest| rest.iter().all(|b| *b == b'*'))
 }
 
 /// Whether any of `patterns` fits.

@@ -35,16 +35,10 @@ struct ExecRule {
 
 impl ExecRules {
     /// Files the rules of all sources. A rule whose `executable` starts from an unset variable is left out.
-    pub(crate) fn new<'a>(
-        policy: &Policy,
-        all: impl Iterator<Item = (At, &'a CommandRule)>,
-    ) -> Self {
+    pub(crate) fn new<'a>(policy: &Policy, all: impl Iterator<Item = (At, &'a CommandRule)>) -> Self {
         let (mut rules, mut fine, mut coarse) = (Vec::new(), Vec::new(), Vec::new());
         for (at, rule) in all {
-            let executable = rule
-                .executable
-                .as_ref()
-                .map(|text| Pattern::new(text, &policy.place));
+            let executable = rule.executable.as_ref().map(|text| Pattern::new(text, &policy.place));
             let Ok(executable) = executable.map(|glob| glob.ok_or(())).transpose() else {
                 continue;
             };
@@ -62,11 +56,7 @@ impl ExecRules {
             }
             rules.push(ExecRule { at, executable });
         }
-        Self {
-            rules,
-            by_word: Index::build(&fine),
-            by_program: Index::build(&coarse),
-        }
+        Self { rules, by_word: Index::build(&fine), by_program: Index::build(&coarse) }
     }
 }
 
@@ -79,10 +69,7 @@ struct ProgramKeys {
 
 impl ProgramKeys {
     fn with_word(&self, word: &str) -> Vec<u64> {
-        let mut keys = vec![word_key(
-            self.name.as_deref().unwrap_or("*").as_bytes(),
-            word.as_bytes(),
-        )];
+        let mut keys = vec![word_key(self.name.as_deref().unwrap_or("*").as_bytes(), word.as_bytes())];
         keys.extend(&self.alone);
         keys
     }
@@ -91,18 +78,11 @@ impl ProgramKeys {
 fn program_keys(rule: &CommandRule, executable: Option<&Pattern>) -> Vec<ProgramKeys> {
     let path = executable.map(Pattern::keys).unwrap_or_default();
     if rule.program.is_empty() {
-        return vec![ProgramKeys {
-            name: None,
-            alone: path,
-        }];
+        return vec![ProgramKeys { name: None, alone: path }];
     }
     let keys = rule.program.iter().map(|program| {
         let plain = is_plain(program);
-        let start = program
-            .split(['*', '?'])
-            .next()
-            .unwrap_or_default()
-            .as_bytes();
+        let start = program.split(['*', '?']).next().unwrap_or_default().as_bytes();
         let mut alone = path.clone();
         if plain {
             alone.push(Key::new(Kind::Program).bytes(start).done());
@@ -110,20 +90,13 @@ fn program_keys(rule: &CommandRule, executable: Option<&Pattern>) -> Vec<Program
             let start = start.get(..START).unwrap_or(start);
             alone.push(Key::new(Kind::ProgramStart).bytes(start).done());
         }
-        ProgramKeys {
-            name: plain.then(|| program.clone()),
-            alone,
-        }
+        ProgramKeys { name: plain.then(|| program.clone()), alone }
     });
     keys.collect()
 }
 
 fn word_key(program: &[u8], word: &[u8]) -> u64 {
-    Key::new(Kind::Word)
-        .bytes(program)
-        .byte(0)
-        .bytes(word)
-        .done()
+    Key::new(Kind::Word).bytes(program).byte(0).bytes(word).done()
 }
 
 /// All keys that hold for a command, without those of its words.
@@ -158,32 +131,24 @@ impl Policy {
     /// Who speaks of a command.
     pub(crate) fn hear_exec(&self, exec: &Exec) -> Heard<'_> {
         let seen = Seen::new(exec);
-        let voices = self
-            .command_rules(&seen)
-            .filter_map(|(at, rule, executable)| {
-                let meets = meets(rule, executable, &seen);
-                let inside = || {
-                    let path = exec.image.executable.as_ref();
-                    self.inside(at, |bounds| {
-                        path.is_some_and(|path| within(bounds.exec.as_ref(), path))
-                    })
-                };
-                let mut voice = Voice::of(&rule.terms, self.stand(at), meets, inside)?;
-                voice.profile = rule.profile.as_ref().map(|profile| profile.name.as_str());
+        let voices = self.command_rules(&seen).filter_map(|(at, rule, executable)| {
+            let meets = meets(rule, executable, &seen);
+            let inside = || {
+                let path = exec.image.executable.as_ref();
+                self.inside(at, |bounds| path.is_some_and(|path| within(bounds.exec.as_ref(), path)))
+            };
+            let mut voice = Voice::of(&rule.terms, self.stand(at), meets, inside)?;
+            voice.profile = rule.profile.as_ref().map(|profile| profile.name.as_str());
 
-                Some(voice)
-            });
-        Heard {
-            voices: voices.collect(),
-            ground: self.exec_ground(exec),
-        }
+            Some(voice)
+        });
+        Heard { voices: voices.collect(), ground: self.exec_ground(exec) }
     }
 
     /// Whether a rule that may concern this command asks for its executable's SHA-256.
     #[must_use]
     pub fn wants_digest(&self, exec: &Exec) -> bool {
-        self.command_rules(&Seen::new(exec))
-            .any(|(_, rule, _)| rule.sha256.is_some())
+        self.command_rules(&Seen::new(exec)).any(|(_, rule, _)| rule.sha256.is_some())
     }
 
     fn command_rules<'a>(
@@ -191,47 +156,26 @@ impl Policy {
         seen: &Seen<'_>,
     ) -> impl Iterator<Item = (At, &'a CommandRule, Option<&'a Pattern>)> {
         let rules = &self.rules.exec;
-        let found = candidates(rules, seen)
-            .into_iter()
-            .filter_map(|number| rules.rules.get(number as usize));
+        let found = candidates(rules, seen).into_iter().filter_map(|number| rules.rules.get(number as usize));
         found.filter_map(|filed| {
-            let rule = self
-                .document(filed.at)?
-                .commands
-                .get(filed.at.rule as usize)?;
+            let rule = self.document(filed.at)?.commands.get(filed.at.rule as usize)?;
             Some((filed.at, rule, filed.executable.as_ref()))
         })
     }
 
     fn exec_ground(&self, exec: &Exec) -> Ground {
-        let firm = |effect, because: &str| Ground {
-            effect,
-            because: because.to_owned(),
-            firm: Firm::Yes,
-        };
+        let firm = |effect, because: &str| Ground { effect, because: because.to_owned(), firm: Firm::Yes };
         match (&exec.image.executable, &exec.image.form) {
-            (None, Form::Loader { .. }) => firm(
-                Effect::Deny,
-                "the dynamic loader is run, and what it is to load can't be told",
-            ),
-            (None, Form::Native | Form::Script { .. }) => {
-                let ground = self.ground(
-                    "images without a name",
-                    Effect::Deny,
-                    |d| d.unnamed,
-                    |_| false,
-                );
-                Ground {
-                    firm: Firm::Yes,
-                    ..ground
-                }
+            (None, Form::Loader { .. }) => {
+                firm(Effect::Deny, "the dynamic loader is run, and what it is to load can't be told")
             }
-            (Some(path), _) => self.ground(
-                "commands",
-                Effect::Allow,
-                |d| d.exec,
-                |bounds| within(bounds.exec.as_ref(), path),
-            ),
+            (None, Form::Native | Form::Script { .. }) => {
+                let ground = self.ground("images without a name", Effect::Deny, |d| d.unnamed, |_| false);
+                Ground { firm: Firm::Yes, ..ground }
+            }
+            (Some(path), _) => {
+                self.ground("commands", Effect::Allow, |d| d.exec, |bounds| within(bounds.exec.as_ref(), path))
+            }
         }
     }
 }
@@ -252,22 +196,12 @@ fn perhaps(rule: &CommandRule, executable: Option<&Pattern>, seen: &Seen<'_>) ->
     let named = rule.program.is_empty() || seen.names.iter().any(|name| any_fits(&rule.program, name))
         // A command without any name is still one for `*`.
         || rule.program.iter().any(|program| program == "*");
-    let placed = |glob: &Pattern| {
-        seen.paths
-            .iter()
-            .any(|path| glob.covers(path).unwrap_or(true))
-    };
+    let placed = |glob: &Pattern| seen.paths.iter().any(|path| glob.covers(path).unwrap_or(true));
     let digest = seen.exec.image.sha256.as_ref();
     named
         && executable.is_none_or(placed)
-        && rule
-            .sha256
-            .as_ref()
-            .is_none_or(|want| digest.is_none_or(|found| found == want))
-        && (!has_words(rule)
-            || seen
-                .argvs()
-                .any(|argv| words_fit(rule, argv, Reading::Loose)))
+        && rule.sha256.as_ref().is_none_or(|want| digest.is_none_or(|found| found == want))
+        && (!has_words(rule) || seen.argvs().any(|argv| words_fit(rule, argv, Reading::Loose)))
 }
 
 /// By what will run: the resolved executable, which nobody inside can change, with the argv that it gets. The
@@ -287,9 +221,6 @@ fn surely(rule: &CommandRule, executable: Option<&Pattern>, seen: &Seen<'_>) -> 
         && !image.writable
         && (rule.program.is_empty() || any_fits(&rule.program, name))
         && executable.is_none_or(|glob| !glob.is_blurred() && glob.covers(path) == Ok(true))
-        && rule
-            .sha256
-            .as_ref()
-            .is_none_or(|want| image.sha256.as_ref() == Some(want))
+        && rule.sha256.as_ref().is_none_or(|want| image.sha256.as_ref() == Some(want))
         && words_fit(rule, &seen.exec.argv, Reading::Strict)
 }

@@ -114,22 +114,14 @@ impl<'p> Voice<'p> {
     }
 
     pub(crate) fn reason(&self) -> Reason {
-        Reason {
-            file: self.file.to_owned(),
-            line: self.line,
-            because: self.because.to_owned(),
-        }
+        Reason { file: self.file.to_owned(), line: self.line, because: self.because.to_owned() }
     }
 }
 
 impl Heard<'_> {
     /// Strictest first; among equals by layer, file, line; each once.
     pub(crate) fn sort(&mut self) {
-        self.voices.sort_by(|a, b| {
-            b.effect
-                .cmp(&a.effect)
-                .then_with(|| a.place().cmp(&b.place()))
-        });
+        self.voices.sort_by(|a, b| b.effect.cmp(&a.effect).then_with(|| a.place().cmp(&b.place())));
         self.voices.dedup();
     }
 
@@ -140,10 +132,7 @@ impl Heard<'_> {
 
     /// The voice that decides, of sorted ones; none where the ground does.
     pub(crate) fn winner(&self) -> Option<&Voice<'_>> {
-        let floor = self
-            .voices
-            .first()
-            .filter(|voice| voice.effect > Effect::Allow);
+        let floor = self.voices.first().filter(|voice| voice.effect > Effect::Allow);
         let open = self.is_open();
         match floor {
             Some(floor) if open || floor.effect >= self.ground.effect => Some(floor),
@@ -158,33 +147,17 @@ impl Heard<'_> {
     pub(crate) fn verdict(&self) -> Verdict {
         let Some(winner) = self.winner() else {
             let because = self.ground.because.clone();
-            let reason = Reason {
-                file: "default".to_owned(),
-                line: 0,
-                because,
-            };
-            return Verdict {
-                effect: self.ground.effect,
-                reason,
-                class: None,
-                profile: None,
-            };
+            let reason = Reason { file: "default".to_owned(), line: 0, because };
+            return Verdict { effect: self.ground.effect, reason, class: None, profile: None };
         };
         // A wider profile is a grant: only who may grant names it.
-        let floors = self
-            .voices
-            .iter()
-            .filter(|voice| voice.effect > Effect::Allow);
-        let profile = floors
-            .filter(|voice| voice.layer.may_grant())
-            .find_map(|voice| voice.profile);
+        let floors = self.voices.iter().filter(|voice| voice.effect > Effect::Allow);
+        let profile = floors.filter(|voice| voice.layer.may_grant()).find_map(|voice| voice.profile);
         Verdict {
             effect: winner.effect,
             reason: winner.reason(),
             class: winner.class.map(str::to_owned),
-            profile: profile
-                .filter(|_| winner.effect > Effect::Allow)
-                .map(str::to_owned),
+            profile: profile.filter(|_| winner.effect > Effect::Allow).map(str::to_owned),
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::hear::{At, Firm, Ground, Heard, Meets, Opens, Voice};
 use crate::host::{self, HostPattern};
 use crate::index::Index;
 use crate::key::{Key, Kind};
+use crate::layer::Bounds;
 use crate::path::AbsPath;
 use crate::policy::Policy;
 use crate::profile::document::UnixRule;
@@ -35,14 +36,8 @@ impl NetRules {
     pub(crate) fn new<'a>(all: impl Iterator<Item = (At, &'a String)>) -> Self {
         let hosts = all.filter_map(|(at, text)| Some((at, HostPattern::new(text).ok()?)));
         let hosts: Vec<(At, HostPattern)> = hosts.collect();
-        let keys: Vec<_> = (0_u32..)
-            .zip(&hosts)
-            .map(|(number, (_, host))| (number, host.keys()))
-            .collect();
-        Self {
-            index: Index::build(&keys),
-            hosts,
-        }
+        let keys: Vec<_> = (0_u32..).zip(&hosts).map(|(number, (_, host))| (number, host.keys())).collect();
+        Self { index: Index::build(&keys), hosts }
     }
 }
 
@@ -53,23 +48,13 @@ impl UnixRules {
         all: impl Iterator<Item = (At, &'a String)>,
         granted: impl Iterator<Item = (At, &'a String)>,
     ) -> Self {
-        let (names, paths): (Vec<_>, Vec<_>) =
-            all.partition(|(_, text)| abstract_name(text).is_some());
-        let names = names
-            .into_iter()
-            .filter_map(|(at, text)| Some((at, abstract_name(text)?.to_owned())));
+        let (names, paths): (Vec<_>, Vec<_>) = all.partition(|(_, text)| abstract_name(text).is_some());
+        let names = names.into_iter().filter_map(|(at, text)| Some((at, abstract_name(text)?.to_owned())));
         let names: Vec<(At, String)> = names.collect();
         let keys = |name: &String| {
-            if is_plain(name) {
-                vec![abstract_key(name.as_bytes())]
-            } else {
-                Vec::new()
-            }
+            if is_plain(name) { vec![abstract_key(name.as_bytes())] } else { Vec::new() }
         };
-        let keys: Vec<_> = (0_u32..)
-            .zip(&names)
-            .map(|(number, (_, name))| (number, keys(name)))
-            .collect();
+        let keys: Vec<_> = (0_u32..).zip(&names).map(|(number, (_, name))| (number, keys(name))).collect();
         Self {
             paths: PathRules::new(policy, paths.into_iter()),
             index: Index::build(&keys),
@@ -96,14 +81,7 @@ impl Policy {
             Ok(host) => self.hear_host(&host, wanted.port),
             Err(fault) => {
                 let because = format!("no name of a host: {fault}");
-                Heard {
-                    voices: Vec::new(),
-                    ground: Ground {
-                        effect: Effect::Deny,
-                        because,
-                        firm: Firm::Yes,
-                    },
-                }
+                Heard { voices: Vec::new(), ground: Ground { effect: Effect::Deny, because, firm: Firm::Yes } }
             }
         }
     }
@@ -115,20 +93,14 @@ impl Policy {
             .filter_map(|number| rules.hosts.get(number as usize))
             .filter_map(|(at, pattern)| {
                 let rule = self.document(*at)?.nets.get(at.rule as usize)?;
-                let fits =
-                    (rule.ports.is_empty() || rule.ports.contains(&port)) && pattern.covers(host);
+                let fits = (rule.ports.is_empty() || rule.ports.contains(&port)) && pattern.covers(host);
                 let meets = if fits { Meets::Surely } else { Meets::No };
                 let inside = || self.inside(*at, |bounds| bounds.hold_host(host, port));
                 Voice::of(&rule.terms, self.stand(*at), meets, inside)
             })
             .collect();
         voices.extend(self.reaches(host, port));
-        let ground = self.ground(
-            "network names",
-            Effect::Ask,
-            |d| d.name,
-            |bounds| bounds.hold_host(host, port),
-        );
+        let ground = self.ground("network names", Effect::Ask, |d| d.name, |bounds| bounds.hold_host(host, port));
         Heard { voices, ground }
     }
 
@@ -137,34 +109,22 @@ impl Policy {
         self.sources().filter_map(move |(at, document)| {
             let granted = &document.network;
             let because = match granted.reach? {
-                Reach::None => return None,
                 Reach::Ports if granted.ports.contains(&port) => "the network is open at this port",
-                Reach::Ports => return None,
+                Reach::None | Reach::Ports => return None,
                 Reach::Open => "the network is open",
             };
-            let inside = self.inside(at, |bounds| bounds.hold_host(host, port));
-            Some(self.grant_voice(at, because, inside))
+            Some(self.grant_voice(at, because, |bounds| bounds.hold_host(host, port)))
         })
     }
 
-    fn grant_voice(&self, at: At, because: &'static str, inside: bool) -> Voice<'_> {
+    fn grant_voice(&self, at: At, because: &'static str, bounds: impl Fn(&Bounds) -> bool) -> Voice<'_> {
         let (layer, file) = self.stand(at);
-        let opens = match (layer.may_grant(), inside) {
+        let opens = match (layer.may_grant(), self.inside(at, bounds)) {
             (false, _) => Opens::Layer,
             (true, false) => Opens::Envelope,
             (true, true) => Opens::Yes,
         };
-        Voice {
-            effect: Effect::Allow,
-            layer,
-            file,
-            line: 0,
-            column: 0,
-            because,
-            class: None,
-            profile: None,
-            opens,
-        }
+        Voice { effect: Effect::Allow, layer, file, line: 0, column: 0, because, class: None, profile: None, opens }
     }
 
     fn hear_socket(&self, path: &AbsPath) -> Heard<'_> {
@@ -184,52 +144,26 @@ impl Policy {
         }
         for (at, glob) in rules.granted.candidates(path) {
             if !glob.is_blurred() && glob.covers(path) == Ok(true) {
-                let inside = self.inside(*at, |bounds| bounds.hold_socket(path));
-                voices.push(self.grant_voice(
-                    *at,
-                    "the socket is listed in `network.unix`",
-                    inside,
-                ));
+                let because = "the socket is listed in `network.unix`";
+                voices.push(self.grant_voice(*at, because, |bounds| bounds.hold_socket(path)));
             }
         }
-        let ground = self.ground(
-            "unix sockets",
-            Effect::Ask,
-            |d| d.unix,
-            |bounds| bounds.hold_socket(path),
-        );
+        let ground = self.ground("unix sockets", Effect::Ask, |d| d.unix, |bounds| bounds.hold_socket(path));
         Heard { voices, ground }
     }
 
     fn hear_abstract(&self, name: &Raw) -> Heard<'_> {
         let rules = &self.rules.sockets;
-        let found = rules
-            .index
-            .candidates(&[abstract_key(name.bytes())])
-            .into_iter();
+        let found = rules.index.candidates(&[abstract_key(name.bytes())]).into_iter();
         let found = found.filter_map(|number| rules.names.get(number as usize));
         let voices = found.filter_map(|(at, pattern)| {
             let rule = self.unix_rule(*at)?;
-            let meets = if fits(pattern, name.bytes()) {
-                Meets::Surely
-            } else {
-                Meets::No
-            };
+            let meets = if fits(pattern, name.bytes()) { Meets::Surely } else { Meets::No };
             // An envelope on sockets knows paths only: it holds no abstract name.
-            Voice::of(&rule.terms, self.stand(*at), meets, || {
-                self.inside(*at, |bounds| bounds.unix.is_none())
-            })
+            Voice::of(&rule.terms, self.stand(*at), meets, || self.inside(*at, |bounds| bounds.unix.is_none()))
         });
-        let ground = self.ground(
-            "unix sockets",
-            Effect::Ask,
-            |d| d.unix,
-            |bounds| bounds.unix.is_none(),
-        );
-        Heard {
-            voices: voices.collect(),
-            ground,
-        }
+        let ground = self.ground("unix sockets", Effect::Ask, |d| d.unix, |bounds| bounds.unix.is_none());
+        Heard { voices: voices.collect(), ground }
     }
 
     fn unix_rule(&self, at: At) -> Option<&UnixRule> {

@@ -38,14 +38,8 @@ impl PathRules {
     pub(crate) fn new<'a>(policy: &Policy, all: impl Iterator<Item = (At, &'a String)>) -> Self {
         let globs = all.filter_map(|(at, text)| Some((at, Pattern::new(text, &policy.place)?)));
         let globs: Vec<(At, Pattern)> = globs.collect();
-        let keys: Vec<_> = (0_u32..)
-            .zip(&globs)
-            .map(|(number, (_, glob))| (number, glob.keys()))
-            .collect();
-        Self {
-            index: Index::build(&keys),
-            globs,
-        }
+        let keys: Vec<_> = (0_u32..).zip(&globs).map(|(number, (_, glob))| (number, glob.keys())).collect();
+        Self { index: Index::build(&keys), globs }
     }
 
     /// Globs that may cover a path.
@@ -57,14 +51,8 @@ impl PathRules {
 
 impl Granteds {
     pub(crate) fn new(roots: Vec<Granted>) -> Self {
-        let keys: Vec<_> = (0_u32..)
-            .zip(&roots)
-            .map(|(i, root)| (i, vec![path_key(&root.path)]))
-            .collect();
-        Self {
-            index: Index::build(&keys),
-            roots,
-        }
+        let keys: Vec<_> = (0_u32..).zip(&roots).map(|(i, root)| (i, vec![path_key(&root.path)])).collect();
+        Self { index: Index::build(&keys), roots }
     }
 }
 
@@ -74,14 +62,10 @@ impl Policy {
         let inside = |bounds: &Bounds| holds(bounds, wanted.access, &wanted.path);
         let mut voices: Vec<Voice<'_>> = Vec::new();
         for (at, glob) in self.rules.paths.candidates(&wanted.path) {
-            let rule = self
-                .document(*at)
-                .and_then(|document| document.paths.get(at.rule as usize));
+            let rule = self.document(*at).and_then(|document| document.paths.get(at.rule as usize));
             let Some(rule) = rule else { continue };
             let meets = meets(rule, glob, wanted);
-            voices.extend(Voice::of(&rule.terms, self.stand(*at), meets, || {
-                self.inside(*at, inside)
-            }));
+            voices.extend(Voice::of(&rule.terms, self.stand(*at), meets, || self.inside(*at, inside)));
         }
         voices.extend(self.roots_over(wanted));
         let ground = self.ground("paths outside the roots", Effect::Ask, |d| d.path, inside);
@@ -92,26 +76,21 @@ impl Policy {
         let roots = &self.rules.roots;
         let found = roots.index.candidates(&keys_of(&wanted.path)).into_iter();
         let access = wanted.access;
-        found
-            .filter_map(move |number| roots.roots.get(number as usize))
-            .filter_map(move |root| {
-                let because = may(root.rights, access)?;
-                let (layer, file) = self.stand(At {
-                    source: root.source,
-                    rule: 0,
-                });
-                Some(Voice {
-                    effect: Effect::Allow,
-                    layer,
-                    file,
-                    line: 0,
-                    column: 0,
-                    because,
-                    class: None,
-                    profile: None,
-                    opens: Opens::Yes,
-                })
+        found.filter_map(move |number| roots.roots.get(number as usize)).filter_map(move |root| {
+            let because = may(root.rights, access)?;
+            let (layer, file) = self.stand(At { source: root.source, rule: 0 });
+            Some(Voice {
+                effect: Effect::Allow,
+                layer,
+                file,
+                line: 0,
+                column: 0,
+                because,
+                class: None,
+                profile: None,
+                opens: Opens::Yes,
             })
+        })
     }
 }
 
@@ -120,11 +99,10 @@ const fn may(rights: Rights, access: Access) -> Option<&'static str> {
     match access {
         Access::Write if rights.write => Some("it lies in a root for writing"),
         Access::Write if rights.device => Some("it is a device that may be used"),
-        Access::Write => None,
         Access::Read if rights.read || rights.execute || rights.write || rights.device => {
             Some("it lies in a root for reading")
         }
-        Access::Read => None,
+        Access::Read | Access::Write => None,
     }
 }
 
@@ -150,9 +128,5 @@ fn meets(rule: &PathRule, glob: &Pattern, wanted: &PathAccess) -> Meets {
         Access::Read => glob.covers(&wanted.path),
         Access::Write => glob.guards(&wanted.path),
     };
-    if guarded.unwrap_or(true) {
-        Meets::Perhaps
-    } else {
-        Meets::No
-    }
+    if guarded.unwrap_or(true) { Meets::Perhaps } else { Meets::No }
 }

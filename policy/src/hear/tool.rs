@@ -23,24 +23,16 @@ impl ToolRules {
         let mut items = Vec::new();
         for (number, (at, rule)) in (0_u32..).zip(all) {
             let names = [(b's', &rule.server), (b't', &rule.tool)].into_iter();
-            let keys = names
-                .filter(|(_, name)| is_plain(name))
-                .map(|(part, name)| tool_key(part, name));
+            let keys = names.filter(|(_, name)| is_plain(name)).map(|(part, name)| tool_key(part, name));
             items.push((number, keys.collect()));
             rules.push(at);
         }
-        Self {
-            rules,
-            index: Index::build(&items),
-        }
+        Self { rules, index: Index::build(&items) }
     }
 }
 
 fn tool_key(part: u8, name: &str) -> u64 {
-    Key::new(Kind::Tool)
-        .byte(part)
-        .bytes(name.as_bytes())
-        .done()
+    Key::new(Kind::Tool).byte(part).bytes(name.as_bytes()).done()
 }
 
 impl Policy {
@@ -49,36 +41,22 @@ impl Policy {
         let rules = &self.rules.tools;
         let keys = [tool_key(b's', &wanted.server), tool_key(b't', &wanted.tool)];
         let found = rules.index.candidates(&keys).into_iter();
-        let voices = found
-            .filter_map(|number| rules.rules.get(number as usize))
-            .filter_map(|at| {
-                let rule = self.document(*at)?.tools.get(at.rule as usize)?;
-                let named = fits(&rule.server, wanted.server.as_bytes());
-                let meets = if named && fits(&rule.tool, wanted.tool.as_bytes()) {
-                    Meets::Surely
-                } else {
-                    Meets::No
-                };
-                Voice::of(&rule.terms, self.stand(*at), meets, || true)
-            });
+        let voices = found.filter_map(|number| rules.rules.get(number as usize)).filter_map(|at| {
+            let rule = self.document(*at)?.tools.get(at.rule as usize)?;
+            let named = fits(&rule.server, wanted.server.as_bytes());
+            let meets = if named && fits(&rule.tool, wanted.tool.as_bytes()) { Meets::Surely } else { Meets::No };
+            Voice::of(&rule.terms, self.stand(*at), meets, || true)
+        });
         let ground = self.ground("tool calls", Effect::Ask, |d| d.tool, |_| true);
-        Heard {
-            voices: voices.collect(),
-            ground,
-        }
+        Heard { voices: voices.collect(), ground }
     }
 
     /// Who speaks of a system call: the line that sent it here. It is refused in any case.
     pub(crate) fn hear_call(&self, wanted: &Call) -> Heard<'_> {
         let because = format!("the system call `{}` is refused", wanted.name);
-        let ground = Ground {
-            effect: Effect::Deny,
-            because,
-            firm: Firm::Yes,
-        };
+        let ground = Ground { effect: Effect::Deny, because, firm: Firm::Yes };
         let lines = self.calls().filter(|(_, line)| {
-            matches!(line.then, CallFate::Refuse | CallFate::Judge)
-                && line.names.contains(&wanted.name)
+            matches!(line.then, CallFate::Refuse | CallFate::Judge) && line.names.contains(&wanted.name)
         });
         let voices = lines.take(1).map(|(at, line)| {
             let (layer, file) = self.stand(at);
@@ -94,9 +72,6 @@ impl Policy {
                 opens: super::Opens::Yes,
             }
         });
-        Heard {
-            voices: voices.collect(),
-            ground,
-        }
+        Heard { voices: voices.collect(), ground }
     }
 }

@@ -337,10 +337,6 @@ impl Document {
         let nets = self.nets.iter_mut().map(|r| &mut r.terms);
         let sockets = self.sockets.iter_mut().map(|r| &mut r.terms);
         let tools = self.tools.iter_mut().map(|r| &mut r.terms);
-        commands
-            .chain(paths)
-            .chain(nets)
-            .chain(sockets)
-            .chain(tools)
+        commands.chain(paths).chain(nets).chain(sockets).chain(tools)
     }
 }

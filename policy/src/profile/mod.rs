@@ -36,11 +36,7 @@ pub fn parse(source_name: &str, text: &str) -> Result<Document, Faults> {
     };
     if broken.is_empty() {
         // What was recovered of a broken file would only bring faults that aren't there.
-        let top = Section {
-            title: "",
-            table: table.get_ref(),
-            at: 0,
-        };
+        let top = Section { title: "", table: table.get_ref(), at: 0 };
         reader.keys(top, words::TOP);
         sections::read(&mut reader, top, &mut document);
         rules::read(&mut reader, top, &mut document);

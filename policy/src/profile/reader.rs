@@ -6,7 +6,7 @@ use serde_spanned::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::document::Spot;
-use super::errors::{Fault, Faults, nearest, shown};
+use super::errors::{Fault, Faults, escaped, nearest, shown};
 
 type Span = Range<usize>;
 
@@ -38,12 +38,7 @@ pub(super) struct Reader<'f> {
 impl<'f> Reader<'f> {
     pub(super) fn new(file: &'f str, text: &'f str) -> Self {
         let breaks = text.match_indices('\n').map(|(at, _)| at + 1);
-        Self {
-            file,
-            text,
-            lines: std::iter::once(0).chain(breaks).collect(),
-            faults: Vec::new(),
-        }
+        Self { file, text, lines: std::iter::once(0).chain(breaks).collect(), faults: Vec::new() }
     }
 
     /// Nothing was wrong, or all that was, in the file's order.
@@ -60,15 +55,9 @@ impl<'f> Reader<'f> {
     pub(super) fn spot(&self, at: usize) -> Spot {
         let line = self.lines.partition_point(|start| *start <= at);
         let start = self.lines.get(line.wrapping_sub(1)).copied().unwrap_or(0);
-        let column = self
-            .text
-            .get(start..at)
-            .map_or(0, |before| before.chars().count());
+        let column = self.text.get(start..at).map_or(0, |before| before.chars().count());
         let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Spot {
-            line: small(line),
-            column: small(column + 1),
-        }
+        Spot { line: small(line), column: small(column + 1) }
     }
 
     /// Notes a fault.
@@ -92,20 +81,12 @@ impl<'f> Reader<'f> {
     }
 
     fn push(&mut self, spot: Spot, message: String, hint: Option<String>) {
-        let start = self
-            .lines
-            .get(spot.line.saturating_sub(1) as usize)
-            .copied()
-            .unwrap_or(0);
-        let line = self
-            .text
-            .get(start..)
-            .and_then(|rest| rest.lines().next())
-            .unwrap_or_default();
+        let start = self.lines.get(spot.line.saturating_sub(1) as usize).copied().unwrap_or(0);
+        let line = self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
         self.faults.push(Fault {
             file: self.file.to_owned(),
             spot,
-            message,
+            message: escaped(&message),
             text: shown(line),
             hint,
         });
@@ -132,17 +113,9 @@ impl<'f> Reader<'f> {
         for key in section.table.keys() {
             let name = key.get_ref().as_ref();
             if !known.contains(&name) {
-                let whose = if section.title.is_empty() {
-                    String::new()
-                } else {
-                    format!(" in {}", section.title)
-                };
+                let whose = if section.title.is_empty() { String::new() } else { format!(" in {}", section.title) };
                 let hint = nearest(name, known.iter().copied());
-                self.hinted(
-                    key.span().start,
-                    format!("unknown key `{}`{whose}", shown(name)),
-                    hint,
-                );
+                self.hinted(key.span().start, format!("unknown key `{}`{whose}", shown(name)), hint);
             }
         }
     }
@@ -158,10 +131,7 @@ impl<'f> Reader<'f> {
             "float" => "a fraction",
             _ => "a date",
         };
-        self.fault(
-            at,
-            format!("`{}` must be {wanted}, not {found}", shown(key)),
-        );
+        self.fault(at, format!("`{}` must be {wanted}, not {found}", shown(key)));
     }
 
     /// A string that is not empty.
@@ -176,7 +146,7 @@ impl<'f> Reader<'f> {
             None => self.wrong(span.start, key, "a string", value.get_ref()),
             Some("") => self.fault(span.start, format!("`{key}` is empty")),
             Some(text) if text.contains('\0') => {
-                self.fault(span.start, format!("`{key}` holds a NUL byte"))
+                self.fault(span.start, format!("`{key}` holds a NUL byte"));
             }
             Some(text) => return Some(Text { text, span }),
         }
@@ -184,17 +154,9 @@ impl<'f> Reader<'f> {
     }
 
     /// A string that must be there.
-    pub(super) fn required<'t>(
-        &mut self,
-        section: Section<'t>,
-        key: &str,
-        why: &str,
-    ) -> Option<Text<'t>> {
+    pub(super) fn required<'t>(&mut self, section: Section<'t>, key: &str, why: &str) -> Option<Text<'t>> {
         if !section.table.contains_key(key) {
-            self.fault(
-                section.at,
-                format!("{} has no `{key}`: {why}", section.title),
-            );
+            self.fault(section.at, format!("{} has no `{key}`: {why}", section.title));
         }
         self.text(section, key)
     }
@@ -212,10 +174,7 @@ impl<'f> Reader<'f> {
     /// A list of strings; empty if absent.
     pub(super) fn texts<'t>(&mut self, section: Section<'t>, key: &str) -> Vec<Text<'t>> {
         let list = self.list(section, key);
-        list.into_iter()
-            .flat_map(|list| list.iter())
-            .filter_map(|item| self.string(key, item))
-            .collect()
+        list.into_iter().flat_map(|list| list.iter()).filter_map(|item| self.string(key, item)).collect()
     }
 
     /// As [`Self::texts`], each checked; `check` says what is wrong.
@@ -244,16 +203,13 @@ impl<'f> Reader<'f> {
     ) -> Vec<Section<'t>> {
         let list = self.list(section, key);
         let items = list.into_iter().flat_map(|list| list.iter());
-        items
-            .filter_map(|item| self.section(shape.0, item, shape.1))
-            .collect()
+        items.filter_map(|item| self.section(shape.0, item, shape.1)).collect()
     }
 
     /// An integer of at least 0, and its place.
     pub(super) fn number(&mut self, section: Section<'_>, key: &str) -> Option<(u64, usize)> {
         let value = section.table.get(key)?;
-        self.integer(key, value)
-            .map(|number| (number, value.span().start))
+        self.integer(key, value).map(|number| (number, value.span().start))
     }
 
     /// A value that must be an integer of at least 0.
@@ -281,41 +237,24 @@ impl<'f> Reader<'f> {
     }
 
     /// One of some words.
-    pub(super) fn choice<T: Copy>(
-        &mut self,
-        section: Section<'_>,
-        key: &str,
-        words: &[(&str, T)],
-    ) -> Option<T> {
+    pub(super) fn choice<T: Copy>(&mut self, section: Section<'_>, key: &str, words: &[(&str, T)]) -> Option<T> {
         let text = self.text(section, key)?;
         self.word(key, &text, words)
     }
 
     /// Some of some words; absent is none of them.
-    pub(super) fn choices<T: Copy>(
-        &mut self,
-        section: Section<'_>,
-        key: &str,
-        words: &[(&str, T)],
-    ) -> Vec<T> {
+    pub(super) fn choices<T: Copy>(&mut self, section: Section<'_>, key: &str, words: &[(&str, T)]) -> Vec<T> {
         let texts = self.texts(section, key);
-        texts
-            .iter()
-            .filter_map(|text| self.word(key, text, words))
-            .collect()
+        texts.iter().filter_map(|text| self.word(key, text, words)).collect()
     }
 
     fn word<T: Copy>(&mut self, key: &str, found: &Text<'_>, words: &[(&str, T)]) -> Option<T> {
         let hit = words.iter().find(|(word, _)| *word == found.text);
         if hit.is_none() {
             let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            let hint = nearest(found.text, names.iter().copied());
-            let hint = hint.or_else(|| Some(format!("it is one of {}", names.join(", "))));
-            self.hinted(
-                found.span.start,
-                format!("`{key}` can't be `{}`", shown(found.text)),
-                hint,
-            );
+            let near = nearest(found.text, names.iter().copied());
+            let near = near.or_else(|| Some(format!("it is one of {}", names.join(", "))));
+            self.hinted(found.span.start, format!("`{key}` can't be `{}`", shown(found.text)), near);
         }
         hit.map(|(_, value)| *value)
     }

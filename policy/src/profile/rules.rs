@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::document::{
-    Alternatives, CallLine, CommandRule, Document, Example, NetRule, PathRule, RiskLine, Terms,
-    ToolRule, UnixRule,
+    Alternatives, CallLine, CommandRule, Document, Example, NetRule, PathRule, RiskLine, Terms, ToolRule, UnixRule,
 };
 use super::reader::{Reader, Section, Text};
 use super::sections::{class, ports, program_fault, reference};
@@ -46,39 +45,18 @@ fn terms(reader: &mut Reader<'_>, section: Section<'_>, effect: Option<Effect>) 
     let class = class(reader, section);
     let matches = examples(reader, section, "matches");
     let spares = examples(reader, section, "spares");
-    if effect.is_some_and(|effect| effect > Effect::Allow) && !section.table.contains_key("matches")
-    {
+    if effect.is_some_and(|effect| effect > Effect::Allow) && !section.table.contains_key("matches") {
         let hint = "give at least one line that this rule stops: `matches = [\"…\"]`".to_owned();
-        reader.hinted(
-            section.at,
-            format!("{} has no `matches`", section.title),
-            Some(hint),
-        );
+        reader.hinted(section.at, format!("{} has no `matches`", section.title), Some(hint));
     } else if matches.is_empty() && section.table.contains_key("matches") {
-        reader.fault(
-            section.at,
-            format!("{} has an empty `matches`", section.title),
-        );
+        reader.fault(section.at, format!("{} has an empty `matches`", section.title));
     }
-    Some(Terms {
-        effect: effect?,
-        because: because?,
-        class,
-        spot: reader.spot(section.at),
-        matches,
-        spares,
-    })
+    Some(Terms { effect: effect?, because: because?, class, spot: reader.spot(section.at), matches, spares })
 }
 
 fn effect(reader: &mut Reader<'_>, section: Section<'_>) -> Option<Effect> {
     if !section.table.contains_key("effect") {
-        reader.fault(
-            section.at,
-            format!(
-                "{} has no `effect`: allow, review, ask or deny",
-                section.title
-            ),
-        );
+        reader.fault(section.at, format!("{} has no `effect`: allow, review, ask or deny", section.title));
     }
     reader.choice(section, "effect", words::EFFECTS)
 }
@@ -93,21 +71,13 @@ fn because(reader: &mut Reader<'_>, section: Section<'_>) -> Option<String> {
 
 fn examples(reader: &mut Reader<'_>, section: Section<'_>, key: &str) -> Vec<Example> {
     let texts = reader.texts(section, key);
-    texts
-        .iter()
-        .map(|t| Example {
-            text: t.text.to_owned(),
-            spot: reader.spot(t.span.start),
-        })
-        .collect()
+    texts.iter().map(|t| Example { text: t.text.to_owned(), spot: reader.spot(t.span.start) }).collect()
 }
 
 /// A list that may be absent but not empty.
 fn filled(reader: &mut Reader<'_>, section: Section<'_>, key: &str) {
     let value = section.table.get(key);
-    if let Some(value) =
-        value.filter(|v| v.get_ref().as_array().is_some_and(|list| list.is_empty()))
-    {
+    if let Some(value) = value.filter(|v| v.get_ref().as_array().is_some_and(|list| list.is_empty())) {
         reader.fault(value.span().start, format!("`{key}` is empty"));
     }
 }
@@ -121,47 +91,26 @@ fn needed(reader: &mut Reader<'_>, section: Section<'_>, key: &str) {
 }
 
 fn command(reader: &mut Reader<'_>, section: Section<'_>) -> Option<CommandRule> {
-    for key in [
-        "program",
-        "args",
-        "subcommand",
-        "global",
-        "flags",
-        "without",
-    ] {
+    for key in ["program", "args", "subcommand", "global", "flags", "without"] {
         filled(reader, section, key);
     }
     let effect = effect(reader, section);
     let terms = terms(reader, section, effect);
     let executable = reader.text(section, "executable");
-    if let Some(message) = executable
-        .as_ref()
-        .and_then(|glob| pattern::fault(glob.text))
-    {
-        reader.fault(
-            executable.as_ref().map_or(0, |glob| glob.span.start),
-            message,
-        );
+    if let Some(message) = executable.as_ref().and_then(|glob| pattern::fault(glob.text)) {
+        reader.fault(executable.as_ref().map_or(0, |glob| glob.span.start), message);
     }
     if executable.is_none() && !section.table.contains_key("program") {
-        reader.fault(
-            section.at,
-            "[[command]] has neither `program` nor `executable`",
-        );
+        reader.fault(section.at, "[[command]] has neither `program` nor `executable`");
     }
-    let option_fault = |word: &str| {
-        (!word.starts_with('-') || word == "--")
-            .then(|| format!("`{word}` is no option: it starts with `-`"))
-    };
-    let flag_fault =
-        |word: &str| (word == "--").then(|| "`--` ends the options, it is none".to_owned());
+    let flag_fault = |word: &str| (word == "--").then(|| "`--` ends the options, it is none".to_owned());
     let profile = reader.text(section, "profile");
     Some(CommandRule {
         program: reader.checked(section, "program", program_fault),
         executable: executable.map(|glob| glob.text.to_owned()),
         args: words_of(reader, section, "args"),
         subcommand: words_of(reader, section, "subcommand"),
-        global: reader.checked(section, "global", option_fault),
+        global: reader.checked(section, "global", flag_fault),
         flags: reader.checked(section, "flags", flag_fault),
         without: reader.checked(section, "without", flag_fault),
         sha256: sha256(reader, section),
@@ -173,11 +122,7 @@ fn command(reader: &mut Reader<'_>, section: Section<'_>) -> Option<CommandRule>
 /// Words and lists of alternatives.
 fn words_of(reader: &mut Reader<'_>, section: Section<'_>, key: &str) -> Vec<Alternatives> {
     let mut words = Vec::new();
-    for item in reader
-        .list(section, key)
-        .into_iter()
-        .flat_map(|list| list.iter())
-    {
+    for item in reader.list(section, key).into_iter().flat_map(|list| list.iter()) {
         let at = item.span().start;
         let value = item.get_ref();
         let alternatives: Option<Vec<&str>> = match value.as_array() {
@@ -185,12 +130,9 @@ fn words_of(reader: &mut Reader<'_>, section: Section<'_>, key: &str) -> Vec<Alt
             None => value.as_str().map(|word| vec![word]),
         };
         match alternatives {
-            None => reader.fault(
-                at,
-                format!("`{key}` holds strings, and lists of strings as alternatives"),
-            ),
+            None => reader.fault(at, format!("`{key}` holds strings, and lists of strings as alternatives")),
             Some(list) if list.is_empty() => {
-                reader.fault(at, format!("`{key}` holds a list without alternatives"))
+                reader.fault(at, format!("`{key}` holds a list without alternatives"));
             }
             Some(list) if list.iter().any(|word| word.contains('\0')) => {
                 reader.fault(at, format!("`{key}` holds a NUL byte"));
@@ -203,15 +145,9 @@ fn words_of(reader: &mut Reader<'_>, section: Section<'_>, key: &str) -> Vec<Alt
 
 fn sha256(reader: &mut Reader<'_>, section: Section<'_>) -> Option<String> {
     let found = reader.text(section, "sha256")?;
-    let plain = found
-        .text
-        .bytes()
-        .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let plain = found.text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     if !plain || found.text.len() != 64 {
-        reader.fault(
-            found.span.start,
-            "`sha256` is 64 hexadecimal digits in lower case",
-        );
+        reader.fault(found.span.start, "`sha256` is 64 hexadecimal digits in lower case");
     }
     Some(found.text.to_owned())
 }
@@ -223,46 +159,25 @@ fn path(reader: &mut Reader<'_>, section: Section<'_>) -> Vec<PathRule> {
     }
     let there = |key| section.table.contains_key(key);
     let held = there("protect") || there("hide");
-    let effect = if held {
-        Some(Effect::Deny)
-    } else {
-        effect(reader, section)
-    };
+    let effect = if held { Some(Effect::Deny) } else { effect(reader, section) };
     for key in ["effect", "access", "paths"] {
         match (held, there(key)) {
-            (true, true) => reader.fault(
-                section.at,
-                format!("`{key}` can't stand beside `protect` or `hide`"),
-            ),
+            (true, true) => reader.fault(section.at, format!("`{key}` can't stand beside `protect` or `hide`")),
             (false, false) if key != "effect" => {
-                reader.fault(
-                    section.at,
-                    format!("[[path]] has no `{key}`, nor `protect` or `hide`"),
-                );
+                reader.fault(section.at, format!("[[path]] has no `{key}`, nor `protect` or `hide`"));
             }
             _ => {}
         }
     }
-    let access: BTreeSet<Access> = reader
-        .choices(section, "access", words::ACCESSES)
-        .into_iter()
-        .collect();
+    let access: BTreeSet<Access> = reader.choices(section, "access", words::ACCESSES).into_iter().collect();
     let terms = terms(reader, section, effect);
     let both = BTreeSet::from([Access::Read, Access::Write]);
-    let kinds = [
-        ("paths", access),
-        ("protect", BTreeSet::from([Access::Write])),
-        ("hide", both),
-    ];
+    let kinds = [("paths", access), ("protect", BTreeSet::from([Access::Write])), ("hide", both)];
     let mut rules = Vec::new();
     for (key, access) in kinds {
         let paths = reader.checked(section, key, pattern::fault);
         if let Some(terms) = terms.clone().filter(|_| !paths.is_empty()) {
-            rules.push(PathRule {
-                terms,
-                access,
-                paths,
-            });
+            rules.push(PathRule { terms, access, paths });
         }
     }
     rules
@@ -275,17 +190,9 @@ fn net(reader: &mut Reader<'_>, section: Section<'_>) -> Option<NetRule> {
     let terms = terms(reader, section, effect);
     let names = reader.checked(section, "names", |name| HostPattern::new(name).err());
     // A grant opens one port unless it says otherwise; a floor that names no port holds for all.
-    let usual = if effect == Some(Effect::Allow) {
-        BTreeSet::from([443])
-    } else {
-        BTreeSet::new()
-    };
+    let usual = if effect == Some(Effect::Allow) { BTreeSet::from([443]) } else { BTreeSet::new() };
     let ports = ports(reader, section).unwrap_or(usual);
-    Some(NetRule {
-        names,
-        ports,
-        terms: terms?,
-    })
+    Some(NetRule { names, ports, terms: terms? })
 }
 
 fn unix(reader: &mut Reader<'_>, section: Section<'_>) -> Option<UnixRule> {
@@ -293,22 +200,16 @@ fn unix(reader: &mut Reader<'_>, section: Section<'_>) -> Option<UnixRule> {
     let effect = effect(reader, section);
     let terms = terms(reader, section, effect);
     let sockets = reader.checked(section, "sockets", |text| match abstract_name(text) {
-        Some(name) => name
-            .is_empty()
-            .then(|| "an abstract socket has a name behind the `@`".to_owned()),
+        Some(name) => name.is_empty().then(|| "an abstract socket has a name behind the `@`".to_owned()),
         None => pattern::fault(text),
     });
-    Some(UnixRule {
-        sockets,
-        terms: terms?,
-    })
+    Some(UnixRule { sockets, terms: terms? })
 }
 
 /// The name of an abstract socket; none for a path, be it with a short form.
 pub(crate) fn abstract_name(text: &str) -> Option<&str> {
     let first = text.split('/').next().unwrap_or(text);
-    text.strip_prefix('@')
-        .filter(|_| !pattern::SHORT.contains(&first))
+    text.strip_prefix('@').filter(|_| !pattern::SHORT.contains(&first))
 }
 
 fn tool(reader: &mut Reader<'_>, section: Section<'_>) -> Option<ToolRule> {
@@ -316,11 +217,7 @@ fn tool(reader: &mut Reader<'_>, section: Section<'_>) -> Option<ToolRule> {
     let terms = terms(reader, section, effect);
     let server = reader.required(section, "server", "`*` is any");
     let tool = reader.required(section, "tool", "`*` is any");
-    Some(ToolRule {
-        server: server?.text.to_owned(),
-        tool: tool?.text.to_owned(),
-        terms: terms?,
-    })
+    Some(ToolRule { server: server?.text.to_owned(), tool: tool?.text.to_owned(), terms: terms? })
 }
 
 fn risk(reader: &mut Reader<'_>, section: Section<'_>) -> Option<RiskLine> {
@@ -328,13 +225,7 @@ fn risk(reader: &mut Reader<'_>, section: Section<'_>) -> Option<RiskLine> {
     reader.required(section, "then", "allow, ask or deny");
     let then = reader.choice(section, "then", words::CLOSED);
     let (class, reversible) = (class(reader, section), reader.flag(section, "reversible"));
-    Some(RiskLine {
-        class,
-        reversible,
-        then: then?,
-        because: because?,
-        spot: reader.spot(section.at),
-    })
+    Some(RiskLine { class, reversible, then: then?, because: because?, spot: reader.spot(section.at) })
 }
 
 fn call(reader: &mut Reader<'_>, section: Section<'_>) -> Option<CallLine> {
@@ -343,35 +234,23 @@ fn call(reader: &mut Reader<'_>, section: Section<'_>) -> Option<CallLine> {
     reader.required(section, "then", "allow, errno, refuse, judge or kill");
     let then = reader.choice(section, "then", words::FATES);
     let name_fault = |name: &str| {
-        let plain = name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         (!plain).then(|| format!("`{name}` is no system call's name"))
     };
     let errno = reader.text(section, "errno");
     if let Some(Text { text, span }) = &errno {
-        let plain = text.starts_with('E')
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+        let plain = text.starts_with('E') && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
         if !plain {
             reader.fault(span.start, format!("`{text}` is no errno's name"));
         }
         if then.is_some_and(|then| !matches!(then, CallFate::Errno | CallFate::Refuse)) {
-            reader.fault(
-                span.start,
-                "`errno` is only for `then = \"errno\"` or `\"refuse\"`",
-            );
+            reader.fault(span.start, "`errno` is only for `then = \"errno\"` or `\"refuse\"`");
         }
     }
     Some(CallLine {
         names: reader.checked(section, "names", name_fault),
         errno: errno.map(|errno| errno.text.to_owned()),
-        when: reader
-            .tables(section, "when", words::WHEN)
-            .into_iter()
-            .filter_map(|s| when(reader, s))
-            .collect(),
+        when: reader.tables(section, "when", words::WHEN).into_iter().filter_map(|s| when(reader, s)).collect(),
         because: because?,
         then: then?,
         spot: reader.spot(section.at),
@@ -386,26 +265,13 @@ fn when(reader: &mut Reader<'_>, section: Section<'_>) -> Option<ArgTest> {
     }
     let arg = reader.number(section, "arg");
     if let Some((number, at)) = arg.filter(|(number, _)| *number > 5) {
-        reader.fault(
-            at,
-            format!("a system call has arguments 0 to 5, none {number}"),
-        );
+        reader.fault(at, format!("a system call has arguments 0 to 5, none {number}"));
     }
-    let mask = reader
-        .number(section, "mask")
-        .map_or(0xffff_ffff, |(mask, _)| mask);
+    let mask = reader.number(section, "mask").map_or(0xffff_ffff, |(mask, _)| mask);
     let equal = reader.number(section, "equal");
     if let Some((number, at)) = equal.filter(|(number, _)| number & !mask != 0) {
-        reader.fault(
-            at,
-            format!("`equal` is {number:#x}, which has bits that the mask {mask:#x} takes away"),
-        );
+        reader.fault(at, format!("`equal` is {number:#x}, which has bits that the mask {mask:#x} takes away"));
     }
     let not = reader.flag(section, "not").unwrap_or(false);
-    Some(ArgTest {
-        arg: u8::try_from(arg?.0).ok()?,
-        mask,
-        equal: equal?.0,
-        not,
-    })
+    Some(ArgTest { arg: u8::try_from(arg?.0).ok()?, mask, equal: equal?.0, not })
 }

@@ -17,7 +17,31 @@ pub fn schema() -> serde_json::Value {
     if let Some(map) = schema.as_object_mut() {
         map.insert("title".to_owned(), "Tollgate policy".into());
     }
+    without_null(&mut schema);
     schema
+}
+
+/// TOML has no null: what may be absent is just not there.
+fn without_null(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(map) => {
+            for key in ["type", "anyOf"] {
+                if let Some(serde_json::Value::Array(kinds)) = map.get_mut(key) {
+                    kinds.retain(|kind| kind != "null" && kind.get("type").is_none_or(|kind| kind != "null"));
+                }
+            }
+            if let Some(one) = map.get("type").and_then(|kinds| kinds.as_array()).filter(|kinds| kinds.len() == 1) {
+                let one = one.first().cloned().unwrap_or_default();
+                map.insert("type".to_owned(), one);
+            }
+            map.values_mut().for_each(without_null);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(without_null),
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => {}
+    }
 }
 
 /// A policy or profile of Tollgate, version 1.
@@ -309,6 +333,7 @@ struct Unix {
 
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
+#[allow(clippy::struct_field_names, reason = "a tool's name is called so in the language")]
 struct Tool {
     /// allow is a grant, the others are floors.
     effect: Effect,
@@ -375,12 +400,7 @@ mod tests {
     fn keys_are_those_that_are_read() {
         let schema = schema();
         let keys = |of: &serde_json::Value| {
-            let mut keys: Vec<String> = of["properties"]
-                .as_object()
-                .unwrap()
-                .keys()
-                .cloned()
-                .collect();
+            let mut keys: Vec<String> = of["properties"].as_object().unwrap().keys().cloned().collect();
             keys.sort();
             keys
         };

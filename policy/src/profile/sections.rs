@@ -3,9 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::document::{
-    Approvals, Defaults, Document, Envelope, EnvironmentTerms, NetworkGrant, Reference, Roots,
-};
+use super::document::{Approvals, Defaults, Document, Envelope, EnvironmentTerms, NetworkGrant, Reference, Roots};
 use super::errors::nearest;
 use super::reader::{Reader, Section, Text};
 use super::words;
@@ -16,21 +14,15 @@ use crate::pattern;
 pub(super) fn read(reader: &mut Reader<'_>, top: Section<'_>, document: &mut Document) {
     head(reader, top, document);
     let part = |reader: &mut Reader<'_>, key: &str, shape: words::Shape| {
-        top.table
-            .get(key)
-            .and_then(|value| reader.section(shape.0, value, shape.1))
+        top.table.get(key).and_then(|value| reader.section(shape.0, value, shape.1))
     };
     if let Some(section) = part(reader, "defaults", words::DEFAULTS) {
         document.defaults = defaults(reader, section);
     }
     if let Some(section) = part(reader, "roots", words::ROOTS) {
         let mut roots = |key| reader.checked(section, key, pattern::path_fault);
-        document.roots = Roots {
-            read: roots("read"),
-            exec: roots("exec"),
-            write: roots("write"),
-            device: roots("device"),
-        };
+        document.roots =
+            Roots { read: roots("read"), exec: roots("exec"), write: roots("write"), device: roots("device") };
     }
     if let Some(section) = part(reader, "network", words::NETWORK) {
         document.network = network(reader, section);
@@ -40,19 +32,12 @@ pub(super) fn read(reader: &mut Reader<'_>, top: Section<'_>, document: &mut Doc
     }
     if let Some(section) = part(reader, "limits", ("[limits]", words::LIMITS)) {
         let keys = words::LIMITS.iter();
-        let found =
-            keys.filter_map(|key| Some(((*key).to_owned(), reader.number(section, key)?.0)));
+        let found = keys.filter_map(|key| Some(((*key).to_owned(), reader.number(section, key)?.0)));
         document.limits = found.collect();
     }
     if let Some(section) = part(reader, "kernel", words::KERNEL) {
-        document.namespaces = reader
-            .choices(section, "namespaces", words::NAMESPACES)
-            .into_iter()
-            .collect();
-        document.require = reader
-            .choices(section, "require", words::FEATURES)
-            .into_iter()
-            .collect();
+        document.namespaces = reader.choices(section, "namespaces", words::NAMESPACES).into_iter().collect();
+        document.require = reader.choices(section, "require", words::FEATURES).into_iter().collect();
     }
     if let Some(section) = part(reader, "approvals", words::APPROVALS) {
         document.approvals = approvals(reader, section);
@@ -65,42 +50,27 @@ pub(super) fn read(reader: &mut Reader<'_>, top: Section<'_>, document: &mut Doc
 fn head(reader: &mut Reader<'_>, top: Section<'_>, document: &mut Document) {
     match reader.number(top, "version") {
         Some((1, _)) => {}
-        Some((other, at)) => reader.fault(
-            at,
-            format!("version {other} of the language is not known, only 1 is"),
-        ),
+        Some((other, at)) => reader.fault(at, format!("version {other} of the language is not known, only 1 is")),
         None if top.table.contains_key("version") => {}
-        None => reader.hinted(
-            0,
-            "the file has no `version`",
-            Some("start it with `version = 1`".to_owned()),
-        ),
+        None => reader.hinted(0, "the file has no `version`", Some("start it with `version = 1`".to_owned())),
     }
     if let Some(name) = reader.text(top, "name") {
         let stem = stem(&document.source);
         if let Some(message) = name_fault(name.text) {
             reader.fault(name.span.start, message);
         } else if stem != name.text {
-            let message = format!(
-                "profile `{}` is in a file called `{stem}`: they must agree",
-                name.text
-            );
+            let message = format!("profile `{}` is in a file called `{stem}`: they must agree", name.text);
             reader.fault(name.span.start, message);
         }
         document.name = Some(name.text.to_owned());
     }
-    document.about = reader
-        .text(top, "about")
-        .map_or_else(String::new, |about| about.text.to_owned());
+    document.about = reader.text(top, "about").map_or_else(String::new, |about| about.text.to_owned());
     document.extends = references(reader, top, "extends");
     document.starters = reader.checked(top, "starters", program_fault);
     if document.name.is_none() {
         for key in ["about", "risk", "call"] {
             if let Some((key, _)) = top.table.get_key_value(key) {
-                let message = format!(
-                    "only a profile may have `{}`, and a profile has a `name`",
-                    key.get_ref()
-                );
+                let message = format!("only a profile may have `{}`, and a profile has a `name`", key.get_ref());
                 reader.fault(key.span().start, message);
             }
         }
@@ -114,23 +84,14 @@ fn stem(source: &str) -> &str {
 }
 
 fn name_fault(name: &str) -> Option<String> {
-    let plain = name
-        .bytes()
-        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     (!plain).then(|| format!("`{name}` is no profile's name: lower-case letters, digits and `-`"))
 }
 
 /// Names of profiles with their places.
-pub(super) fn references(
-    reader: &mut Reader<'_>,
-    section: Section<'_>,
-    key: &str,
-) -> Vec<Reference> {
+pub(super) fn references(reader: &mut Reader<'_>, section: Section<'_>, key: &str) -> Vec<Reference> {
     let texts = reader.texts(section, key);
-    texts
-        .iter()
-        .filter_map(|text| reference(reader, text))
-        .collect()
+    texts.iter().filter_map(|text| reference(reader, text)).collect()
 }
 
 /// A profile's name with its place.
@@ -139,16 +100,12 @@ pub(super) fn reference(reader: &mut Reader<'_>, found: &Text<'_>) -> Option<Ref
         reader.fault(found.span.start, message);
         return None;
     }
-    Some(Reference {
-        name: found.text.to_owned(),
-        spot: reader.spot(found.span.start),
-    })
+    Some(Reference { name: found.text.to_owned(), spot: reader.spot(found.span.start) })
 }
 
 /// What is wrong with a program's name.
 pub(super) fn program_fault(name: &str) -> Option<String> {
-    name.contains('/')
-        .then(|| format!("`{name}` is a path; a program is named, a path goes to `executable`"))
+    name.contains('/').then(|| format!("`{name}` is a path; a program is named, a path goes to `executable`"))
 }
 
 fn defaults(reader: &mut Reader<'_>, section: Section<'_>) -> Defaults {
@@ -183,10 +140,7 @@ pub(super) fn ports(reader: &mut Reader<'_>, section: Section<'_>) -> Option<BTr
             Ok(port) if port > 0 => {
                 ports.insert(port);
             }
-            _ => reader.fault(
-                item.span().start,
-                format!("{number} is no port: they are 1 to 65535"),
-            ),
+            _ => reader.fault(item.span().start, format!("{number} is no port: they are 1 to 65535")),
         }
     }
     Some(ports)
@@ -199,16 +153,11 @@ fn environment(reader: &mut Reader<'_>, section: Section<'_>) -> EnvironmentTerm
     };
     let pass = reader.checked(section, "pass", name_fault);
     let drop = reader.checked(section, "drop", name_fault);
-    EnvironmentTerms {
-        pass,
-        drop,
-        set: set(reader, section),
-    }
+    EnvironmentTerms { pass, drop, set: set(reader, section) }
 }
 
 fn is_variable(name: &str) -> bool {
-    name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        && !name.starts_with(|c: char| c.is_ascii_digit())
+    name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
 fn set(reader: &mut Reader<'_>, section: Section<'_>) -> BTreeMap<String, String> {
@@ -217,10 +166,7 @@ fn set(reader: &mut Reader<'_>, section: Section<'_>) -> BTreeMap<String, String
         return set;
     };
     let Some(table) = value.get_ref().as_table() else {
-        reader.fault(
-            value.span().start,
-            "`set` must be a table: `set = { NAME = \"value\" }`",
-        );
+        reader.fault(value.span().start, "`set` must be a table: `set = { NAME = \"value\" }`");
         return set;
     };
     for (key, value) in table {
@@ -232,10 +178,7 @@ fn set(reader: &mut Reader<'_>, section: Section<'_>) -> BTreeMap<String, String
             Some(text) if !text.contains('\0') => {
                 set.insert(name.to_owned(), text.to_owned());
             }
-            _ => reader.fault(
-                value.span().start,
-                format!("`{name}` must be a string without NUL bytes"),
-            ),
+            _ => reader.fault(value.span().start, format!("`{name}` must be a string without NUL bytes")),
         }
     }
     set
@@ -246,10 +189,7 @@ fn approvals(reader: &mut Reader<'_>, section: Section<'_>) -> Approvals {
     if let Some((0, at)) = deadline {
         reader.fault(at, "a `deadline` of 0 seconds refuses every question");
     }
-    Approvals {
-        deadline: deadline.map(|(seconds, _)| seconds),
-        exact: reader.checked(section, "exact", program_fault),
-    }
+    Approvals { deadline: deadline.map(|(seconds, _)| seconds), exact: reader.checked(section, "exact", program_fault) }
 }
 
 fn envelope(reader: &mut Reader<'_>, section: Section<'_>) -> Envelope {
@@ -257,12 +197,7 @@ fn envelope(reader: &mut Reader<'_>, section: Section<'_>) -> Envelope {
         let there = section.table.contains_key(key);
         there.then(|| reader.checked(section, key, pattern::path_fault))
     };
-    let (read, exec, write, device) = (
-        paths("read"),
-        paths("exec"),
-        paths("write"),
-        paths("device"),
-    );
+    let (read, exec, write, device) = (paths("read"), paths("exec"), paths("write"), paths("device"));
     let there = |key: &str| section.table.contains_key(key);
     Envelope {
         read,
@@ -271,8 +206,7 @@ fn envelope(reader: &mut Reader<'_>, section: Section<'_>) -> Envelope {
         device,
         reach: reader.choice(section, "reach", words::REACHES),
         ports: ports(reader, section),
-        names: there("names")
-            .then(|| reader.checked(section, "names", |name| HostPattern::new(name).err())),
+        names: there("names").then(|| reader.checked(section, "names", |name| HostPattern::new(name).err())),
         unix: there("unix").then(|| reader.checked(section, "unix", pattern::fault)),
     }
 }
@@ -280,22 +214,12 @@ fn envelope(reader: &mut Reader<'_>, section: Section<'_>) -> Envelope {
 /// A class: one the house knows, or another word that isn't nearly one.
 pub(super) fn class(reader: &mut Reader<'_>, section: Section<'_>) -> Option<String> {
     let found = reader.text(section, "class")?;
-    let plain = found
-        .text
-        .bytes()
-        .all(|b| b.is_ascii_lowercase() || b == b'-');
+    let plain = found.text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
     let near = nearest(found.text, words::CLASSES.iter().copied());
     if !plain {
-        reader.fault(
-            found.span.start,
-            "a `class` is a word of lower-case letters and `-`",
-        );
+        reader.fault(found.span.start, "a `class` is a word of lower-case letters and `-`");
     } else if !words::CLASSES.contains(&found.text) && near.is_some() {
-        reader.hinted(
-            found.span.start,
-            format!("`class` can't be `{}`", found.text),
-            near,
-        );
+        reader.hinted(found.span.start, format!("`class` can't be `{}`", found.text), near);
     }
     Some(found.text.to_owned())
 }

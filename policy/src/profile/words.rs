@@ -30,21 +30,14 @@ pub(super) const TOP: Keys = &[
     "risk",
     "call",
 ];
-pub(super) const DEFAULTS: Shape = (
-    "[defaults]",
-    &["exec", "path", "name", "unix", "tool", "unnamed"],
-);
+pub(super) const DEFAULTS: Shape = ("[defaults]", &["exec", "path", "name", "unix", "tool", "unnamed"]);
 pub(super) const ROOTS: Shape = ("[roots]", &["read", "exec", "write", "device"]);
 pub(super) const NETWORK: Shape = ("[network]", &["reach", "ports", "unix"]);
 pub(super) const ENVIRONMENT: Shape = ("[environment]", &["pass", "drop", "set"]);
 pub(super) const KERNEL: Shape = ("[kernel]", &["namespaces", "require"]);
 pub(super) const APPROVALS: Shape = ("[approvals]", &["deadline", "exact"]);
-pub(super) const ENVELOPE: Shape = (
-    "[envelope]",
-    &[
-        "read", "exec", "write", "device", "reach", "ports", "names", "unix",
-    ],
-);
+pub(super) const ENVELOPE: Shape =
+    ("[envelope]", &["read", "exec", "write", "device", "reach", "ports", "names", "unix"]);
 pub(super) const COMMAND: Shape = (
     "[[command]]",
     &[
@@ -64,50 +57,21 @@ pub(super) const COMMAND: Shape = (
         "spares",
     ],
 );
-pub(super) const PATH: Shape = (
-    "[[path]]",
-    &[
-        "effect", "access", "paths", "protect", "hide", "class", "because", "matches", "spares",
-    ],
-);
-pub(super) const NET: Shape = (
-    "[[net]]",
-    &[
-        "effect", "names", "ports", "class", "because", "matches", "spares",
-    ],
-);
-pub(super) const UNIX: Shape = (
-    "[[unix]]",
-    &["effect", "sockets", "class", "because", "matches", "spares"],
-);
-pub(super) const TOOL: Shape = (
-    "[[tool]]",
-    &[
-        "effect", "server", "tool", "class", "because", "matches", "spares",
-    ],
-);
+pub(super) const PATH: Shape =
+    ("[[path]]", &["effect", "access", "paths", "protect", "hide", "class", "because", "matches", "spares"]);
+pub(super) const NET: Shape = ("[[net]]", &["effect", "names", "ports", "class", "because", "matches", "spares"]);
+pub(super) const UNIX: Shape = ("[[unix]]", &["effect", "sockets", "class", "because", "matches", "spares"]);
+pub(super) const TOOL: Shape = ("[[tool]]", &["effect", "server", "tool", "class", "because", "matches", "spares"]);
 pub(super) const RISK: Shape = ("[[risk]]", &["class", "reversible", "then", "because"]);
 pub(super) const CALL: Shape = ("[[call]]", &["names", "then", "errno", "when", "because"]);
 pub(super) const WHEN: Shape = ("`when`", &["arg", "mask", "equal", "not"]);
 
-pub(super) const EFFECTS: &[(&str, Effect)] = &[
-    ("allow", Effect::Allow),
-    ("review", Effect::Review),
-    ("ask", Effect::Ask),
-    ("deny", Effect::Deny),
-];
+pub(super) const EFFECTS: &[(&str, Effect)] =
+    &[("allow", Effect::Allow), ("review", Effect::Review), ("ask", Effect::Ask), ("deny", Effect::Deny)];
 /// What the risk table may say: it closes a review, so it can't ask for another.
-pub(super) const CLOSED: &[(&str, Effect)] = &[
-    ("allow", Effect::Allow),
-    ("ask", Effect::Ask),
-    ("deny", Effect::Deny),
-];
+pub(super) const CLOSED: &[(&str, Effect)] = &[("allow", Effect::Allow), ("ask", Effect::Ask), ("deny", Effect::Deny)];
 pub(super) const ACCESSES: &[(&str, Access)] = &[("read", Access::Read), ("write", Access::Write)];
-pub(super) const REACHES: &[(&str, Reach)] = &[
-    ("none", Reach::None),
-    ("ports", Reach::Ports),
-    ("open", Reach::Open),
-];
+pub(super) const REACHES: &[(&str, Reach)] = &[("none", Reach::None), ("ports", Reach::Ports), ("open", Reach::Open)];
 pub(super) const FATES: &[(&str, CallFate)] = &[
     ("allow", CallFate::Allow),
     ("errno", CallFate::Errno),
@@ -129,10 +93,7 @@ pub(super) const FEATURES: &[(&str, Feature)] = &[
     ("landlock-tcp", Feature::LandlockTcp),
     ("landlock-device-ioctl", Feature::LandlockDeviceIoctl),
     ("landlock-signals", Feature::LandlockSignals),
-    (
-        "landlock-abstract-sockets",
-        Feature::LandlockAbstractSockets,
-    ),
+    ("landlock-abstract-sockets", Feature::LandlockAbstractSockets),
     ("seccomp", Feature::Seccomp),
     ("exec-gate", Feature::ExecGate),
     ("exec-verify", Feature::ExecVerify),
@@ -164,14 +125,5 @@ pub(super) const LIMITS: Keys = &[
     "stack",
 ];
 /// Classes that the house knows. Others are allowed, so long as they aren't near misses of these.
-pub(super) const CLASSES: Keys = &[
-    "publish",
-    "destructive",
-    "credential",
-    "network",
-    "install",
-    "privilege",
-    "persistence",
-    "read",
-    "harness",
-];
+pub(super) const CLASSES: Keys =
+    &["publish", "destructive", "credential", "network", "install", "privilege", "persistence", "read", "harness"];

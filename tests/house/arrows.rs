@@ -14,14 +14,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tollgate-ledger", &["policy"]),
     ("tollgate-launch", &["policy", "sys", "wire", "ledger"]),
     ("tollgate-supervise", &["policy", "sys", "wire", "ledger"]),
+    ("tollgate-egress", &["policy", "sys", "wire", "ledger"]),
     ("tollgate-stage", &["policy", "sys", "wire", "ledger"]),
     ("tollgate-approve", &["policy", "sys", "wire", "ledger"]),
     ("tollgate-hooks", &["policy", "sys", "wire", "ledger"]),
     ("tollgate-report", &["policy", "sys", "wire", "ledger"]),
-    ("tollgate", &["policy", "sys", "wire", "ledger", "launch", "supervise", "stage", "approve", "hooks", "report"]),
+    (
+        "tollgate",
+        &["policy", "sys", "wire", "ledger", "launch", "supervise", "egress", "stage", "approve", "hooks", "report"],
+    ),
     (
         "tollgate-tests",
-        &["policy", "sys", "wire", "ledger", "launch", "supervise", "stage", "approve", "hooks", "report"],
+        &["policy", "sys", "wire", "ledger", "launch", "supervise", "egress", "stage", "approve", "hooks", "report"],
     ),
 ];
 

@@ -63,10 +63,13 @@ impl Fault {
 
     /// An input or output error; a full or read-only disk is told apart.
     pub(crate) fn io(kind: Kind, path: &Path, cause: io::Error) -> Self {
-        let kind = match cause.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Kind::Full,
-            io::ErrorKind::ReadOnlyFilesystem => Kind::ReadOnly,
-            _ => kind,
+        let is = |kinds: &[io::ErrorKind]| kinds.contains(&cause.kind());
+        let kind = if is(&[io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded]) {
+            Kind::Full
+        } else if is(&[io::ErrorKind::ReadOnlyFilesystem]) {
+            Kind::ReadOnly
+        } else {
+            kind
         };
         Self::new(kind, path).because(cause)
     }

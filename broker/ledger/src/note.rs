@@ -198,7 +198,7 @@ impl Verifier {
     /// [`NoteFault`] as above; [`NoteFault::Malformed`] also for a note with anything more in it.
     pub fn open_exact(&self, note: &[u8]) -> Result<Checkpoint, NoteFault> {
         let checkpoint = self.open(note)?;
-        let one_signature = note.iter().filter(|b| **b == b'\n').count() == 5;
+        let one_signature = note.split(|b| *b == b'\n').count() == 6;
         if one_signature { Ok(checkpoint) } else { Err(NoteFault::Malformed) }
     }
 

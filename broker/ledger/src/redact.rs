@@ -36,6 +36,9 @@ pub struct Redactor {
     values: Vec<(String, String)>,
 }
 
+/// Looks for secrets of one sort in a text.
+type Pass<'p> = dyn Fn(&str) -> Vec<Found> + 'p;
+
 /// A secret in a text.
 struct Found {
     at: Range<usize>,
@@ -107,7 +110,7 @@ impl Redactor {
     #[must_use]
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut out = Cow::Borrowed(text);
-        let passes: [&dyn Fn(&str) -> Vec<Found>; 6] = [
+        let passes: [&Pass<'_>; 6] = [
             &|t| self.named(t),
             &shapes::private_keys,
             &shapes::tokens,
@@ -187,7 +190,7 @@ impl Redactor {
             if secret.is_empty() || secret.starts_with(MARK) {
                 out.push_str(secret);
             } else {
-                out.push_str(&format!("{MARK}{kind}:{}]", self.tag(secret.as_bytes())));
+                out.extend([MARK, &kind, ":", &self.tag(secret.as_bytes()), "]"]);
             }
         }
         out.push_str(text.get(done..).unwrap_or_default());

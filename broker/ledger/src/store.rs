@@ -137,7 +137,7 @@ fn make(path: &Path) -> Result<(), Fault> {
 
 fn lay(file: &Path) -> rusqlite::Result<()> {
     let connection = Connection::open_with_flags(file, flags(OpenFlags::SQLITE_OPEN_READ_WRITE))?;
-    let tables: String = SCHEMA.iter().map(|(_, sql)| format!("{sql};")).collect();
+    let tables: String = SCHEMA.iter().flat_map(|(_, sql)| [*sql, "; "]).collect();
     connection.execute_batch(&format!(
         "PRAGMA journal_mode = MEMORY; BEGIN; {tables} PRAGMA application_id = {APPLICATION_ID}; \
          PRAGMA user_version = {VERSION}; COMMIT; PRAGMA journal_mode = WAL;"

@@ -122,7 +122,7 @@ pub fn consistency_ranges(old: u64, new: u64) -> Option<Vec<Range<u64>>> {
 
 /// The largest power of two smaller than `n`, for `n` > 1.
 const fn split(n: u64) -> u64 {
-    1 << (63 - (n - 1).leading_zeros())
+    1 << (n - 1).ilog2()
 }
 
 /// The roots of several ranges of leaves, found in one pass over the leaves.

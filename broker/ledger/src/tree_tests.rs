@@ -30,7 +30,7 @@ const ROOTS: [&str; 9] = [
 ];
 
 fn hex(hash: &Hash) -> String {
-    hash.iter().map(|b| format!("{b:02x}")).collect()
+    crate::key::hex(hash)
 }
 
 fn leaves(n: u64) -> Vec<Hash> {

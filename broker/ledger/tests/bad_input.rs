@@ -36,7 +36,7 @@ fn what_is_no_ledger_of_ours_is_left_alone() {
     type Spoil = fn(&Path);
     let cases: [(Kind, &str, Spoil); 11] = [
         (Kind::NotALedger, "`STATE/ledger.db` is not a ledger", |s| {
-            fs::write(s.join("ledger.db"), "hello, this is not it").unwrap()
+            fs::write(s.join("ledger.db"), "hello, this is not it").unwrap();
         }),
         (Kind::NotALedger, "`STATE/ledger.db` is not a ledger", |s| fs::write(s.join("ledger.db"), "").unwrap()),
         (Kind::NotALedger, "`STATE/ledger.db` is not a ledger", |s| {
@@ -58,10 +58,10 @@ fn what_is_no_ledger_of_ours_is_left_alone() {
             raw(s).execute("UPDATE checkpoints SET frontier = zeroblob(64) WHERE id = 3", []).unwrap();
         }),
         (Kind::KeyMissing, "the key `STATE/ledger.key` of the ledger is missing", |s| {
-            fs::remove_file(s.join("ledger.key")).unwrap()
+            fs::remove_file(s.join("ledger.key")).unwrap();
         }),
         (Kind::KeyMalformed, "`STATE/ledger.key` does not hold a ledger key", |s| {
-            fs::write(s.join("ledger.key"), "x").unwrap()
+            fs::write(s.join("ledger.key"), "x").unwrap();
         }),
         (Kind::KeyExposed, "the key `STATE/ledger.key` can be read or written by other users", |s| {
             fs::set_permissions(s.join("ledger.key"), Permissions::from_mode(0o640)).unwrap();
@@ -154,9 +154,9 @@ fn a_full_disk_is_reported_and_nothing_is_lost_when_there_is_room_again() {
         in_own_mount("a_full_disk_is_reported_and_nothing_is_lost_when_there_is_room_again", "size=4m");
         return;
     };
-    let (state, fill) = (Path::new(&mount).join("state"), Path::new(&mount).join("fill"));
+    let (state, ballast) = (Path::new(&mount).join("state"), Path::new(&mount).join("fill"));
     let fill_up = || {
-        let mut file = fs::File::create(&fill).unwrap();
+        let mut file = fs::File::create(&ballast).unwrap();
         while std::io::Write::write(&mut file, &[0; 4096]).is_ok_and(|n| n > 0) {}
     };
     let writer = Writer::spawn(&state);
@@ -175,7 +175,7 @@ fn a_full_disk_is_reported_and_nothing_is_lost_when_there_is_room_again() {
     assert!(writer.group(record("r1", number + 1)).is_err(), "from then on nothing is taken");
     assert_eq!(refused(&state).kind, Kind::Full, "nor does another run start");
     assert_eq!(refused(&Path::new(&mount).join("other")).kind, Kind::Full);
-    fs::remove_file(&fill).unwrap();
+    fs::remove_file(&ballast).unwrap();
     assert_eq!(writer.finish().unwrap_err().kind, Kind::Full);
     let found = verified(&state);
     assert!(found.holds(), "{found:?}");

@@ -183,15 +183,13 @@ fn merge(attempts: Vec<Attempt>) -> Vec<Action> {
         let path = attempt.path();
         let tried = before.and_then(|(place, _)| actions.get(place)).map_or(0, |a| a.attempts);
         let action = Action { path, read_only: attempt.read_only, attempts: tried + 1, questions: attempt.questions };
-        let place = match before.and_then(|(place, _)| actions.get_mut(place).map(|old| (place, old))) {
-            Some((place, old)) => {
-                *old = action;
-                place
-            }
-            None => {
-                actions.push(action);
-                actions.len() - 1
-            }
+        let known = before.and_then(|(place, _)| actions.get_mut(place).map(|old| (place, old)));
+        let place = if let Some((place, old)) = known {
+            *old = action;
+            place
+        } else {
+            actions.push(action);
+            actions.len() - 1
         };
         if let (Path::SandboxRefused, Some(when)) = (path, attempt.refused) {
             refused.insert(attempt.effects, (place, when));

@@ -18,9 +18,12 @@ macro_rules! line {
     ($out:expr, $($text:tt)*) => {{ $out.push_str(&format!($($text)*)); $out.push('\n'); }};
 }
 
+/// One of the counts.
+type Count = fn(&Counts) -> u64;
+
 fn paths(out: &mut String, report: &Report) {
     line!(out, "{:<34}{:>10}{:>20}", "Actions", "all", "without read-only");
-    let rows: [(&str, fn(&Counts) -> u64); 7] = [
+    let rows: [(&str, Count); 7] = [
         ("  in the sandbox", |c| c.sandbox_ok),
         ("  in the sandbox, partly refused", |c| c.sandbox_refused),
         ("  escalated, allowed", |c| c.escalated_allowed),
@@ -73,7 +76,11 @@ fn human(out: &mut String, report: &Report) {
         line!(out, "The median wait for an answer was {seconds:.1} s.");
     }
     if report.unattributed > 0 {
-        line!(out, "{} records name an action that never began; they are not counted.", report.unattributed);
+        line!(
+            out,
+            "{} records name an action or question that never began; they are not counted.",
+            report.unattributed
+        );
     }
 }
 

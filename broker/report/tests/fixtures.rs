@@ -103,7 +103,8 @@ impl Run {
         self.add(mono, Event::Asked { action, question });
     }
 
-    fn decided(&mut self, action: u64, id: &str, decider: Decider, outcome: Outcome, waited: u64) {
+    /// The end of a question: who decided, how, and after how many milliseconds.
+    fn decided(&mut self, action: u64, id: &str, (decider, outcome, waited): (Decider, Outcome, u64)) {
         let decision = Decision {
             outcome,
             decider,
@@ -157,28 +158,28 @@ fn mixed() -> Run {
     run.starts(50, 5, "git push"); // 5: asked, a person allowed after 4 s: escalated_allowed
     run.refused(51, 5); //    (that the boundary also refused something does not matter)
     run.asked(52, 5, "q1", Effect::Ask);
-    run.decided(5, "q1", D::Human, O::Allowed, 4000);
+    run.decided(5, "q1", (D::Human, O::Allowed, 4000));
     run.starts(60, 6, "npm publish"); // 6: two questions, a person allowed one (8 s) and denied one (1 s):
     run.asked(61, 6, "q2", Effect::Ask); //    escalated_denied
-    run.decided(6, "q2", D::Human, O::Allowed, 8000);
+    run.decided(6, "q2", (D::Human, O::Allowed, 8000));
     run.asked(62, 6, "q3", Effect::Ask);
-    run.decided(6, "q3", D::Human, O::Denied, 1000);
+    run.decided(6, "q3", (D::Human, O::Denied, 1000));
     run.starts(70, 7, "curl x"); // 7: the risk table allowed, and a grant: escalated_allowed
     run.asked(71, 7, "q4", Effect::Review);
-    run.decided(7, "q4", D::Policy, O::Allowed, 0);
+    run.decided(7, "q4", (D::Policy, O::Allowed, 0));
     run.asked(72, 7, "q5", Effect::Ask);
-    run.decided(7, "q5", D::Grant, O::Allowed, 0);
+    run.decided(7, "q5", (D::Grant, O::Allowed, 0));
     run.denied(73, 7); //    (a denial besides does not matter: something was asked)
     run.starts(80, 8, "rm -rf x"); // 8: a rule denied, and the boundary refused: policy_denied
     run.refused(81, 8);
     run.denied(82, 8);
     run.starts(90, 9, "pip install"); // 9: nobody answered: escalated_denied
     run.asked(91, 9, "q6", Effect::Ask);
-    run.decided(9, "q6", D::Human, O::Expired, 60_000);
+    run.decided(9, "q6", (D::Human, O::Expired, 60_000));
     run.starts(95, 10, "cargo add"); // 10: the reviewer denied, then a person allowed after 2 s: one decision counts,
     run.asked(96, 10, "q7", Effect::Review); //     the last: escalated_allowed
-    run.decided(10, "q7", D::Reviewer, O::Denied, 500);
-    run.decided(10, "q7", D::Human, O::Allowed, 2000);
+    run.decided(10, "q7", (D::Reviewer, O::Denied, 500));
+    run.decided(10, "q7", (D::Human, O::Allowed, 2000));
     run
 }
 
@@ -269,21 +270,21 @@ fn paths_of_single_actions() {
         (Kind::Attended, "escalated_denied", |r| r.asked(1, 1, "q", Effect::Ask)), // no end: not allowed
         (Kind::Attended, "escalated_denied", |r| {
             r.asked(1, 1, "q", Effect::Ask);
-            r.decided(1, "q", D::Human, O::Aborted, 1);
+            r.decided(1, "q", (D::Human, O::Aborted, 1));
         }),
         (Kind::Attended, "escalated_denied", |r| {
             r.asked(1, 1, "q", Effect::Review);
-            r.decided(1, "q", D::Reviewer, O::ReviewFailed, 1);
+            r.decided(1, "q", (D::Reviewer, O::ReviewFailed, 1));
         }),
         (Kind::Attended, "escalated_denied", |r| {
             r.asked(1, 1, "q", Effect::Review);
-            r.decided(1, "q", D::Policy, O::Denied, 0);
+            r.decided(1, "q", (D::Policy, O::Denied, 0));
         }),
         (Kind::Attended, "escalated_denied", |r| {
             // The reviewer allowed, then a person denied: the last one counts.
             r.asked(1, 1, "q", Effect::Ask);
-            r.decided(1, "q", D::Reviewer, O::Allowed, 0);
-            r.decided(1, "q", D::Human, O::Denied, 0);
+            r.decided(1, "q", (D::Reviewer, O::Allowed, 0));
+            r.decided(1, "q", (D::Human, O::Denied, 0));
         }),
         (Kind::Attended, "sandbox_refused", |r| r.refused(1, 1)),
         (Kind::Bare, "unsandboxed", |_| {}),
@@ -292,11 +293,11 @@ fn paths_of_single_actions() {
         (Kind::Bare, "policy_denied", |r| r.denied(1, 1)),
         (Kind::Bare, "escalated_allowed", |r| {
             r.asked(1, 1, "q", Effect::Ask);
-            r.decided(1, "q", D::Human, O::Allowed, 1);
+            r.decided(1, "q", (D::Human, O::Allowed, 1));
         }),
         (Kind::Unattended, "escalated_denied", |r| {
             r.asked(1, 1, "q", Effect::Ask);
-            r.decided(1, "q", D::Policy, O::Denied, 0);
+            r.decided(1, "q", (D::Policy, O::Denied, 0));
         }),
         (Kind::Unattended, "sandbox_ok", |r| r.add(1, Event::ActionEnded { action: 1, status: 1 })), // its own failure
     ];
@@ -318,12 +319,12 @@ fn who_was_asked() {
     let cases: [(Kind, u64, Happening); 8] = [
         (Kind::Attended, 1, |_| {}), // still waiting for a person
         (Kind::Unattended, 0, |_| {}),
-        (Kind::Attended, 1, |r| r.decided(1, "q", D::Policy, O::Expired, 1)), // silence is a person's
-        (Kind::Unattended, 0, |r| r.decided(1, "q", D::Policy, O::Expired, 1)),
-        (Kind::Attended, 0, |r| r.decided(1, "q", D::Grant, O::Allowed, 0)),
-        (Kind::Attended, 0, |r| r.decided(1, "q", D::Reviewer, O::ReviewFailed, 0)),
-        (Kind::Attended, 1, |r| r.decided(1, "q", D::Human, O::Aborted, 5)),
-        (Kind::Attended, 1, |r| r.decided(1, "q", D::Human, O::Denied, 5)),
+        (Kind::Attended, 1, |r| r.decided(1, "q", (D::Policy, O::Expired, 1))), // silence is a person's
+        (Kind::Unattended, 0, |r| r.decided(1, "q", (D::Policy, O::Expired, 1))),
+        (Kind::Attended, 0, |r| r.decided(1, "q", (D::Grant, O::Allowed, 0))),
+        (Kind::Attended, 0, |r| r.decided(1, "q", (D::Reviewer, O::ReviewFailed, 0))),
+        (Kind::Attended, 1, |r| r.decided(1, "q", (D::Human, O::Aborted, 5))),
+        (Kind::Attended, 1, |r| r.decided(1, "q", (D::Human, O::Denied, 5))),
     ];
     for (number, (kind, asked, happening)) in cases.into_iter().enumerate() {
         let mut run = Run::new("r", kind);
@@ -384,7 +385,7 @@ fn only_what_the_boundary_refused_is_retried() {
     run.denied(1, 1);
     run.starts(2, 2, "x");
     run.asked(3, 2, "q", Effect::Ask);
-    run.decided(2, "q", Decider::Human, Outcome::Denied, 1);
+    run.decided(2, "q", (Decider::Human, Outcome::Denied, 1));
     run.starts(4, 3, "x");
     let got = json_of([run]);
     assert_eq!(got["actions"]["total"], 3);
@@ -440,7 +441,7 @@ fn records_of_no_action_are_told() {
     let mut run = Run::new("r", Kind::Attended);
     run.refused(1, 7);
     run.starts(2, 1, "x");
-    run.decided(1, "nobody-asked", Decider::Human, Outcome::Allowed, 1);
+    run.decided(1, "nobody-asked", (Decider::Human, Outcome::Allowed, 1));
     let got = report([run], Filter::default());
     assert_eq!((got.actions.total, got.actions.sandbox_ok, got.unattributed), (1, 1, 2));
     assert!(render(&got).contains("2 records"));

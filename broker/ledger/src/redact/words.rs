@@ -108,7 +108,6 @@ fn split(text: &str) -> Vec<(usize, &str)> {
     for (at, c) in text.char_indices() {
         match quote {
             Some(q) if c == q => quote = None,
-            Some(_) => {}
             None if c.is_whitespace() => {
                 if let Some(from) = start.take() {
                     words.push((from, text.get(from..at).unwrap_or_default()));
@@ -117,7 +116,7 @@ fn split(text: &str) -> Vec<(usize, &str)> {
             }
             // A quote opens only where a word or a value begins: an apostrophe does not.
             None if (c == '"' || c == '\'') && opens(text, at) => quote = Some(c),
-            None => {}
+            Some(_) | None => {}
         }
         start.get_or_insert(at);
     }

@@ -44,27 +44,37 @@ impl Policy {
         sources.sort_by_key(|(layer, _)| layer.rank());
         let digest = digest(&sources);
         let bounds = sources.iter().filter_map(|(layer, d)| Bounds::new(*layer, &d.envelope, place)).collect();
-        let mut policy = Self { sources, bounds, place: place.clone(), digest, rules: Rules::default() };
-        policy.rules = policy.file();
-        Ok(policy)
+        Ok(Self { sources, bounds, place: place.clone(), digest, rules: Rules::default() })
     }
 
-    fn file(&self) -> Rules {
-        Rules {
-            exec: ExecRules::new(self, self.each(|d| &d.commands)),
-            paths: PathRules::new(
-                self,
-                self.each(|d| &d.paths).flat_map(|(at, r)| r.paths.iter().map(move |p| (at, p))),
-            ),
-            roots: Granteds::new(self.granted()),
-            nets: NetRules::new(self.each(|d| &d.nets).flat_map(|(at, r)| r.names.iter().map(move |n| (at, n)))),
-            sockets: UnixRules::new(
-                self,
-                self.each(|d| &d.sockets).flat_map(|(at, r)| r.sockets.iter().map(move |s| (at, s))),
-                self.sources().flat_map(|(at, d)| d.network.unix.iter().map(move |s| (at, s))),
-            ),
-            tools: ToolRules::new(self.each(|d| &d.tools)),
-        }
+    pub(crate) fn exec_rules(&self) -> &ExecRules {
+        self.rules.exec.get_or_init(|| ExecRules::new(self, self.each(|d| &d.commands)))
+    }
+
+    pub(crate) fn path_rules(&self) -> &PathRules {
+        let globs = || self.each(|d| &d.paths).flat_map(|(at, rule)| rule.paths.iter().map(move |glob| (at, glob)));
+        self.rules.paths.get_or_init(|| PathRules::new(self, globs()))
+    }
+
+    pub(crate) fn roots(&self) -> &Granteds {
+        self.rules.roots.get_or_init(|| Granteds::new(self.granted()))
+    }
+
+    pub(crate) fn net_rules(&self) -> &NetRules {
+        let names = || self.each(|d| &d.nets).flat_map(|(at, rule)| rule.names.iter().map(move |name| (at, name)));
+        self.rules.nets.get_or_init(|| NetRules::new(names()))
+    }
+
+    pub(crate) fn unix_rules(&self) -> &UnixRules {
+        self.rules.sockets.get_or_init(|| {
+            let rules = self.each(|d| &d.sockets);
+            let granted = self.sources().flat_map(|(at, d)| d.network.unix.iter().map(move |glob| (at, glob)));
+            UnixRules::new(self, rules.flat_map(|(at, r)| r.sockets.iter().map(move |s| (at, s))), granted)
+        })
+    }
+
+    pub(crate) fn tool_rules(&self) -> &ToolRules {
+        self.rules.tools.get_or_init(|| ToolRules::new(self.each(|d| &d.tools)))
     }
 
     /// All rules of one kind.

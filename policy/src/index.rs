@@ -37,7 +37,7 @@ impl Index {
     /// Files items: each with its number and the keys of which every one must hold for it to match, the most
     /// telling first. An item without keys is a candidate for everything.
     pub(crate) fn build(items: &[(u32, Vec<u64>)]) -> Self {
-        let mut counts: Table<u32> = Table::default();
+        let mut counts: Table<u32> = Table::with_capacity_and_hasher(items.len(), BuildHasherDefault::default());
         for key in items.iter().flat_map(|(_, keys)| keys) {
             let count = counts.entry(*key).or_default();
             *count = count.saturating_add(1);
@@ -58,7 +58,7 @@ impl Index {
     fn lay(pairs: &[(u64, u32)], mut always: Vec<u32>) -> Self {
         always.sort_unstable();
         always.dedup();
-        let mut ranges: Table<(u32, u32)> = Table::default();
+        let mut ranges: Table<(u32, u32)> = Table::with_capacity_and_hasher(pairs.len(), BuildHasherDefault::default());
         for (at, (key, _)) in (0_u32..).zip(pairs) {
             ranges.entry(*key).or_insert((at, at)).1 = at + 1;
         }

@@ -1,6 +1,7 @@
 //! The policy in a kernel's terms. What a kernel can't express is lowered to something narrower, never wider.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::os::unix::ffi::OsStrExt as _;
 
 use crate::action::Access;
 use crate::boundary::{Boundary, CallEntry, CallFilter, Environment, Network, Reach, Rights, Root};
@@ -34,7 +35,7 @@ impl Policy {
 
     /// Path globs with the rule that they belong to.
     fn globs(&self) -> impl Iterator<Item = (At, &PathRule, &Pattern)> {
-        self.rules.paths.globs.iter().filter_map(|(at, glob)| {
+        self.path_rules().globs.iter().filter_map(|(at, glob)| {
             let rule = self.document(*at)?.paths.get(at.rule as usize)?;
             Some((*at, rule, glob))
         })
@@ -51,30 +52,29 @@ impl Policy {
     }
 
     fn lower_roots(&self) -> Vec<Root> {
-        let mut roots: BTreeMap<AbsPath, Rights> = BTreeMap::new();
-        let mut add = |path: &AbsPath, rights: Rights| {
-            let merged = roots.entry(path.clone()).or_default();
-            *merged = join(*merged, rights);
-        };
-        for root in &self.rules.roots.roots {
-            add(&root.path, root.rights);
-        }
+        let mut trees: Vec<(AbsPath, Rights)> = Vec::new();
+        trees.extend(self.roots().roots.iter().map(|root| (root.path.clone(), root.rights)));
         for (at, rule, glob) in self.globs() {
             let entitled = rule.terms.effect == Effect::Allow && self.stand(at).0.may_grant();
-            let Some(tree) = glob.tree().filter(|_| entitled) else {
-                continue;
-            };
+            let Some(tree) = glob.tree().filter(|_| entitled) else { continue };
             let write = rule.access.contains(&Access::Write);
             let rights = Rights { read: true, write, ..Rights::default() };
-            for root in self.clipped(at, tree.clone(), rights) {
-                add(&root.path, root.rights);
-            }
+            trees.extend(self.clipped(at, tree.clone(), rights).into_iter().map(|root| (root.path, root.rights)));
         }
-        let needed = |(path, rights): &(&AbsPath, &Rights)| {
-            let over = std::iter::successors(path.parent(), AbsPath::parent);
-            !over.into_iter().any(|above| roots.get(&above).is_some_and(|wider| join(*wider, **rights) == *wider))
+        // By bytes: a path compares by component, which costs more than all the rest.
+        let mut merged: HashMap<&[u8], (&AbsPath, Rights)> = HashMap::with_capacity(trees.len());
+        for (path, rights) in &trees {
+            let (_, before) = merged.entry(bytes(path)).or_insert((path, *rights));
+            *before = join(*before, *rights);
+        }
+        let covered = |path: &[u8], rights: Rights| {
+            let wide = |above: &[u8]| merged.get(above).is_some_and(|(_, wider)| join(*wider, rights) == *wider);
+            let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+            path != b"/" && slashes.map(|at| path.get(..at.max(1)).unwrap_or(b"/")).any(wide)
         };
-        roots.iter().filter(needed).map(|(path, rights)| Root { path: path.clone(), rights: *rights }).collect()
+        let mut kept: Vec<_> = merged.iter().filter(|(path, (_, rights))| !covered(path, *rights)).collect();
+        kept.sort_unstable_by_key(|(path, _)| **path);
+        kept.into_iter().map(|(_, (path, rights))| Root { path: (*path).clone(), rights: *rights }).collect()
     }
 
     fn lower_network(&self) -> Network {
@@ -96,7 +96,7 @@ impl Policy {
 
     /// Sockets granted that no floor may touch and no envelope above leaves out.
     fn lower_sockets(&self) -> Vec<String> {
-        let rules = &self.rules.sockets;
+        let rules = self.unix_rules();
         let effect = |at: &At| Some(self.document(*at)?.sockets.get(at.rule as usize)?.terms.effect);
         let floors = || rules.paths.globs.iter().filter(|(at, _)| effect(at) > Some(Effect::Allow));
         let allowed = rules.paths.globs.iter().filter(|(at, _)| effect(at) == Some(Effect::Allow));
@@ -152,6 +152,10 @@ impl Policy {
         }
         resolve(text, &self.place)?.as_path().to_str().map(str::to_owned)
     }
+}
+
+fn bytes(path: &AbsPath) -> &[u8] {
+    path.as_path().as_os_str().as_bytes()
 }
 
 const fn join(a: Rights, b: Rights) -> Rights {

@@ -47,7 +47,8 @@ impl AbsPath {
         if path.as_os_str().as_bytes().contains(&0) {
             return Err(PathFault::Nul);
         }
-        let mut clean = PathBuf::from("/");
+        let mut clean = PathBuf::with_capacity(path.as_os_str().len());
+        clean.push("/");
         for part in path.components() {
             match part {
                 Component::Normal(name) => clean.push(name),

@@ -112,6 +112,9 @@ fn glob(text: &str) -> Result<globset::Glob, globset::Error> {
 /// The path that a written path without globs stands for; none where its variable is unset.
 pub(crate) fn resolve(text: &str, place: &Place) -> Option<AbsPath> {
     let (head, rest) = split(text).ok()?;
+    if head == Head::Root {
+        return AbsPath::new(text).ok();
+    }
     place.base(head)?.join(rest.trim_start_matches('/')).ok()
 }
 

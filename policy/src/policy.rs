@@ -1,5 +1,7 @@
 //! The heart: checked rules of all layers, and their one verb [`Policy::judge`].
 
+use std::sync::OnceLock;
+
 use crate::action::Action;
 use crate::digest::digest_of;
 use crate::grant::Grants;
@@ -27,15 +29,16 @@ pub struct Policy {
     pub(crate) rules: Rules,
 }
 
-/// The rules by kind, each with its index.
+/// The rules by kind, each with its index; filed when a kind is first asked for, so that a launch pays for what
+/// it uses.
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
-    pub(crate) exec: ExecRules,
-    pub(crate) paths: PathRules,
-    pub(crate) roots: Granteds,
-    pub(crate) nets: NetRules,
-    pub(crate) sockets: UnixRules,
-    pub(crate) tools: ToolRules,
+    pub(crate) exec: OnceLock<ExecRules>,
+    pub(crate) paths: OnceLock<PathRules>,
+    pub(crate) roots: OnceLock<Granteds>,
+    pub(crate) nets: OnceLock<NetRules>,
+    pub(crate) sockets: OnceLock<UnixRules>,
+    pub(crate) tools: OnceLock<ToolRules>,
 }
 
 impl Policy {

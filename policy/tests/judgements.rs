@@ -1,6 +1,6 @@
 //! Judgements as tables: each chapter of `judgements/*.md` has a policy by layers and actions with their verdicts.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may")]
 #![allow(clippy::disallowed_methods, reason = "a test reads its tables")]
 
 mod common;

@@ -1,7 +1,7 @@
 //! Files that are right load, files that are wrong say what is wrong, word for word. `UPDATE=1` writes the
 //! expected texts anew, to be read before they are committed.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may")]
 #![allow(clippy::disallowed_methods, reason = "a test reads its samples")]
 
 use std::path::PathBuf;

@@ -1,5 +1,7 @@
 //! Commands.
 
+use std::sync::OnceLock;
+
 use crate::action::{Exec, Form};
 use crate::command::{Reading, has_words, words_fit};
 use crate::hear::{At, Firm, Ground, Heard, Meets, Voice};
@@ -24,7 +26,9 @@ const START: usize = 8;
 pub(crate) struct ExecRules {
     rules: Vec<ExecRule>,
     by_word: Index,
-    by_program: Index,
+    /// Made when the first long command comes.
+    by_program: OnceLock<Index>,
+    coarse: Vec<(u32, Vec<u64>)>,
 }
 
 #[derive(Debug)]
@@ -56,7 +60,7 @@ impl ExecRules {
             }
             rules.push(ExecRule { at, executable });
         }
-        Self { rules, by_word: Index::build(&fine), by_program: Index::build(&coarse) }
+        Self { rules, by_word: Index::build(&fine), by_program: OnceLock::new(), coarse }
     }
 }
 
@@ -118,7 +122,7 @@ fn candidates(rules: &ExecRules, seen: &Seen<'_>) -> Vec<u32> {
     let mut keys = keys_alone(seen);
     let words = seen.exec.argv.get(1..).unwrap_or_default();
     if words.len() > WORDS {
-        return rules.by_program.candidates(&keys);
+        return rules.by_program.get_or_init(|| Index::build(&rules.coarse)).candidates(&keys);
     }
     for word in words.iter().map(Raw::bytes) {
         keys.push(word_key(b"*", word));
@@ -155,7 +159,7 @@ impl Policy {
         &'a self,
         seen: &Seen<'_>,
     ) -> impl Iterator<Item = (At, &'a CommandRule, Option<&'a Pattern>)> {
-        let rules = &self.rules.exec;
+        let rules = self.exec_rules();
         let found = candidates(rules, seen).into_iter().filter_map(|number| rules.rules.get(number as usize));
         found.filter_map(|filed| {
             let rule = self.document(filed.at)?.commands.get(filed.at.rule as usize)?;

@@ -87,7 +87,7 @@ impl Policy {
     }
 
     fn hear_host(&self, host: &Target, port: u16) -> Heard<'_> {
-        let rules = &self.rules.nets;
+        let rules = self.net_rules();
         let found = rules.index.candidates(&host::keys_of(host)).into_iter();
         let mut voices: Vec<Voice<'_>> = found
             .filter_map(|number| rules.hosts.get(number as usize))
@@ -128,7 +128,7 @@ impl Policy {
     }
 
     fn hear_socket(&self, path: &AbsPath) -> Heard<'_> {
-        let rules = &self.rules.sockets;
+        let rules = self.unix_rules();
         let mut voices: Vec<Voice<'_>> = Vec::new();
         for (at, glob) in rules.paths.candidates(path) {
             let Some(rule) = self.unix_rule(*at) else {
@@ -153,7 +153,7 @@ impl Policy {
     }
 
     fn hear_abstract(&self, name: &Raw) -> Heard<'_> {
-        let rules = &self.rules.sockets;
+        let rules = self.unix_rules();
         let found = rules.index.candidates(&[abstract_key(name.bytes())]).into_iter();
         let found = found.filter_map(|number| rules.names.get(number as usize));
         let voices = found.filter_map(|(at, pattern)| {

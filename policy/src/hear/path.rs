@@ -1,5 +1,7 @@
 //! Paths: rules on them, and the roots.
 
+use std::sync::OnceLock;
+
 use crate::action::{Access, PathAccess};
 use crate::boundary::Rights;
 use crate::hear::{At, Heard, Meets, Opens, Voice};
@@ -15,7 +17,7 @@ use crate::verdict::Effect;
 #[derive(Debug, Default)]
 pub(crate) struct PathRules {
     pub(crate) globs: Vec<(At, Pattern)>,
-    index: Index,
+    index: OnceLock<Index>,
 }
 
 /// A root of an entitled layer, clipped to the envelopes above it.
@@ -30,7 +32,7 @@ pub(crate) struct Granted {
 #[derive(Debug, Default)]
 pub(crate) struct Granteds {
     pub(crate) roots: Vec<Granted>,
-    index: Index,
+    index: OnceLock<Index>,
 }
 
 impl PathRules {
@@ -38,21 +40,33 @@ impl PathRules {
     pub(crate) fn new<'a>(policy: &Policy, all: impl Iterator<Item = (At, &'a String)>) -> Self {
         let globs = all.filter_map(|(at, text)| Some((at, Pattern::new(text, &policy.place)?)));
         let globs: Vec<(At, Pattern)> = globs.collect();
-        let keys: Vec<_> = (0_u32..).zip(&globs).map(|(number, (_, glob))| (number, glob.keys())).collect();
-        Self { index: Index::build(&keys), globs }
+        Self { index: OnceLock::new(), globs }
+    }
+
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| {
+            let keys: Vec<_> = (0_u32..).zip(&self.globs).map(|(number, (_, glob))| (number, glob.keys())).collect();
+            Index::build(&keys)
+        })
     }
 
     /// Globs that may cover a path.
     pub(crate) fn candidates(&self, path: &AbsPath) -> impl Iterator<Item = &(At, Pattern)> {
-        let found = self.index.candidates(&keys_of(path)).into_iter();
+        let found = self.index().candidates(&keys_of(path)).into_iter();
         found.filter_map(|number| self.globs.get(number as usize))
     }
 }
 
 impl Granteds {
     pub(crate) fn new(roots: Vec<Granted>) -> Self {
-        let keys: Vec<_> = (0_u32..).zip(&roots).map(|(i, root)| (i, vec![path_key(&root.path)])).collect();
-        Self { index: Index::build(&keys), roots }
+        Self { index: OnceLock::new(), roots }
+    }
+
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| {
+            let keys = (0_u32..).zip(&self.roots).map(|(number, root)| (number, vec![path_key(&root.path)]));
+            Index::build(&keys.collect::<Vec<_>>())
+        })
     }
 }
 
@@ -61,7 +75,7 @@ impl Policy {
     pub(crate) fn hear_path(&self, wanted: &PathAccess) -> Heard<'_> {
         let inside = |bounds: &Bounds| holds(bounds, wanted.access, &wanted.path);
         let mut voices: Vec<Voice<'_>> = Vec::new();
-        for (at, glob) in self.rules.paths.candidates(&wanted.path) {
+        for (at, glob) in self.path_rules().candidates(&wanted.path) {
             let rule = self.document(*at).and_then(|document| document.paths.get(at.rule as usize));
             let Some(rule) = rule else { continue };
             let meets = meets(rule, glob, wanted);
@@ -73,8 +87,8 @@ impl Policy {
     }
 
     fn roots_over(&self, wanted: &PathAccess) -> impl Iterator<Item = Voice<'_>> {
-        let roots = &self.rules.roots;
-        let found = roots.index.candidates(&keys_of(&wanted.path)).into_iter();
+        let roots = self.roots();
+        let found = roots.index().candidates(&keys_of(&wanted.path)).into_iter();
         let access = wanted.access;
         found.filter_map(move |number| roots.roots.get(number as usize)).filter_map(move |root| {
             let because = may(root.rights, access)?;

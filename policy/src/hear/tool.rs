@@ -38,7 +38,7 @@ fn tool_key(part: u8, name: &str) -> u64 {
 impl Policy {
     /// Who speaks of a tool call.
     pub(crate) fn hear_tool(&self, wanted: &Tool) -> Heard<'_> {
-        let rules = &self.rules.tools;
+        let rules = self.tool_rules();
         let keys = [tool_key(b's', &wanted.server), tool_key(b't', &wanted.tool)];
         let found = rules.index.candidates(&keys).into_iter();
         let voices = found.filter_map(|number| rules.rules.get(number as usize)).filter_map(|at| {

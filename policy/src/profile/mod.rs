@@ -44,7 +44,7 @@ pub fn parse(source_name: &str, text: &str) -> Result<Document, Faults> {
     if reader.is_clean() {
         for tried in test(&document) {
             if let Some(message) = tried.fault {
-                reader.fault_at(tried.spot, message);
+                reader.fault_at(tried.spot, &message);
             }
         }
     }

@@ -67,11 +67,12 @@ impl<'f> Reader<'f> {
 
     /// Notes a fault with what would cure it.
     pub(super) fn hinted(&mut self, at: usize, message: impl Into<String>, hint: Option<String>) {
-        self.push(self.spot(at), message.into(), hint);
+        let message = message.into();
+        self.push(self.spot(at), &message, hint);
     }
 
     /// Notes a fault at a place that is known already.
-    pub(super) fn fault_at(&mut self, spot: Spot, message: String) {
+    pub(super) fn fault_at(&mut self, spot: Spot, message: &str) {
         self.push(spot, message, None);
     }
 
@@ -80,13 +81,13 @@ impl<'f> Reader<'f> {
         self.faults.is_empty()
     }
 
-    fn push(&mut self, spot: Spot, message: String, hint: Option<String>) {
+    fn push(&mut self, spot: Spot, message: &str, hint: Option<String>) {
         let start = self.lines.get(spot.line.saturating_sub(1) as usize).copied().unwrap_or(0);
         let line = self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
         self.faults.push(Fault {
             file: self.file.to_owned(),
             spot,
-            message: escaped(&message),
+            message: escaped(message),
             text: shown(line),
             hint,
         });

@@ -1,0 +1,121 @@
+//! Objects changed without being opened: mode, owner, times, length, extended attributes.
+
+use std::ffi::CString;
+use std::os::fd::AsFd as _;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tollgate_sys::at::{self, How, Reach};
+
+use super::call::{Change, Of};
+use super::caller::descriptor;
+use super::open::is_no_path;
+use super::resolve::{Found, Object, Place};
+use super::standing::Kind;
+use super::{Attempt, Given, Stop};
+
+/// What is changed: the object, and its name where it is a symlink, which can't be reached otherwise.
+struct Target {
+    object: Object,
+    place: Option<Place>,
+}
+
+impl Attempt<'_> {
+    pub(crate) fn alter(&mut self, of: &Of, change: &Change) -> Result<Given, Stop> {
+        let target = self.target(of)?;
+        let stat = at::stat(target.object.handle.as_fd(), c"")?;
+        self.may_alter(&target.object, (&stat, change))?;
+        self.still()?;
+        let handle = target.object.handle.as_fd();
+        match change {
+            Change::Mode(mode) => at::change_mode(handle, *mode)?,
+            Change::Owner(user, group) => at::change_owner(handle, *user, *group)?,
+            Change::Times(times) => at::change_times(handle, times.as_ref())?,
+            Change::Length(length) => {
+                self.within_limit(*length)?;
+                at::truncate(handle, *length)?;
+            }
+            Change::Attribute(name, value) => match &target.place {
+                Some(place) if stat.st_mode & libc::S_IFMT == libc::S_IFLNK => {
+                    let bare = CString::new(place.bare()).map_err(|_| Errno::EINVAL)?;
+                    at::set_attribute(place.dir.as_fd(), &bare, name, value.as_ref())?;
+                }
+                _ => at::set_attribute(handle, c"", name, value.as_ref())?,
+            },
+        }
+        Ok(Given::Nothing)
+    }
+
+    fn target(&mut self, of: &Of) -> Result<Target, Stop> {
+        let (at, last) = match of {
+            Of::Path(at, last) => (at, *last),
+            Of::Handle(fd) | Of::Open(fd) => {
+                let handle = descriptor(self.lookup.tid, *fd)?;
+                let flags = fcntl(&handle, FcntlArg::F_GETFL)?;
+                if matches!(of, Of::Open(_)) && OFlag::from_bits_truncate(flags).contains(OFlag::O_PATH) {
+                    return Err(Stop::Fails(Errno::EBADF));
+                }
+                let path = at::name_of(handle.as_fd())?;
+                return Ok(Target { object: Object { handle, path }, place: None });
+            }
+        };
+        let mut place = match self.lookup.find(at, last)? {
+            Found::Object(object) => return Ok(Target { object, place: None }),
+            Found::Place(place) => place,
+        };
+        let bare = CString::new(place.bare()).map_err(|_| Errno::EINVAL)?;
+        let handle = match place.object.take() {
+            Some((handle, _)) => handle,
+            None => at::open(place.dir.as_fd(), &bare, How::HANDLE, Reach::Name)?,
+        };
+        if place.has_slash() && Kind::of(&at::stat(handle.as_fd(), c"")?) != Kind::Directory {
+            return Err(Stop::Fails(Errno::ENOTDIR));
+        }
+        let path = place.path();
+        Ok(Target { object: Object { handle, path }, place: Some(place) })
+    }
+
+    /// Whether an object may be changed. A device that may be written may have its mode, owner and times set too, so
+    /// far as it is the user's own (terminals).
+    fn may_alter(&self, object: &Object, (stat, change): (&libc::stat, &Change)) -> Result<(), Stop> {
+        if is_no_path(object)? {
+            return Ok(());
+        }
+        let device = stat.st_mode & libc::S_IFMT == libc::S_IFCHR && self.standing.rights(&object.path).device;
+        if device {
+            return Ok(());
+        }
+        self.may(&object.path, Kind::of(stat)).map_err(|stop| match natural(object, (stat, change)) {
+            Err(errno) => Stop::Fails(errno),
+            Ok(()) => stop,
+        })
+    }
+
+    /// The caller's own limit on the size of files.
+    fn within_limit(&self, length: i64) -> Result<(), Stop> {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.lookup.tid)).map_err(|_| Errno::ESRCH)?;
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max file size")).unwrap_or_default();
+        let soft = line.split_ascii_whitespace().next().and_then(|soft| soft.parse::<i64>().ok());
+        if soft.is_none_or(|soft| length <= soft) {
+            return Ok(());
+        }
+        if kill(Pid::from_raw(self.lookup.tid), Signal::SIGXFSZ).is_err() {
+            // it has gone
+        }
+        Err(Stop::Fails(Errno::EFBIG))
+    }
+}
+
+/// The errno that a change gets for permission's sake, without us.
+fn natural(object: &Object, (stat, change): (&libc::stat, &Change)) -> Result<(), Errno> {
+    let own = stat.st_uid == nix::unistd::geteuid().as_raw();
+    match change {
+        Change::Mode(_) | Change::Owner(..) | Change::Times(Some(_)) if !own => Err(Errno::EPERM),
+        Change::Times(None) if own => Ok(()),
+        Change::Length(_) if Kind::of(stat) == Kind::Directory => Err(Errno::EISDIR),
+        Change::Times(None) | Change::Length(_) | Change::Attribute(..) => at::may_write(object.handle.as_fd()),
+        Change::Mode(_) | Change::Owner(..) | Change::Times(Some(_)) => Ok(()),
+    }
+}

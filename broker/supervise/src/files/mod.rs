@@ -1,0 +1,298 @@
+//! Write-class path calls: open for writing, create, mkdir, mknod, unlink, rename, link, symlink, chmod, chown, utime,
+//! truncate, extended attributes, and bind on a path. They are done on behalf of the caller; reads never come here.
+//!
+//! # Why there is no race
+//!
+//! * **Arguments** are copied once from the caller's memory ([`call`]); the notification is asked to be still valid
+//!   after that; what is judged and what is done is the copy. Nothing here is let through with `CONTINUE` but
+//!   `umask`, which has no pointer, and binds of sockets that are no unix sockets or get no path.
+//! * **Paths**: a call is either done in one `openat2` that fails if any symlink is on the way (`RESOLVE_IN_ROOT |
+//!   RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS`), so that the string that was judged is the place that is used; or
+//!   on a held directory descriptor whose true path was read back from the kernel, with one name in it that is not
+//!   followed. Final symlinks are followed here, one at a time. Objects are changed through the handle that was judged.
+//! * **The tree** can't change between the two: every call by which a process inside could move, make or remove a
+//!   name comes through this gate, which does one at a time. (`openat2`, `io_uring`, `open_by_handle_at`, mounts and
+//!   namespaces are refused by the filter.) Processes outside the sandbox are not adversaries; what they move
+//!   meanwhile leads at worst to a name that they made so.
+//! * **Directories that are renamed** are looked through ([`contents`]) for what their new names would make guarded
+//!   and what their old ones did; between that and the rename nothing inside can be added, for the same reason.
+//!
+//! # How far it reaches
+//!
+//! The gate's thread lays down the capabilities that go past file permissions while it acts ([`creds`]); its user and
+//! groups are those of the caller, who has no capability to change its own. It acts on descriptors beneath the
+//! sandbox's own root (`/proc/COMMAND/root`), so mounts of the sandbox hold for it. The static boundary's roots are
+//! judged by true path here as Landlock would by inode, `REFER`'s rule included ([`standing`]); what is outside them
+//! is never touched without an answer.
+//!
+//! Absent on purpose: a thread of its own in a Landlock domain. Landlock lets only an ancestor's domain read a
+//! process's memory and directories, so such a thread could only be handed what this one read, at 6 µs a call.
+//!
+//! [`creds`]: tollgate_sys::creds
+
+mod alter;
+mod call;
+mod caller;
+mod contents;
+mod guard;
+mod names;
+mod open;
+mod resolve;
+mod standing;
+mod wait;
+mod walk;
+
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+
+use nix::errno::Errno;
+use tollgate_policy::boundary::Boundary;
+use tollgate_policy::path::AbsPath;
+use tollgate_sys::creds;
+use tollgate_sys::notify::{CloseOnExec, Listener, Notification};
+
+use call::What;
+use caller::Callers;
+use resolve::Lookup;
+use standing::Standing;
+
+pub use call::CALLS;
+pub use guard::Unreadable;
+
+/// The hands of a run: they judge path calls by the boundary, and do them.
+#[derive(Debug)]
+pub struct Files {
+    root: OwnedFd,
+    callers: Callers,
+    standing: Standing,
+    rights: creds::Rights,
+}
+
+/// What became of a call.
+#[derive(Debug)]
+pub enum Served {
+    /// It is answered: done, or failed as it would have without us.
+    Answered,
+    /// The kernel may do it: nothing that is guarded can come of it.
+    Proceed,
+    /// It met a wall and still waits.
+    Crossing(Box<Crossing>),
+}
+
+/// A call that met a wall.
+#[derive(Debug, Clone)]
+pub struct Crossing {
+    /// The true path that it would change.
+    pub path: AbsPath,
+    /// Which wall.
+    pub wall: Wall,
+    /// The errno that a refusal gives.
+    pub errno: i32,
+    what: What,
+    leave: Vec<Vec<u8>>,
+}
+
+/// What stood in the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wall {
+    /// No writable root covers the path.
+    Outside,
+    /// A guarded glob covers it, or something that would appear or vanish with it.
+    Guarded(String),
+}
+
+/// The hands can't begin.
+#[derive(Debug)]
+pub enum FilesError {
+    /// A guarded glob makes no sense.
+    Glob(Unreadable),
+    /// The kernel said no.
+    System(std::io::Error),
+}
+
+impl std::fmt::Display for FilesError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Glob(glob) => glob.fmt(f),
+            Self::System(_) => f.write_str("the gate can't prepare to write on behalf"),
+        }
+    }
+}
+
+impl std::error::Error for FilesError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Glob(_) => None,
+            Self::System(source) => Some(source),
+        }
+    }
+}
+
+impl From<Errno> for FilesError {
+    fn from(errno: Errno) -> Self {
+        Self::System(errno.into())
+    }
+}
+
+/// How a call ends that is not done.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// As it would have without us.
+    Fails(Errno),
+    /// At a wall: the true path, and the errno of a refusal.
+    Met(Wall, Vec<u8>),
+}
+
+impl From<Errno> for Stop {
+    fn from(errno: Errno) -> Self {
+        Self::Fails(errno)
+    }
+}
+
+/// What a call gives.
+#[derive(Debug)]
+pub(crate) enum Given {
+    /// 0.
+    Nothing,
+    /// A descriptor.
+    File(OwnedFd, CloseOnExec),
+    /// The answer comes from a thread that waits for somebody to open the other end.
+    Later,
+    /// The kernel may do it.
+    Proceed,
+}
+
+/// One attempt at a call.
+pub(crate) struct Attempt<'a> {
+    pub(crate) lookup: Lookup<'a>,
+    pub(crate) standing: &'a Standing,
+    /// True paths that were approved.
+    pub(crate) leave: &'a [Vec<u8>],
+    pub(crate) listener: &'a Arc<Listener>,
+    pub(crate) call: &'a Notification,
+}
+
+impl Files {
+    /// Prepares to serve the sandbox whose command is `command`. To be called on the thread that will serve: its umask
+    /// and working directory become its own.
+    ///
+    /// # Errors
+    /// [`FilesError`]; then nothing may start.
+    pub fn new(command: i32, boundary: &Boundary) -> Result<Self, FilesError> {
+        let flags = nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_DIRECTORY | nix::fcntl::OFlag::O_CLOEXEC;
+        let root = nix::fcntl::open(format!("/proc/{command}/root").as_str(), flags, nix::sys::stat::Mode::empty())?;
+        creds::own_umask().map_err(FilesError::System)?;
+        let rights = creds::Rights::own().map_err(FilesError::System)?;
+        let standing = Standing::new(root.as_fd(), boundary).map_err(FilesError::Glob)?;
+        Ok(Self { root, callers: Callers::new()?, standing, rights })
+    }
+
+    /// Serves one call of [`CALLS`].
+    pub fn serve(&mut self, listener: &Arc<Listener>, (name, call): (&str, &Notification)) -> Served {
+        self.callers.calls(call.tid);
+        let what = match call::copy(name, call) {
+            Ok(What::Umask) => {
+                self.callers.changes_umask(call.tid);
+                return Served::Proceed;
+            }
+            Ok(what) => what,
+            Err(errno) => return fail(listener, call, errno),
+        };
+        self.attempt(listener, call, (what, Vec::new()))
+    }
+
+    /// Does a call whose crossing was approved. It is looked up anew, and done only where it comes to the path that
+    /// was approved; it may meet another wall.
+    pub fn approved(&mut self, listener: &Arc<Listener>, call: &Notification, crossing: &Crossing) -> Served {
+        let mut leave = crossing.leave.clone();
+        leave.push(path_bytes(&crossing.path));
+        self.attempt(listener, call, (crossing.what.clone(), leave))
+    }
+
+    fn attempt(
+        &mut self,
+        listener: &Arc<Listener>,
+        call: &Notification,
+        (what, leave): (What, Vec<Vec<u8>>),
+    ) -> Served {
+        let Ok(lowered) = self.rights.lower() else { return fail(listener, call, Errno::EPERM) };
+        let lookup = Lookup { root: self.root.as_fd(), callers: &mut self.callers, tid: call.tid };
+        let mut attempt = Attempt { lookup, standing: &self.standing, leave: &leave, listener, call };
+        let given = attempt.make(&what);
+        drop(lowered);
+        match given {
+            Ok(given) => answer(listener, call, given),
+            Err(Stop::Fails(errno)) => fail(listener, call, errno),
+            Err(Stop::Met(wall, path)) => match AbsPath::new(path_of(&path)) {
+                Ok(path) => Served::Crossing(Box::new(Crossing { path, wall, errno: libc::EACCES, what, leave })),
+                Err(_) => fail(listener, call, Errno::EACCES),
+            },
+        }
+    }
+}
+
+impl Attempt<'_> {
+    fn make(&mut self, what: &What) -> Result<Given, Stop> {
+        match what {
+            What::Open { at, flags, mode } => self.open(at, (*flags, *mode)),
+            What::MakeDirectory { at, mode } => self.make_directory(at, *mode),
+            What::MakeNode { at, mode, device } => self.make_node(at, (*mode, *device)),
+            What::Unlink { at, flags } => self.unlink(at, *flags),
+            What::Rename { from, to, flags } => self.rename(from, to, *flags),
+            What::Link { from, to } => self.link(from, to),
+            What::Symlink { target, at } => self.symlink(target, at),
+            What::Alter { of, change } => self.alter(of, change),
+            What::Bind { socket, path } => self.bind(*socket, path),
+            What::Umask => Ok(Given::Proceed),
+        }
+    }
+
+    /// The caller's arguments and directories are read: did they come from a caller that still waits?
+    pub(crate) fn still(&self) -> Result<(), Stop> {
+        if self.listener.is_valid(self.call.id) { Ok(()) } else { Err(Stop::Fails(Errno::EINTR)) }
+    }
+
+    /// Does something with the caller's umask.
+    pub(crate) fn masked<T>(&mut self, act: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
+        let umask = self.lookup.callers.umask(self.lookup.tid)?;
+        let before = creds::umask(umask);
+        let done = act();
+        creds::umask(before);
+        done
+    }
+}
+
+fn fail(listener: &Listener, call: &Notification, errno: Errno) -> Served {
+    if listener.fail(call.id, errno as i32).is_err() {
+        // the caller has gone
+    }
+    Served::Answered
+}
+
+fn answer(listener: &Listener, call: &Notification, given: Given) -> Served {
+    let answered = match given {
+        Given::Nothing => listener.succeed(call.id, 0),
+        Given::File(file, closes) => match listener.succeed_with(call.id, file.as_fd(), closes) {
+            Err(err) if err.raw_os_error() != Some(libc::ENOENT) => {
+                listener.fail(call.id, err.raw_os_error().unwrap_or(libc::EMFILE))
+            }
+            done => done.map(|_| ()),
+        },
+        Given::Later => Ok(()),
+        Given::Proceed => return Served::Proceed,
+    };
+    if answered.is_err() {
+        // the caller has gone
+    }
+    Served::Answered
+}
+
+fn path_of(bytes: &[u8]) -> &std::path::Path {
+    use std::os::unix::ffi::OsStrExt as _;
+    std::path::Path::new(std::ffi::OsStr::from_bytes(bytes))
+}
+
+fn path_bytes(path: &AbsPath) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt as _;
+    path.as_path().as_os_str().as_bytes().to_vec()
+}

@@ -1,0 +1,253 @@
+//! Opening for writing and creating.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use tollgate_sys::at::{self, How, Reach};
+use tollgate_sys::notify::CloseOnExec;
+
+use super::call::{Last, Spot};
+use super::guard::Guarded;
+use super::resolve::{Found, Object, Place, is_proc, rooted};
+use super::standing::{Expect, Kind};
+use super::{Attempt, Given, Stop, Wall, wait};
+
+/// The terminal of whoever opens it: major 5, minor 0.
+const TERMINAL: u64 = 5 << 8;
+
+/// An open as it was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) flags: i32,
+    mode: u32,
+}
+
+impl Wanted {
+    fn has(self, flag: i32) -> bool {
+        self.flags & flag == flag
+    }
+
+    fn is_nameless(self) -> bool {
+        self.has(libc::O_TMPFILE)
+    }
+
+    fn is_exclusive(self) -> bool {
+        self.has(libc::O_CREAT | libc::O_EXCL)
+    }
+
+    fn only_reads(self) -> bool {
+        self.flags & libc::O_ACCMODE == libc::O_RDONLY && !self.has(libc::O_TRUNC)
+    }
+
+    /// As the hands open it: a terminal is not made theirs.
+    fn how(self) -> How {
+        How { flags: self.flags | libc::O_NOCTTY, mode: self.mode }
+    }
+
+    fn existing(self) -> i32 {
+        (self.flags | libc::O_NOCTTY) & !(libc::O_CREAT | libc::O_EXCL)
+    }
+
+    pub(crate) fn given(self, file: OwnedFd) -> Given {
+        Given::File(file, if self.has(libc::O_CLOEXEC) { CloseOnExec::Yes } else { CloseOnExec::No })
+    }
+
+    /// Takes back the `O_NONBLOCK` that a file was opened with so that nothing could hold up the gate.
+    pub(crate) fn settle(self, file: &OwnedFd) -> Result<(), Errno> {
+        if !self.has(libc::O_NONBLOCK) {
+            fcntl(file, FcntlArg::F_SETFL(OFlag::from_bits_truncate(self.flags)))?;
+        }
+        Ok(())
+    }
+}
+
+impl Attempt<'_> {
+    pub(crate) fn open(&mut self, at: &Spot, (flags, mode): (i32, u32)) -> Result<Given, Stop> {
+        let wanted = Wanted { flags, mode };
+        if let Some(file) = self.by_word(at, wanted)? {
+            return Ok(wanted.given(file));
+        }
+        let follows = wanted.is_nameless() || !(wanted.has(libc::O_NOFOLLOW) || wanted.is_exclusive());
+        let slashed = at.path.to_bytes().ends_with(b"/") && !wanted.is_exclusive();
+        let last = if follows || slashed { Last::Followed } else { Last::Itself };
+        match self.lookup.find(at, last)? {
+            Found::Object(object) if wanted.is_nameless() => self.nameless(&object.handle, (&object.path, wanted)),
+            Found::Object(object) => self.object(&object, wanted),
+            Found::Place(place) => self.place(place, wanted),
+        }
+    }
+
+    /// In one call, where no symlink is on the way and all is as usual; none where one must look more closely.
+    fn by_word(&mut self, at: &Spot, wanted: Wanted) -> Result<Option<OwnedFd>, Stop> {
+        let Some(path) = self.lookup.word(at)? else { return Ok(None) };
+        if is_proc(&path) || !self.standing.rights(&path).write {
+            return Ok(None);
+        }
+        match self.standing.guards.look(&path) {
+            Guarded::By(_) => return Ok(None),
+            Guarded::Above(above) if above.named && !wanted.is_nameless() => return Ok(None),
+            Guarded::Above(_) | Guarded::Free => {}
+        }
+        let text = CString::new(rooted(path)).map_err(|_| Errno::EINVAL)?;
+        self.still()?;
+        let mut how = wanted.how();
+        let makes = wanted.is_exclusive() || wanted.is_nameless();
+        if !makes {
+            how.flags |= libc::O_NONBLOCK;
+        }
+        let root = self.lookup.root;
+        let act = || at::open(root, &text, how, Reach::InRootPlain);
+        let opened = if wanted.has(libc::O_CREAT) || makes { self.masked(act) } else { act() };
+        match opened {
+            Ok(file) if makes => Ok(Some(file)),
+            Ok(file) => {
+                let kind = at::stat(file.as_fd(), c"")?.st_mode & libc::S_IFMT;
+                if matches!(kind, libc::S_IFCHR | libc::S_IFBLK) {
+                    return Ok(None); // judged as a device
+                }
+                wanted.settle(&file)?;
+                Ok(Some(file))
+            }
+            Err(Errno::EEXIST | Errno::EISDIR | Errno::ETXTBSY | Errno::ENOSPC | Errno::EDQUOT | Errno::EROFS) => {
+                opened.map(Some).map_err(Stop::Fails)
+            }
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// `O_TMPFILE`: a file without a name in a directory. A name it gets by a link, which is judged then.
+    fn nameless(&mut self, dir: &OwnedFd, (path, wanted): (&[u8], Wanted)) -> Result<Given, Stop> {
+        if Kind::of(&at::stat(dir.as_fd(), c"")?) != Kind::Directory {
+            return Err(Stop::Fails(Errno::ENOTDIR));
+        }
+        self.may(path, Kind::Directory)?;
+        self.still()?;
+        let file = self.masked(|| at::open(dir.as_fd(), c".", wanted.how(), Reach::Name))?;
+        Ok(wanted.given(file))
+    }
+
+    fn place(&mut self, mut place: Place, wanted: Wanted) -> Result<Given, Stop> {
+        if place.is_dots() {
+            return Err(Stop::Fails(if wanted.is_exclusive() { Errno::EEXIST } else { Errno::EISDIR }));
+        }
+        let bare = CString::new(place.bare()).map_err(|_| Errno::EINVAL)?;
+        let object = match place.object.take() {
+            Some((handle, _)) => Ok(handle),
+            None => at::open(place.dir.as_fd(), &bare, How::HANDLE, Reach::Name),
+        };
+        let handle = match object {
+            Ok(handle) => handle,
+            Err(Errno::ENOENT) if place.has_slash() && wanted.has(libc::O_CREAT) => {
+                return Err(Stop::Fails(Errno::EISDIR));
+            }
+            Err(Errno::ENOENT) if wanted.has(libc::O_CREAT) => return self.create(&place, wanted),
+            Err(errno) => return Err(Stop::Fails(errno)),
+        };
+        if wanted.is_nameless() {
+            return self.nameless(&handle, (&place.path(), wanted));
+        }
+        let kind = at::stat(handle.as_fd(), c"")?.st_mode & libc::S_IFMT;
+        if place.has_slash() && kind != libc::S_IFDIR {
+            return Err(Stop::Fails(Errno::ENOTDIR));
+        }
+        let object = Object { handle, path: place.path() };
+        if wanted.is_exclusive() {
+            return Err(Stop::Fails(Errno::EEXIST));
+        }
+        if kind != libc::S_IFREG || wanted.only_reads() {
+            return self.object(&object, wanted);
+        }
+        if wanted.has(libc::O_DIRECTORY) {
+            return Err(Stop::Fails(Errno::ENOTDIR));
+        }
+        self.may_content(&object)?;
+        self.still()?;
+        // by its name, so that the rules for sticky directories (fs.protected_regular) see it as it was asked for
+        let mut how = wanted.how();
+        how.flags |= libc::O_NONBLOCK;
+        let file = at::open(place.dir.as_fd(), &bare, how, Reach::Name)?;
+        wanted.settle(&file)?;
+        Ok(wanted.given(file))
+    }
+
+    fn create(&mut self, place: &Place, wanted: Wanted) -> Result<Given, Stop> {
+        self.may_name(place, (Kind::Other, Expect::Missing))?;
+        self.still()?;
+        let file = self.masked(|| at::open(place.dir.as_fd(), &place.name, wanted.how(), Reach::Name))?;
+        Ok(wanted.given(file))
+    }
+
+    /// Whether the content of something that exists may be changed.
+    fn may_content(&self, object: &Object) -> Result<(), Stop> {
+        if is_no_path(object)? {
+            return Ok(());
+        }
+        self.may(&object.path, Kind::Other).map_err(|stop| match at::may_write(object.handle.as_fd()) {
+            Err(errno) => Stop::Fails(errno),
+            Ok(()) => stop,
+        })
+    }
+
+    /// Something that exists, held: what it is decides.
+    fn object(&mut self, object: &Object, wanted: Wanted) -> Result<Given, Stop> {
+        let stat = at::stat(object.handle.as_fd(), c"")?;
+        let kind = stat.st_mode & libc::S_IFMT;
+        match kind {
+            libc::S_IFLNK => return Err(Stop::Fails(Errno::ELOOP)),
+            libc::S_IFDIR => return Err(Stop::Fails(Errno::EISDIR)),
+            _ if wanted.has(libc::O_DIRECTORY) => return Err(Stop::Fails(Errno::ENOTDIR)),
+            libc::S_IFSOCK => return Err(Stop::Fails(Errno::ENXIO)),
+            _ => {}
+        }
+        let rights = self.standing.rights(&object.path);
+        if wanted.only_reads() {
+            let read = rights.read || rights.execute || rights.write || rights.device;
+            if !read && !is_no_path(object)? && !self.has_leave(&object.path) {
+                return Err(Stop::Fails(Errno::EACCES)); // reading is Landlock's matter, and it says no
+            }
+        } else if matches!(kind, libc::S_IFCHR | libc::S_IFBLK) {
+            if !rights.device && !self.has_leave(&object.path) {
+                return Err(Stop::Met(Wall::Outside, object.path.clone()));
+            }
+        } else if !(kind == libc::S_IFIFO && rights.device) {
+            self.may_content(object)?;
+        }
+        self.still()?;
+        if kind == libc::S_IFCHR && stat.st_rdev == TERMINAL {
+            return self.terminal(wanted);
+        }
+        if kind == libc::S_IFIFO {
+            return wait::other_end(self, object, wanted);
+        }
+        let file = at::reopen(object.handle.as_fd(), wanted.existing())?;
+        Ok(wanted.given(file))
+    }
+
+    /// The caller's own terminal: `/dev/tty` would be ours.
+    fn terminal(&mut self, wanted: Wanted) -> Result<Given, Stop> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.lookup.tid)).map_err(|_| Errno::ESRCH)?;
+        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let number: i64 = fields.split_ascii_whitespace().nth(4).and_then(|n| n.parse().ok()).ok_or(Errno::ENXIO)?;
+        let (major, minor) = ((number >> 8) & 0xfff, (number & 0xff) | ((number >> 12) & 0xf_ff00));
+        let path = match (major, minor) {
+            (136..=143, _) => format!("/dev/pts/{}", (major - 136) * 256 + minor),
+            (4, 0..=63) => format!("/dev/tty{minor}"),
+            (4, _) => format!("/dev/ttyS{}", minor - 64),
+            _ => return Err(Stop::Fails(Errno::ENXIO)),
+        };
+        let path = CString::new(path).map_err(|_| Errno::ENXIO)?;
+        let how = How { flags: wanted.existing(), mode: 0 };
+        let file = at::open(self.lookup.root, &path, how, Reach::InRoot)?;
+        Ok(wanted.given(file))
+    }
+}
+
+/// Pipes, sockets, memory files: they have no place in the tree.
+pub(crate) fn is_no_path(object: &Object) -> Result<bool, Errno> {
+    if !object.path.starts_with(b"/") {
+        return Ok(true);
+    }
+    Ok(object.path.starts_with(b"/memfd:") && at::stat(object.handle.as_fd(), c"")?.st_nlink == 0)
+}

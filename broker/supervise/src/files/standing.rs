@@ -1,0 +1,157 @@
+//! What may be done at a true path: the static boundary's roots by path as Landlock has them by inode, and the guards.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd as _, BorrowedFd};
+
+use nix::errno::Errno;
+use tollgate_policy::boundary::{Boundary, Rights};
+use tollgate_sys::at::{self, How, Reach};
+
+use super::guard::{Guarded, Guards, Unreadable};
+use super::resolve::Place;
+use super::{Attempt, Stop, Wall};
+
+/// Where a run's private directories may be seen inside though their roots are named otherwise.
+const PRIVATE: [(&CStr, &str); 3] = [(c"/tmp", "/tmp"), (c"/var/tmp", "/var/tmp"), (c"/dev/shm", "/dev/shm")];
+
+/// The boundary as hands need it.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    roots: Vec<(Vec<u8>, Rights)>,
+    pub(crate) guards: Guards,
+}
+
+/// What stands, or is to stand, at a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Directory,
+    Other,
+}
+
+/// What a call needs of a name, to have failed without us or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expect {
+    Missing,
+    Present(Kind),
+}
+
+impl Kind {
+    pub(crate) fn of(stat: &libc::stat) -> Self {
+        if stat.st_mode & libc::S_IFMT == libc::S_IFDIR { Self::Directory } else { Self::Other }
+    }
+}
+
+impl Standing {
+    /// `root` is the sandbox's own.
+    pub(crate) fn new(root: BorrowedFd<'_>, boundary: &Boundary) -> Result<Self, Unreadable> {
+        let mut roots: Vec<(Vec<u8>, Rights)> = Vec::new();
+        for given in &boundary.roots {
+            let path = given.path.as_path();
+            let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+            roots.push((bytes(&real), given.rights));
+        }
+        let private = PRIVATE.iter().filter_map(|place| private(root, *place, boundary));
+        roots.extend(private.collect::<Vec<_>>());
+        let guards = Guards::new(boundary.protected.iter().chain(&boundary.hidden))?;
+        Ok(Self { roots, guards })
+    }
+
+    /// The rights at a true path: those of all roots above it together.
+    pub(crate) fn rights(&self, path: &[u8]) -> Rights {
+        let mut all = Rights::default();
+        for (_, rights) in self.roots.iter().filter(|(root, _)| covers(root, path)) {
+            all.read |= rights.read;
+            all.execute |= rights.execute;
+            all.write |= rights.write;
+            all.device |= rights.device;
+        }
+        all
+    }
+
+    /// Whether a path may be written, as what it is or is to be.
+    pub(crate) fn may(&self, path: &[u8], kind: Kind) -> Result<(), Wall> {
+        match self.guards.look(path) {
+            Guarded::By(glob) => return Err(Wall::Guarded(self.guards.text(glob).to_owned())),
+            Guarded::Above(above) if above.named && kind == Kind::Other => {
+                let glob = self.guards.beneath(&above.trail);
+                return Err(Wall::Guarded(self.guards.text(glob).to_owned()));
+            }
+            Guarded::Above(_) | Guarded::Free => {}
+        }
+        if self.rights(path).write && !super::resolve::is_proc(path) { Ok(()) } else { Err(Wall::Outside) }
+    }
+
+    /// Whether something may move from one directory to another: by Landlock's rule (`LANDLOCK_ACCESS_FS_REFER`) it
+    /// must not gain rights, and if it would, that looks like another file system.
+    pub(crate) fn may_refer(&self, from: &[u8], to: &[u8]) -> Result<(), Errno> {
+        let (old, new) = (self.rights(from), self.rights(to));
+        let gains = [
+            (old.read || old.execute || old.write, new.read || new.execute || new.write),
+            (old.execute, new.execute),
+            (old.write, new.write),
+            (old.device, new.device),
+        ];
+        if gains.iter().any(|(old, new)| *new && !*old) { Err(Errno::EXDEV) } else { Ok(()) }
+    }
+}
+
+fn bytes(path: &std::path::Path) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt as _;
+    path.as_os_str().as_bytes().to_vec()
+}
+
+fn covers(root: &[u8], path: &[u8]) -> bool {
+    root == b"/" || path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}
+
+/// The rights at a place that is private inside: those of the root that is shown there, or all where it is fresh.
+fn private(root: BorrowedFd<'_>, (path, text): (&CStr, &str), boundary: &Boundary) -> Option<(Vec<u8>, Rights)> {
+    let inside = at::open(root, path, How::DIRECTORY, Reach::InRoot).ok()?;
+    let inside = at::stat(inside.as_fd(), c"").ok()?;
+    let same = |outside: &std::path::Path| {
+        use std::os::unix::fs::MetadataExt as _;
+        std::fs::metadata(outside).is_ok_and(|meta| (meta.dev(), meta.ino()) == (inside.st_dev, inside.st_ino))
+    };
+    if same(std::path::Path::new(text)) {
+        return None; // it is the one that all share, and a root covers it or not
+    }
+    let shown = boundary.roots.iter().find(|given| same(given.path.as_path())).map(|given| given.rights);
+    let fresh = Rights { read: true, write: true, ..Rights::default() };
+    shown.or_else(|| (text == "/dev/shm").then_some(fresh)).map(|rights| (text.as_bytes().to_vec(), rights))
+}
+
+impl Attempt<'_> {
+    /// Whether the path was approved.
+    pub(crate) fn has_leave(&self, path: &[u8]) -> bool {
+        self.leave.iter().any(|given| given == path)
+    }
+
+    /// Whether a path may be written.
+    pub(crate) fn may(&self, path: &[u8], kind: Kind) -> Result<(), Stop> {
+        if self.has_leave(path) {
+            return Ok(());
+        }
+        self.standing.may(path, kind).map_err(|wall| Stop::Met(wall, path.to_vec()))
+    }
+
+    /// Whether a name may be made, removed or replaced. Where it may not, a call that would have failed anyhow fails
+    /// as it would have.
+    pub(crate) fn may_name(&self, place: &Place, (kind, expect): (Kind, Expect)) -> Result<(), Stop> {
+        self.may(&place.path(), kind).map_err(|stop| natural(place, expect).err().map_or(stop, Stop::Fails))
+    }
+}
+
+fn natural(place: &Place, expect: Expect) -> Result<(), Errno> {
+    let name = std::ffi::CString::new(place.bare()).map_err(|_| Errno::EINVAL)?;
+    match (expect, at::stat(place.dir.as_fd(), &name)) {
+        (Expect::Missing, Ok(_)) => return Err(Errno::EEXIST),
+        (Expect::Missing, Err(Errno::ENOENT)) => {}
+        (_, Err(errno)) => return Err(errno),
+        (Expect::Present(kind), Ok(stat)) => match (kind, Kind::of(&stat)) {
+            (Kind::Directory, Kind::Other) => return Err(Errno::ENOTDIR),
+            (Kind::Other, Kind::Directory) => return Err(Errno::EISDIR),
+            (Kind::Directory, Kind::Directory) | (Kind::Other, Kind::Other) => {}
+        },
+    }
+    at::may_write(place.dir.as_fd())
+}

@@ -63,6 +63,16 @@ impl Layers {
         Ok(layers)
     }
 
+    /// Only what is built in and shipped, whatever files there are.
+    pub(crate) fn shipped(wanted: &Wanted) -> Result<Self, Failure> {
+        let mut layers = Self::default();
+        layers.profile(Layer::BuiltIn, "base")?;
+        for name in chosen(wanted) {
+            layers.profile(Layer::Person, &name)?;
+        }
+        Ok(layers)
+    }
+
     /// All of them as one policy.
     pub(crate) fn assemble(self, place: &Place) -> Result<Policy, Failure> {
         let texts = self.texts;

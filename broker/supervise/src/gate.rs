@@ -281,7 +281,7 @@ impl<'a> Gate<'a> {
         };
         if n == 0 {
             // the guard's end is closed; its own end follows as a child's
-            let (reader, writer) = nix::unistd::pipe()?;
+            let (reader, writer) = nix::unistd::pipe2(OFlag::O_NONBLOCK | OFlag::O_CLOEXEC)?;
             self.run.news = reader;
             // kept open for ever, so that the pipe never wakes the loop again
             std::mem::forget(writer);

@@ -9,7 +9,7 @@ mod ground;
 
 pub(crate) use ending::chain;
 pub(crate) use flags::split as split_host;
-pub(crate) use ground::interpreter;
+pub(crate) use ground::{interpreter, temp as temp_parent};
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ struct Settled {
 pub(crate) fn run(args: args::Run) -> Outcome {
     let begun = Instant::now();
     let verbose = args.verbose;
-    let temp = PrivateTemp::create(&ground::temp()).map_err(|e| not_started(&e))?;
+    let temp = PrivateTemp::choose(&ground::temp()).map_err(|e| not_started(&e))?;
     let settled = settle(args, &temp, begun)?;
     let plan = Plan::lower(&settled.boundary, Probe::here(), Options::default(), temp).map_err(|e| not_started(&e))?;
     let terminal = Terminal::open().map_err(|e| not_started(&e))?;
@@ -108,6 +108,7 @@ fn watch(
     signals: Signals,
     terminal: Option<Terminal>,
 ) -> Result<Ending, GateError> {
+    let remains = started.remains();
     let writer = Writer::spawn_with(settled.ground.state.as_path(), ground::redactor(&settled.command.env));
     let attached = match terminal.map(|terminal| terminal.attach(started.command, started.guard)).transpose() {
         Ok(attached) => attached,
@@ -139,6 +140,8 @@ fn watch(
             }
         },
     });
+    // Whatever became of the gate: nothing of the run outlives it.
+    remains.end();
     drop(asker);
     if let Some(attached) = attached {
         attached.finish();

@@ -12,7 +12,7 @@ use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use tollgate_launch::{Command, Options, Plan, PrivateTemp, Started, environment, find};
+use tollgate_launch::{Command, Options, Plan, PrivateTemp, Remains, Started, environment, find};
 use tollgate_policy::boundary::{
     ArgTest, Boundary, CallEntry, CallFate, CallFilter, Environment, Namespace, Rights, Root,
 };
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         boundary.namespaces.clear();
     }
     let cwd = std::env::current_dir()?;
-    let temp = PrivateTemp::create(Path::new("/tmp"))?;
+    let temp = PrivateTemp::choose(Path::new("/tmp"))?;
     for path in [temp.path(), &cwd] {
         let rights = Rights { read: true, execute: true, write: true, device: false };
         boundary.roots.push(Root { path: AbsPath::new(path)?, rights });
@@ -42,8 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if std::env::var_os("SHOW").is_some() {
         eprintln!("{:#?}", started.enforced);
     }
-    let remains = started.remains();
-    let news = serve(started)?;
+    let (news, remains) = serve(started)?;
     remains.end();
     std::process::exit(match news {
         News::Exited(code) => code,
@@ -52,24 +51,32 @@ fn main() -> Result<(), Box<dyn Error>> {
     })
 }
 
-fn serve(started: Started) -> Result<News, Box<dyn Error>> {
+fn serve(started: Started) -> Result<(News, Remains), Box<dyn Error>> {
     let listener = started.listener.map(Listener::new).ok_or("no listener")?;
     let mut news = std::fs::File::from(started.news);
+    let mut open = true;
     loop {
-        let mut ends =
-            [PollFd::new(listener.as_fd(), PollFlags::POLLIN), PollFd::new(news.as_fd(), PollFlags::POLLIN)];
+        let wanted = if open { PollFlags::POLLIN } else { PollFlags::empty() };
+        let gate = if open { listener.as_fd() } else { news.as_fd() };
+        let mut ends = [PollFd::new(news.as_fd(), PollFlags::POLLIN), PollFd::new(gate, wanted)];
         poll(&mut ends, PollTimeout::NONE)?;
-        let [call, told] = ends.map(|end| end.any().unwrap_or_default());
-        if call && let Some(waiting) = listener.receive()? {
-            listener.proceed(waiting.id)?;
+        let [told, call] = ends.map(|end| end.revents().unwrap_or(PollFlags::empty()));
+        if open && call.contains(PollFlags::POLLIN) {
+            if let Some(waiting) = listener.receive()? {
+                listener.proceed(waiting.id)?;
+            }
+        } else if call.contains(PollFlags::POLLHUP) {
+            open = false; // nobody is left under the filter
         }
-        if told {
+        if told.contains(PollFlags::POLLIN) {
             let mut message = [0; LENGTH];
             news.read_exact(&mut message)?;
             match News::decode(message).ok_or("no such news")? {
                 News::Stopped(_) | News::Continued => {}
-                ending => return Ok(ending),
+                ending => return Ok((ending, started.remains)),
             }
+        } else if told.contains(PollFlags::POLLHUP) {
+            return Err("the guard was killed".into());
         }
     }
 }
@@ -81,14 +88,20 @@ fn boundary() -> Result<Boundary, Box<dyn Error>> {
     let device = Rights { device: true, ..Rights::default() };
     for (rights, paths) in [
         (executable, "/usr /bin /sbin /lib /lib32 /lib64 /opt"),
-        (readable, "/etc/ld.so.cache /etc/passwd /etc/group /etc/nsswitch.conf /etc/hosts /etc/resolv.conf /etc/localtime /etc/ssl/certs /etc/terminfo /etc/gitconfig /etc/profile /etc/bash.bashrc /etc/mime.types /proc"),
+        (
+            readable,
+            "/etc/ld.so.cache /etc/passwd /etc/group /etc/nsswitch.conf /etc/hosts /etc/resolv.conf /etc/localtime /etc/ssl/certs /etc/terminfo /etc/gitconfig /etc/profile /etc/bash.bashrc /etc/mime.types /proc",
+        ),
         (device, "/dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty"),
     ] {
         for path in paths.split(' ') {
             roots.push(Root { path: AbsPath::new(path)?, rights });
         }
     }
-    let environment = Environment { pass: ["PATH", "HOME", "TERM", "LANG", "LC_*"].map(String::from).into(), ..Environment::default() };
+    let environment = Environment {
+        pass: ["PATH", "HOME", "TERM", "LANG", "LC_*"].map(String::from).into(),
+        ..Environment::default()
+    };
     Ok(Boundary {
         roots,
         calls: calls(),
@@ -108,17 +121,21 @@ fn calls() -> CallFilter {
         because: String::new(),
     };
     let mut entries = vec![entry("execve execveat connect", CallFate::Judge)];
-    for name in "ptrace process_vm_readv process_vm_writev pidfd_getfd setns unshare mount umount2 pivot_root chroot open_tree \
+    for name in
+        "ptrace process_vm_readv process_vm_writev pidfd_getfd setns unshare mount umount2 pivot_root chroot open_tree \
         move_mount fsopen fsconfig fsmount fspick mount_setattr open_by_handle_at quotactl swapon swapoff acct reboot \
         kexec_load init_module delete_module sethostname settimeofday iopl ioperm syslog vhangup bpf perf_event_open \
         userfaultfd add_key request_key keyctl"
-        .split_ascii_whitespace()
+            .split_ascii_whitespace()
     {
         entries.push(entry(name, CallFate::Refuse));
     }
-    for (name, arg, mask, equal) in
-        [("clone", 0, 0x7e02_0000, 0), ("ioctl", 1, 0xffff_ffff, 0x5412), ("chmod", 1, 0o6000, 0), ("socket", 0, 0xffff_ffff, 16)]
-    {
+    for (name, arg, mask, equal) in [
+        ("clone", 0, 0x7e02_0000, 0),
+        ("ioctl", 1, 0xffff_ffff, 0x5412),
+        ("chmod", 1, 0o6000, 0),
+        ("socket", 0, 0xffff_ffff, 16),
+    ] {
         let mut refused = entry(name, CallFate::Refuse);
         refused.when.push(ArgTest { arg, mask, equal, not: equal == 0 });
         entries.push(refused);

@@ -10,13 +10,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
+use nix::sys::stat::{Mode, mkdirat};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, write};
-use tollgate_sys::landlock::Ruleset;
 use tollgate_sys::namespaces::{Set, bring_up_loopback};
 use tollgate_sys::news::News;
-use tollgate_sys::process::{self, Fork, Inspection};
-use tollgate_sys::{fds, masks, mounts, pty};
+use tollgate_sys::process::{self, Inspection, Stack};
+use tollgate_sys::{caps, fds, masks, mounts, pty};
 
 use crate::fault::Step;
 use crate::layout::{Layout, Mount};
@@ -25,15 +25,20 @@ use crate::sweep::{self, Scope};
 use crate::temp;
 
 /// The guard's whole life. Does not return.
-pub(crate) fn live(mut layout: Layout<'_>, wires: Wires, supervisor: OwnedFd) -> ! {
+pub(crate) fn live(layout: &Layout<'_>, wires: Wires, supervisor: OwnedFd) -> ! {
     let _never_back = NeverBack;
     drop(supervisor);
-    let mut ruleset = layout.ruleset.take();
-    let forked = prepare(&layout, &mut ruleset, &wires).and_then(|()| process::fork(Set::NONE).map_err(at(Step::Fork)));
+    let forked = prepare(layout, &wires).and_then(|()| {
+        let stack = Stack::new().map_err(at(Step::Fork))?;
+        process::vfork(&stack, &mut || recipe::cook(layout, &wires)).map_err(at(Step::Fork))
+    });
     match forked {
-        Ok(Fork::Child) => recipe::cook(&layout, ruleset, &wires),
-        Ok(Fork::Parent(command)) => watch(&layout, wires, Pid::from_raw(command)),
-        Err(failed) => recipe::report(&wires, failed, &layout.plan.pass),
+        Ok(command) => watch(layout, wires, Pid::from_raw(command)),
+        Err(failed) => {
+            let (parent, name) = layout.temp_place();
+            temp::remove(parent, name);
+            recipe::report(&wires, failed, &layout.plan.pass);
+        }
     }
     process::exit(0)
 }
@@ -47,7 +52,7 @@ impl Drop for NeverBack {
     }
 }
 
-fn prepare(layout: &Layout<'_>, ruleset: &mut Option<Ruleset>, wires: &Wires) -> Result<(), Failed> {
+fn prepare(layout: &Layout<'_>, wires: &Wires) -> Result<(), Failed> {
     process::signal_on_parent_death(libc::SIGTERM).map_err(at(Step::Session))?;
     if is_alone(wires.word.as_fd()) {
         process::exit(0) // the supervisor died before the line above
@@ -60,36 +65,21 @@ fn prepare(layout: &Layout<'_>, ruleset: &mut Option<Ruleset>, wires: &Wires) ->
     if let Some(maps) = &layout.maps {
         maps.write().map_err(at(Step::Maps))?;
     }
+    let (parent, name) = layout.temp_place();
+    mkdirat(parent, name, Mode::S_IRWXU).map_err(|e| (Step::Temp, e.into()))?;
     if layout.set.has(Set::MOUNT) {
         mount(layout)?;
     }
     if layout.set.has(Set::NET) {
         bring_up_loopback().map_err(at(Step::Loopback))?;
     }
-    for (path, rights) in &layout.late {
-        if let Some(rules) = ruleset.take() {
-            *ruleset = Some(allow_late(rules, (path, *rights)).map_err(at(Step::Ruleset))?);
-        }
-    }
-    Ok(())
+    caps::drop_bounding().map_err(at(Step::Capabilities))
 }
 
 fn is_alone(word: BorrowedFd<'_>) -> bool {
     let mut ends = [PollFd::new(word, PollFlags::empty())];
     poll(&mut ends, PollTimeout::ZERO).is_ok()
         && ends.iter().any(|end| end.revents().is_some_and(|got| got.contains(PollFlags::POLLHUP)))
-}
-
-fn allow_late(
-    rules: Ruleset,
-    (path, rights): (&std::ffi::CString, tollgate_sys::landlock::Rights),
-) -> io::Result<Ruleset> {
-    use nix::fcntl::{OFlag, open};
-    match open(path.as_c_str(), OFlag::O_PATH | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty()) {
-        Ok(object) => rules.allow(object, rights),
-        Err(nix::Error::ENOENT | nix::Error::ENOTDIR | nix::Error::EACCES) => Ok(rules),
-        Err(other) => Err(other.into()),
-    }
 }
 
 fn mount(layout: &Layout<'_>) -> Result<(), Failed> {
@@ -145,20 +135,21 @@ fn carry(held: BorrowedFd<'_>, path: &std::ffi::CString) -> io::Result<()> {
 
 /// Waits with the command, to the end.
 fn watch(layout: &Layout<'_>, wires: Wires, command: Pid) -> ! {
-    let (parent, name) = layout.temp_place();
+    let (parent, _) = layout.temp_place();
     let slave = layout.terminal.map_or(wires.news.as_fd(), |terminal| terminal.slave().as_fd());
-    // From here on 0 is the news, 1 the directory of the temp directory, 2 the terminal; nothing else is open, so
-    // nobody waits for an end of file, or for a listener, because of the guard.
-    if fds::keep_only([wires.news.as_fd(), parent, slave]).is_err() || process::inspection(Inspection::Closed).is_err()
+    // From here on 0 is the news, 1 the directory of the temp directory, 2 the terminal, 3 the last word; nothing else is
+    // open, so nobody waits for an end of file, or for a listener, because of the guard.
+    if fds::keep_only([wires.news.as_fd(), parent, slave, wires.swept.as_fd()]).is_err()
+        || process::inspection(Inspection::Closed).is_err()
     {
-        end(command, layout.set, name)
+        end(layout, command, None)
     }
     std::mem::forget(wires);
     loop {
         match masks::wait(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGUSR1]) {
             Ok(Signal::SIGCHLD) => {
-                if reap(command) {
-                    end(command, layout.set, name)
+                if let Some(ending) = reap(command) {
+                    end(layout, command, Some(ending))
                 }
             }
             Ok(Signal::SIGUSR1) => {
@@ -166,28 +157,32 @@ fn watch(layout: &Layout<'_>, wires: Wires, command: Pid) -> ! {
                 let _in_front = pty::foreground(io::stderr().as_fd(), command.as_raw());
                 let _continued = killpg(command, Signal::SIGCONT);
             }
-            Ok(_) | Err(_) => end(command, layout.set, name),
+            Ok(_) | Err(_) => end(layout, command, None),
         }
     }
 }
 
-/// Takes all changes of children; whether the command has ended.
-fn reap(command: Pid) -> bool {
-    let mut ended = false;
+/// Takes all changes of children and tells of the command's; its ending is not told but given back.
+fn reap(command: Pid) -> Option<News> {
+    let mut ending = None;
     let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED | WaitPidFlag::WCONTINUED;
     while let Ok(status) = waitpid(None, Some(flags)) {
-        let news = match status {
+        match status {
             WaitStatus::StillAlive => break,
-            WaitStatus::Exited(pid, code) if pid == command => News::Exited(code),
-            WaitStatus::Signaled(pid, signal, _) if pid == command => News::Signalled(signal as i32),
-            WaitStatus::Stopped(pid, signal) if pid == command => News::Stopped(signal as i32),
-            WaitStatus::Continued(pid) if pid == command => News::Continued,
-            _ => continue, // an orphan of the run
-        };
-        tell(news);
-        ended |= matches!(news, News::Exited(_) | News::Signalled(_));
+            WaitStatus::Stopped(pid, signal) if pid == command => tell(News::Stopped(signal as i32)),
+            WaitStatus::Continued(pid) if pid == command => tell(News::Continued),
+            other => ending = ending.or(ended(other, command)),
+        }
     }
-    ended
+    ending
+}
+
+fn ended(status: WaitStatus, command: Pid) -> Option<News> {
+    match status {
+        WaitStatus::Exited(pid, code) if pid == command => Some(News::Exited(code)),
+        WaitStatus::Signaled(pid, signal, _) if pid == command => Some(News::Signalled(signal as i32)),
+        _ => None, // an orphan of the run
+    }
 }
 
 fn tell(news: News) {
@@ -195,14 +190,23 @@ fn tell(news: News) {
     let _told = write(io::stdin().as_fd(), &news.encode());
 }
 
-/// Kills what is left, removes the temp directory, ends.
-fn end(command: Pid, set: Set, temp: &std::ffi::CStr) -> ! {
-    let scope = if set.has(Set::PID) { Scope::Namespace } else { Scope::Descendants };
-    sweep::all(scope, |status| match status {
-        WaitStatus::Exited(pid, code) if pid == command => tell(News::Exited(code)),
-        WaitStatus::Signaled(pid, signal, _) if pid == command => tell(News::Signalled(signal as i32)),
-        _ => {}
-    });
-    temp::remove(io::stdout().as_fd(), temp);
+/// Kills what is left, tells how the command ended, removes the temp directory, ends.
+fn end(layout: &Layout<'_>, command: Pid, mut ending: Option<News>) -> ! {
+    let scope = if layout.set.has(Set::PID) { Scope::Namespace } else { Scope::Descendants };
+    sweep::all(scope, |status| ending = ending.or(ended(status, command)));
+    if let Some(ending) = ending {
+        tell(ending);
+    }
+    let (_, name) = layout.temp_place();
+    if !layout.carried.is_empty() {
+        // Roots are shown in the temp directory: a directory that carries a mount cannot be removed.
+        for place in layout.mounts.iter().filter_map(Mount::temporary) {
+            let _shown_no_more = mounts::detach(place);
+        }
+    }
+    temp::remove(io::stdout().as_fd(), name);
+    if fds::say(3, b"s").is_err() {
+        process::exit(1) // the supervisor is gone
+    }
     process::exit(0)
 }

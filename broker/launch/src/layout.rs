@@ -1,21 +1,21 @@
 //! What guard and command will do, prepared to the last byte before anything is forked.
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
-use tollgate_policy::boundary;
+use tollgate_policy::boundary::{self, Root};
 use tollgate_sys::landlock::{Rights, Ruleset};
 use tollgate_sys::namespaces::{Maps, Set};
 use tollgate_sys::process::Image;
 
 use crate::attempt::{Attempt, Masks};
 use crate::command::Command;
-use crate::fault::{LaunchError, Step};
+use crate::fault::LaunchError;
 use crate::hide::Kind;
 use crate::plan::Plan;
 use crate::terminal::Terminal;
@@ -39,6 +39,16 @@ pub(crate) enum Mount {
     Frozen(CString),
 }
 
+impl Mount {
+    /// Where the private temp directory is shown.
+    pub(crate) fn temporary(&self) -> Option<&CStr> {
+        match self {
+            Self::Temp(at) => Some(at),
+            Self::Scratch(_) | Self::EmptyDirectory(_) | Self::EmptyFile(_) | Self::Frozen(_) => None,
+        }
+    }
+}
+
 /// What guard and command will do.
 #[derive(Debug)]
 pub(crate) struct Layout<'a> {
@@ -49,9 +59,7 @@ pub(crate) struct Layout<'a> {
     /// Paths beneath a place that will be covered, to be shown again where they were.
     pub(crate) carried: Vec<CString>,
     pub(crate) mounts: Vec<Mount>,
-    /// The domain; none without Landlock.
-    pub(crate) ruleset: Option<Ruleset>,
-    /// Roots that only exist after the mounts.
+    /// Roots that only exist once guard and mounts are there.
     pub(crate) late: Vec<(CString, Rights)>,
     pub(crate) cwd: CString,
     pub(crate) image: Image,
@@ -72,7 +80,6 @@ impl<'a> Layout<'a> {
             temp: text("the temp directory", plan.temp.path())?,
             carried: Vec::new(),
             mounts: Vec::new(),
-            ruleset: None,
             late: Vec::new(),
             cwd: text("the working directory", &command.cwd)?,
             image: image(command, plan, set)?,
@@ -81,9 +88,7 @@ impl<'a> Layout<'a> {
         if set.has(Set::MOUNT) {
             layout.mounts(attempt, &command.cwd)?;
         }
-        if plan.landlock_abi() > 0 {
-            layout.ruleset = Some(layout.rules().map_err(|e| LaunchError::Step(Step::Ruleset, e))?);
-        }
+        layout.late = layout.late()?;
         Ok(layout)
     }
 
@@ -126,25 +131,40 @@ impl<'a> Layout<'a> {
         Ok(())
     }
 
-    fn rules(&mut self) -> io::Result<Ruleset> {
-        let mut rules = Ruleset::create(self.plan.probe.landlock_abi, &self.plan.governed)?;
-        let fresh: Vec<&Path> = self.fresh();
-        for root in &self.plan.roots {
-            let path = root.path.as_path();
-            if fresh.iter().any(|place| path.starts_with(place)) {
-                self.late.push((CString::new(path.as_os_str().as_bytes())?, rights(root.rights)));
-            } else if let Some(object) = object(path)? {
-                rules = rules.allow(object, rights(root.rights))?;
+    /// The roots that only exist later, where they are seen inside.
+    fn late(&self) -> Result<Vec<(CString, Rights)>, LaunchError> {
+        let mut late = Vec::new();
+        for root in self.plan.roots.iter().filter(|root| self.is_late(root)) {
+            let path = inside(root.path.as_path(), self.plan, self.set);
+            late.push((text("a root", path)?, rights(root.rights)));
+        }
+        if self.fresh().contains(&Path::new(SHARED_MEMORY)) {
+            let all = Rights { read: true, write: true, execute: false, device: false };
+            late.push((text("a path", SHARED_MEMORY)?, all));
+        }
+        Ok(late)
+    }
+
+    fn is_late(&self, root: &Root) -> bool {
+        let path = root.path.as_path();
+        path.starts_with(self.plan.temp.path()) || self.fresh().iter().any(|place| path.starts_with(place))
+    }
+
+    /// The rules for all roots that exist now; none without Landlock.
+    pub(crate) fn rules(&self) -> io::Result<Option<Ruleset>> {
+        if self.plan.landlock_abi() == 0 {
+            return Ok(None);
+        }
+        let rules = Ruleset::create(self.plan.probe.landlock_abi, &self.plan.governed)?;
+        for root in self.plan.roots.iter().filter(|root| !self.is_late(root)) {
+            if let Some(object) = object(root.path.as_path())? {
+                rules.allow(object, rights(root.rights))?;
             }
         }
-        if fresh.contains(&Path::new(SHARED_MEMORY)) {
-            let all = Rights { read: true, write: true, execute: false, device: false };
-            self.late.push((CString::new(SHARED_MEMORY)?, all));
-        }
         if let Some(slave) = self.terminal.map(Terminal::slave) {
-            rules = rules.allow(slave, Rights { device: true, ..Rights::default() })?;
+            rules.allow(slave, Rights { device: true, ..Rights::default() })?;
         }
-        Ok(rules)
+        Ok(Some(rules))
     }
 
     /// Places where a new file system will be, so that what is there now is not what will be.
@@ -172,20 +192,22 @@ fn object(path: &Path) -> io::Result<Option<OwnedFd>> {
     }
 }
 
+/// A path as it is seen inside: the private temp directory is `/tmp` in a mount namespace.
+fn inside(path: &Path, plan: &Plan, set: Set) -> PathBuf {
+    match path.strip_prefix(plan.temp.path()) {
+        Ok(rest) if set.has(Set::MOUNT) && rest.as_os_str().is_empty() => "/tmp".into(),
+        Ok(rest) if set.has(Set::MOUNT) => Path::new("/tmp").join(rest),
+        _ => path.to_owned(),
+    }
+}
+
 fn image(command: &Command, plan: &Plan, set: Set) -> Result<Image, LaunchError> {
-    let inside = |value: &OsStr| -> OsString {
-        match Path::new(value).strip_prefix(plan.temp.path()) {
-            Ok(rest) if set.has(Set::MOUNT) && rest.as_os_str().is_empty() => "/tmp".into(),
-            Ok(rest) if set.has(Set::MOUNT) => Path::new("/tmp").join(rest).into(),
-            _ => value.to_owned(),
-        }
-    };
     let mut env = Vec::with_capacity(command.env.len() + 1);
     let temp = (OsString::from("TMPDIR"), plan.temp.path().as_os_str().to_owned());
     for (name, value) in command.env.iter().filter(|(name, _)| name != "TMPDIR").chain([&temp]) {
         let mut pair = name.clone();
         pair.push("=");
-        pair.push(inside(value));
+        pair.push(inside(Path::new(value), plan, set));
         env.push(CString::new(pair.into_vec()).map_err(|_| LaunchError::Nul("the environment"))?);
     }
     let argv = command.argv.iter().map(|arg| text("an argument", arg)).collect::<Result<_, _>>()?;
@@ -194,7 +216,7 @@ fn image(command: &Command, plan: &Plan, set: Set) -> Result<Image, LaunchError>
 
 impl Layout<'_> {
     /// The directory that holds the private temp directory, and the latter's name in it.
-    pub(crate) fn temp_place(&self) -> (BorrowedFd<'_>, &std::ffi::CStr) {
+    pub(crate) fn temp_place(&self) -> (BorrowedFd<'_>, &CStr) {
         self.plan.temp.place()
     }
 }

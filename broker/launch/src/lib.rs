@@ -5,7 +5,7 @@
 //!                            │        └ namespaces, limits, no capabilities, Landlock, filter, then exec; nothing after
 //!                            └ outside Landlock and filter: kills and tidies when the command or the supervisor ends
 //! ```
-//! Order of use: [`PrivateTemp::create`], [`Plan::lower`], look at [`Plan::enforced`], [`Terminal::open`] (if there is
+//! Order of use: [`PrivateTemp::choose`], [`Plan::lower`], look at [`Plan::enforced`], [`Terminal::open`] (if there is
 //! one), [`Plan::start`] while there is one thread, then [`Terminal::attach`].
 
 mod attempt;

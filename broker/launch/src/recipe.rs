@@ -4,12 +4,16 @@
 //! Fresh::new(layout, wires).take_place()?.limit()?.drop_capabilities()?.restrict_paths()?.install_filter()?.execute()
 //! ```
 
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
 use tollgate_sys::handover::{self, Pass, Word};
-use tollgate_sys::landlock::Ruleset;
+use tollgate_sys::landlock::{Rights, Ruleset};
 use tollgate_sys::masks::Mask;
 use tollgate_sys::news::News;
 use tollgate_sys::seccomp::Installed;
@@ -25,6 +29,8 @@ pub(crate) struct Wires {
     pub(crate) word: OwnedFd,
     /// For news of the command.
     pub(crate) news: OwnedFd,
+    /// For the guard's very last word: all is swept.
+    pub(crate) swept: OwnedFd,
     /// The signal mask that the command gets back.
     pub(crate) mask: Mask,
 }
@@ -50,9 +56,9 @@ pub(crate) struct Restricted<'a>(&'a Layout<'a>);
 pub(crate) struct Filtered<'a>(&'a Layout<'a>, Installed);
 
 /// The command's whole way. Does not return; what fails is reported, and nothing is run.
-pub(crate) fn cook(layout: &Layout<'_>, ruleset: Option<Ruleset>, wires: &Wires) -> ! {
+pub(crate) fn cook(layout: &Layout<'_>, wires: &Wires) -> ! {
     let pass = &layout.plan.pass;
-    match recipe(layout, ruleset, wires) {
+    match recipe(layout, wires) {
         Ok(filtered) => {
             let errno = filtered.execute().raw_os_error().unwrap_or(libc::EINVAL);
             if handover::write(wires.news.as_fd(), &News::Failed(errno).encode(), pass).is_err() {
@@ -64,12 +70,12 @@ pub(crate) fn cook(layout: &Layout<'_>, ruleset: Option<Ruleset>, wires: &Wires)
     handover::exit(124, pass)
 }
 
-fn recipe<'a>(layout: &'a Layout<'a>, ruleset: Option<Ruleset>, wires: &Wires) -> Result<Filtered<'a>, Failed> {
+fn recipe<'a>(layout: &'a Layout<'a>, wires: &Wires) -> Result<Filtered<'a>, Failed> {
     Fresh(layout)
         .take_place(&wires.mask)?
         .limit()?
         .drop_capabilities()?
-        .restrict_paths(ruleset)?
+        .restrict_paths(wires)?
         .install_filter()?
         .say_ready(wires)
 }
@@ -122,11 +128,26 @@ impl<'a> Limited<'a> {
 }
 
 impl<'a> Powerless<'a> {
-    fn restrict_paths(self, ruleset: Option<Ruleset>) -> Result<Restricted<'a>, Failed> {
-        if let Some(ruleset) = ruleset {
+    /// The ruleset comes from the supervisor, which made it meanwhile; what only exists in here is added.
+    fn restrict_paths(self, wires: &Wires) -> Result<Restricted<'a>, Failed> {
+        let abi = self.0.plan.landlock_abi();
+        if abi > 0 {
+            let parcel = handover::collect(wires.word.as_fd()).map_err(at(Step::Ruleset))?;
+            let ruleset = Ruleset::from_fd(parcel, abi);
+            for (path, rights) in &self.0.late {
+                allow_late(&ruleset, path, *rights).map_err(at(Step::Ruleset))?;
+            }
             ruleset.enter().map_err(at(Step::Landlock))?;
         }
         Ok(Restricted(self.0))
+    }
+}
+
+fn allow_late(rules: &Ruleset, path: &CStr, rights: Rights) -> io::Result<()> {
+    match open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) {
+        Ok(object) => rules.allow(object, rights),
+        Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES | Errno::ELOOP) => Ok(()),
+        Err(other) => Err(other.into()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use nix::fcntl::OFlag;
 use nix::sys::wait::waitpid;
-use nix::unistd::{Pid, pipe2};
+use nix::unistd::{Pid, pipe2, read};
 use tollgate_policy::boundary::Enforced;
 use tollgate_sys::handover::{self, Heard, Word};
 use tollgate_sys::namespaces::Set;
@@ -33,19 +33,30 @@ pub struct Started {
     pub command: Pid,
     /// The filter's listener; none if the filter hands nothing to the gate.
     pub listener: Option<OwnedFd>,
-    /// Pipe with `tollgate_sys::news` messages. The first ending (exited, signalled, failed) counts; end of file
-    /// without one means that the guard was killed.
+    /// Pipe with `tollgate_sys::news` messages. The first ending (exited, signalled, failed) counts; when an exit or a
+    /// signal is told, all else in the run is dead already. End of file without an ending: the guard was killed.
     pub news: OwnedFd,
     /// What holds, as a fact.
     pub enforced: Enforced,
     /// Paths that the command sees elsewhere: inside, outside. (`/tmp` inside is the private temp directory.)
     pub views: Vec<(PathBuf, PathBuf)>,
+    /// What is to be waited for last.
+    pub remains: Remains,
 }
 
 /// What is left to wait for when a run is over.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Remains {
     guard: Pid,
+    swept: OwnedFd,
+}
+
+/// A command at its door.
+struct Ready {
+    guard: Pid,
+    heard: Heard,
+    news: OwnedFd,
+    swept: OwnedFd,
 }
 
 impl Plan {
@@ -64,11 +75,11 @@ impl Plan {
             let enforced = attempt.enforced(&self);
             self.demand(&enforced)?;
             match self.attempt(&attempt, (command, terminal)) {
-                Ok((guard, heard, news)) => {
+                Ok(Ready { guard, heard, news, swept }) => {
                     let views = self.views(&attempt);
-                    std::mem::forget(self.temp); // now the guard's
                     let command = Pid::from_raw(heard.sender);
-                    return Ok(Started { guard, command, listener: heard.listener, news, enforced, views });
+                    let remains = Remains { guard, swept };
+                    return Ok(Started { guard, command, listener: heard.listener, news, enforced, views, remains });
                 }
                 Err(LaunchError::Step(step, error)) => {
                     attempt = attempt.after(step, &error).ok_or(LaunchError::Step(step, error))?;
@@ -83,15 +94,12 @@ impl Plan {
         places.iter().map(|inside| (PathBuf::from(inside), self.temp.path().to_owned())).collect()
     }
 
-    fn attempt(
-        &self,
-        attempt: &Attempt,
-        what: (&Command, Option<&Terminal>),
-    ) -> Result<(Pid, Heard, OwnedFd), LaunchError> {
+    fn attempt(&self, attempt: &Attempt, what: (&Command, Option<&Terminal>)) -> Result<Ready, LaunchError> {
         let plumbing = |e: io::Error| LaunchError::Step(Step::Plumbing, e);
         let layout = Layout::new(self, attempt, what)?;
         let ends = handover::ends().map_err(plumbing)?;
         let (news, news_end) = pipe2(OFlag::O_CLOEXEC).map_err(|e| plumbing(e.into()))?;
+        let (swept, swept_end) = pipe2(OFlag::O_CLOEXEC).map_err(|e| plumbing(e.into()))?;
         if !attempt.set.has(Set::PID) {
             // Where the guard could be killed from inside (Landlock before ABI 6), its children come here.
             process::adopt_orphans().map_err(plumbing)?;
@@ -100,17 +108,26 @@ impl Plan {
         let mask = masks::block_all().map_err(plumbing)?;
         let forked = process::fork(attempt.set);
         if let Ok(Fork::Child) = forked {
-            drop(news);
-            guard::live(layout, Wires { word: ends.child, news: news_end, mask }, ends.parent)
+            drop((news, swept));
+            guard::live(&layout, Wires { word: ends.child, news: news_end, swept: swept_end, mask }, ends.parent)
         }
         mask.restore().map_err(plumbing)?;
         let Fork::Parent(guard) = forked.map_err(|e| LaunchError::Step(Step::Guard, e))? else {
             process::exit(125) // never: the child has left above
         };
         let guard = Pid::from_raw(guard);
-        drop((ends.child, news_end));
+        drop((ends.child, news_end, swept_end));
+        // Guard and command are busy with mounts and limits meanwhile.
+        if let Err(e) = layout
+            .rules()
+            .and_then(|rules| rules.map_or(Ok(()), |rules| handover::deliver(ends.parent.as_fd(), rules.as_fd())))
+        {
+            drop(ends.parent); // the command waits for the ruleset; now it gives up
+            reap(guard);
+            return Err(LaunchError::Step(Step::Ruleset, e));
+        }
         match handover::receive(ends.parent.as_fd()) {
-            Ok(Some(heard @ Heard { word: Word::Ready(_), .. })) => Ok((guard, heard, news)),
+            Ok(Some(heard @ Heard { word: Word::Ready(_), .. })) => Ok(Ready { guard, heard, news, swept }),
             Ok(Some(Heard { word: Word::Failed { step, errno }, .. })) => {
                 reap(guard);
                 let step = Step::ALL.get(usize::from(step)).copied().unwrap_or(Step::Guard);
@@ -129,19 +146,22 @@ fn reap(guard: Pid) {
     while waitpid(guard, None) == Err(nix::Error::EINTR) {}
 }
 
-impl Started {
-    /// What [`Remains::end`] needs, for when the rest has been given to the gate.
-    #[must_use]
-    pub fn remains(&self) -> Remains {
-        Remains { guard: self.guard }
-    }
-}
-
 impl Remains {
-    /// Waits until nothing of the run is left. To be called last, whether the run ended or not: it ends then. If the
-    /// guard itself was killed, what it left is killed here.
+    /// Waits until nothing of the run is left. To be called last, however the run ended. If the guard itself was
+    /// killed, what it left is killed here, and with it every other child of the caller.
+    ///
+    /// The guard is on its way out then, and may show as a zombie for a moment; who lives on must wait for it some time.
     pub fn end(self) {
-        reap(self.guard);
-        sweep::all(Scope::Descendants, |_| {});
+        let mut word = [0u8];
+        let swept = loop {
+            match read(&self.swept, &mut word) {
+                Err(nix::Error::EINTR) => {}
+                other => break other,
+            }
+        };
+        if swept != Ok(1) {
+            reap(self.guard);
+            sweep::all(Scope::Descendants, |_| {});
+        }
     }
 }

@@ -1,22 +1,21 @@
-//! The run's private temp directory: made before anything else, removed by the guard, or here if nothing was started.
+//! The run's private temp directory: named before anything else, made and removed by the guard.
 
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::dir::Dir;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat};
-use nix::unistd::{UnlinkatFlags, mkdtemp, unlinkat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use crate::fault::{LaunchError, Step};
 
 /// How deep a tree is removed; what is built deeper on purpose stays.
 const DEEPEST: usize = 256;
 
-/// A directory that only this run uses, mode 0700. Removed on drop; once a run is started the guard removes it.
+/// A directory that only this run uses, mode 0700: a name at first, made and removed by the guard.
 #[derive(Debug)]
 pub struct PrivateTemp {
     path: PathBuf,
@@ -25,17 +24,17 @@ pub struct PrivateTemp {
 }
 
 impl PrivateTemp {
-    /// Makes one in `parent` (absolute): the caller's `TMPDIR`, or `/tmp`.
+    /// Chooses one in `parent` (absolute): the caller's `TMPDIR`, or `/tmp`.
     ///
     /// # Errors
     /// [`LaunchError::Step`] with [`Step::Temp`].
-    pub fn create(parent: &Path) -> Result<Self, LaunchError> {
-        let fault = |errno: nix::Error| LaunchError::Step(Step::Temp, errno.into());
+    pub fn choose(parent: &Path) -> Result<Self, LaunchError> {
+        let fault = |error: io::Error| LaunchError::Step(Step::Temp, error);
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let held = open(parent, flags, Mode::empty()).map_err(fault)?;
-        let path = mkdtemp(&parent.join("tollgate-XXXXXX")).map_err(fault)?;
-        let name = path.file_name().unwrap_or_default().as_bytes();
-        let name = CString::new(name).map_err(|_| fault(nix::Error::EINVAL))?;
+        let held = open(parent, flags, Mode::empty()).map_err(|errno| fault(errno.into()))?;
+        let name = format!("tollgate-{:016x}", tollgate_sys::random::number().map_err(fault)?);
+        let path = parent.join(&name);
+        let name = CString::new(name).map_err(|_| LaunchError::Nul("the temp directory"))?;
         Ok(Self { path, name, parent: held })
     }
 
@@ -48,12 +47,6 @@ impl PrivateTemp {
     /// The directory that it is in, and its name there.
     pub(crate) fn place(&self) -> (BorrowedFd<'_>, &CStr) {
         (self.parent.as_fd(), &self.name)
-    }
-}
-
-impl Drop for PrivateTemp {
-    fn drop(&mut self) {
-        remove(self.parent.as_fd(), &self.name);
     }
 }
 
@@ -103,7 +96,7 @@ fn names(directory: &OwnedFd) -> io::Result<Vec<CString>> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::PrivateTemp;
+    use super::{PrivateTemp, remove};
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
@@ -111,16 +104,17 @@ mod tests {
     fn it_goes_with_all_in_it_but_not_what_links_lead_to() {
         let outside = tempfile::tempdir().unwrap();
         fs::write(outside.path().join("keep"), "x").unwrap();
-        let temp = PrivateTemp::create(outside.path()).unwrap();
+        let temp = PrivateTemp::choose(outside.path()).unwrap();
         let root = temp.path().to_owned();
-        assert_eq!(root.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        assert!(!root.exists());
         fs::create_dir_all(root.join("a/b/c")).unwrap();
         fs::write(root.join("a/b/c/file"), "x").unwrap();
         symlink(outside.path(), root.join("a/link")).unwrap();
         symlink("/nowhere", root.join("dangling")).unwrap();
         fs::set_permissions(root.join("a/b/c"), Permissions::from_mode(0o555)).unwrap();
         fs::set_permissions(root.join("a/b"), Permissions::from_mode(0)).unwrap();
-        drop(temp);
+        let (parent, name) = temp.place();
+        remove(parent, name);
         assert!(!root.exists());
         assert!(outside.path().join("keep").exists());
     }

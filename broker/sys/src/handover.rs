@@ -1,6 +1,7 @@
 //! The last words between a child on its way to exec and its parent: "ready", with the filter's listener, or
 //! "failed", with a step and an errno. A pair of seqpacket sockets; the parent learns the sender's process id in its
-//! own namespace from the kernel (`SCM_CREDENTIALS`, `unix(7)`).
+//! own namespace from the kernel (`SCM_CREDENTIALS`, `unix(7)`). The other way goes one descriptor, the Landlock
+//! ruleset, which the parent makes while the child is busy elsewhere.
 //!
 //! The child speaks when its filter is already in force, and that filter may well hand `sendmsg` to a gate that nobody
 //! serves yet. So the filter lets the calls of [`CALLS`] through when their last two arguments, which the kernel ignores
@@ -11,6 +12,7 @@ use std::mem::{size_of, zeroed};
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
 use crate::process::done;
+use crate::random;
 use crate::seccomp::{ArgTest, Entry, Fate, Filter, Listening, Sense, number};
 
 /// The calls that a child makes between filter and exec.
@@ -29,26 +31,13 @@ impl Pass {
     /// # Errors
     /// What `getrandom(2)` says.
     pub fn new() -> io::Result<Self> {
-        let mut words = [0u64; 2];
-        let wanted = size_of::<[u64; 2]>();
-        // SAFETY: `words` is writable and as long as said.
-        let got = unsafe { libc::getrandom(words.as_mut_ptr().cast(), wanted, 0) };
-        if usize::try_from(got) == Ok(wanted) {
-            Ok(Self(words))
-        } else {
-            Err(io::Error::last_os_error())
-        }
+        Ok(Self([random::number()?, random::number()?]))
     }
 
     /// Puts what the child needs before a filter's entries: an entry for each of [`CALLS`] that the filter does not
     /// allow whatever its arguments.
     pub fn open(&self, filter: &mut Filter) {
-        let test = |arg, equal| ArgTest {
-            arg,
-            mask: u64::MAX,
-            equal,
-            sense: Sense::Equals,
-        };
+        let test = |arg, equal| ArgTest { arg, mask: u64::MAX, equal, sense: Sense::Equals };
         let [first, second] = self.0;
         let calls: Vec<u32> = CALLS
             .iter()
@@ -56,14 +45,7 @@ impl Pass {
             .filter(|call| filter.fate(*call) != Some(Fate::Allow))
             .collect();
         if !calls.is_empty() {
-            filter.entries.insert(
-                0,
-                Entry {
-                    calls,
-                    tests: vec![test(4, first), test(5, second)],
-                    then: Fate::Allow,
-                },
-            );
+            filter.entries.insert(0, Entry { calls, tests: vec![test(4, first), test(5, second)], then: Fate::Allow });
         }
     }
 }
@@ -99,10 +81,7 @@ impl Word {
             (b'r', 0) => Self::Ready(Listening::Killable),
             (b'r', 1) => Self::Ready(Listening::Interruptible),
             (b'r', 2) => Self::Ready(Listening::Not),
-            (b'f', step) => Self::Failed {
-                step,
-                errno: i32::from_le_bytes([a, b, c, d]),
-            },
+            (b'f', step) => Self::Failed { step, errno: i32::from_le_bytes([a, b, c, d]) },
             _ => return None,
         })
     }
@@ -135,13 +114,7 @@ pub fn ends() -> io::Result<Ends> {
     let size = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or(4);
     // SAFETY: SO_PASSCRED reads an int of the size given.
     done(unsafe {
-        libc::setsockopt(
-            parent.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_PASSCRED,
-            (&raw const on).cast(),
-            size,
-        )
+        libc::setsockopt(parent.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PASSCRED, (&raw const on).cast(), size)
     })?;
     Ok(Ends { parent, child })
 }
@@ -153,44 +126,46 @@ struct Control([u8; CONTROL]);
 ///
 /// # Errors
 /// What `sendmsg(2)` says.
-pub fn send(
+pub fn send(end: BorrowedFd<'_>, word: Word, listener: Option<BorrowedFd<'_>>, pass: &Pass) -> io::Result<()> {
+    push(end, word.encode(), listener, pass.0)
+}
+
+/// Gives the child a descriptor that was not there yet when it was forked.
+///
+/// # Errors
+/// What `sendmsg(2)` says.
+pub fn deliver(end: BorrowedFd<'_>, parcel: BorrowedFd<'_>) -> io::Result<()> {
+    push(end, [0; LENGTH], Some(parcel), [0; 2])
+}
+
+/// In the child: waits for the descriptor. Allocates nothing.
+///
+/// # Errors
+/// What `recvmsg(2)` says; `EPIPE` if the parent has gone without sending one.
+pub fn collect(end: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    pull(end)?.descriptor.ok_or_else(|| io::Error::from_raw_os_error(libc::EPIPE))
+}
+
+fn push(
     end: BorrowedFd<'_>,
-    word: Word,
-    listener: Option<BorrowedFd<'_>>,
-    pass: &Pass,
+    mut text: [u8; LENGTH],
+    with: Option<BorrowedFd<'_>>,
+    [first, second]: [u64; 2],
 ) -> io::Result<()> {
-    let mut text = word.encode();
-    let mut part = libc::iovec {
-        iov_base: text.as_mut_ptr().cast(),
-        iov_len: LENGTH,
-    };
+    let mut part = libc::iovec { iov_base: text.as_mut_ptr().cast(), iov_len: LENGTH };
     let mut control = Control([0; CONTROL]);
     // SAFETY: an all-zero msghdr is valid: null pointers with length 0.
     let mut message: libc::msghdr = unsafe { zeroed() };
     message.msg_iov = &raw mut part;
     message.msg_iovlen = 1;
-    if let Some(fd) = listener {
+    if let Some(fd) = with {
         attach(&mut message, &mut control, fd.as_raw_fd());
     }
-    let [first, second] = pass.0;
     let flags = libc::MSG_NOSIGNAL;
     // SAFETY: `message` and all it leads to outlive the call; the last three arguments are ignored by the kernel.
-    let sent = unsafe {
-        libc::syscall(
-            libc::SYS_sendmsg,
-            end.as_raw_fd(),
-            &raw const message,
-            flags,
-            0usize,
-            first,
-            second,
-        )
-    };
-    if sent < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    let sent =
+        unsafe { libc::syscall(libc::SYS_sendmsg, end.as_raw_fd(), &raw const message, flags, 0usize, first, second) };
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 fn attach(message: &mut libc::msghdr, control: &mut Control, fd: RawFd) {
@@ -202,11 +177,7 @@ fn attach(message: &mut libc::msghdr, control: &mut Control, fd: RawFd) {
     let header = unsafe { libc::CMSG_FIRSTHDR(message) };
     // SAFETY: pure arithmetic on a small size.
     let length = unsafe { libc::CMSG_LEN(size) } as usize;
-    let filled = libc::cmsghdr {
-        cmsg_len: length,
-        cmsg_level: libc::SOL_SOCKET,
-        cmsg_type: libc::SCM_RIGHTS,
-    };
+    let filled = libc::cmsghdr { cmsg_len: length, cmsg_level: libc::SOL_SOCKET, cmsg_type: libc::SCM_RIGHTS };
     // SAFETY: `header` points into the control buffer, aligned, with room for a header.
     unsafe { header.write(filled) };
     // SAFETY: `header` is the header just written.
@@ -222,39 +193,16 @@ fn attach(message: &mut libc::msghdr, control: &mut Control, fd: RawFd) {
 pub fn write(to: BorrowedFd<'_>, bytes: &[u8], pass: &Pass) -> io::Result<()> {
     let [first, second] = pass.0;
     // SAFETY: the bytes outlive the call; the last three arguments are ignored by the kernel.
-    let put = unsafe {
-        libc::syscall(
-            libc::SYS_write,
-            to.as_raw_fd(),
-            bytes.as_ptr(),
-            bytes.len(),
-            0usize,
-            first,
-            second,
-        )
-    };
-    if put < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    let put =
+        unsafe { libc::syscall(libc::SYS_write, to.as_raw_fd(), bytes.as_ptr(), bytes.len(), 0usize, first, second) };
+    if put < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Ends the process at once, with `pass` through the filter.
 pub fn exit(code: i32, pass: &Pass) -> ! {
     let [first, second] = pass.0;
     // SAFETY: takes a number; the other arguments are ignored by the kernel.
-    unsafe {
-        libc::syscall(
-            libc::SYS_exit_group,
-            code,
-            0usize,
-            0usize,
-            0usize,
-            first,
-            second,
-        )
-    };
+    unsafe { libc::syscall(libc::SYS_exit_group, code, 0usize, 0usize, 0usize, first, second) };
     // Only reached if even that was refused.
     std::process::abort()
 }
@@ -275,11 +223,24 @@ pub struct Heard {
 /// # Errors
 /// What `recvmsg(2)` says; `EBADMSG` for a word that makes no sense.
 pub fn receive(end: BorrowedFd<'_>) -> io::Result<Option<Heard>> {
+    let Pulled { length, text, sender, descriptor } = pull(end)?;
+    match (length, Word::decode(text)) {
+        (0, _) => Ok(None),
+        (_, Some(word)) => Ok(Some(Heard { word, sender, listener: descriptor })),
+        (_, None) => Err(io::Error::from_raw_os_error(libc::EBADMSG)),
+    }
+}
+
+struct Pulled {
+    length: usize,
+    text: [u8; LENGTH],
+    sender: i32,
+    descriptor: Option<OwnedFd>,
+}
+
+fn pull(end: BorrowedFd<'_>) -> io::Result<Pulled> {
     let mut text = [0u8; LENGTH];
-    let mut part = libc::iovec {
-        iov_base: text.as_mut_ptr().cast(),
-        iov_len: LENGTH,
-    };
+    let mut part = libc::iovec { iov_base: text.as_mut_ptr().cast(), iov_len: LENGTH };
     let mut control = Control([0; CONTROL]);
     // SAFETY: an all-zero msghdr is valid: null pointers with length 0.
     let mut message: libc::msghdr = unsafe { zeroed() };
@@ -287,32 +248,22 @@ pub fn receive(end: BorrowedFd<'_>) -> io::Result<Option<Heard>> {
     message.msg_iovlen = 1;
     message.msg_control = control.0.as_mut_ptr().cast();
     message.msg_controllen = CONTROL;
-    let got = loop {
+    loop {
         // SAFETY: `message` and all it leads to are writable, as long as said, and outlive the call.
-        let got =
-            unsafe { libc::recvmsg(end.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
-        if got >= 0 {
-            break got;
+        let got = unsafe { libc::recvmsg(end.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
+        if let Ok(length) = usize::try_from(got) {
+            let (sender, descriptor) = attached(&message);
+            return Ok(Pulled { length, text, sender, descriptor });
         }
         let error = io::Error::last_os_error();
         if error.kind() != io::ErrorKind::Interrupted {
             return Err(error);
         }
-    };
-    let (sender, listener) = attached(&message);
-    match (got, Word::decode(text)) {
-        (0, _) => Ok(None),
-        (_, Some(word)) => Ok(Some(Heard {
-            word,
-            sender,
-            listener,
-        })),
-        (_, None) => Err(io::Error::from_raw_os_error(libc::EBADMSG)),
     }
 }
 
 fn attached(message: &libc::msghdr) -> (i32, Option<OwnedFd>) {
-    let (mut sender, mut listener) = (0, None);
+    let (mut sender, mut descriptor) = (0, None);
     // SAFETY: the kernel has filled the control buffer and set its length.
     let mut at = unsafe { libc::CMSG_FIRSTHDR(message) };
     while !at.is_null() {
@@ -324,14 +275,13 @@ fn attached(message: &libc::msghdr) -> (i32, Option<OwnedFd>) {
             // SAFETY: the kernel put at least one int there; alignment is not assumed.
             let fd = unsafe { data.cast::<RawFd>().read_unaligned() };
             // SAFETY: a descriptor received is new in this process; nothing else owns it.
-            listener = Some(unsafe { OwnedFd::from_raw_fd(fd) });
-        } else if header.cmsg_level == libc::SOL_SOCKET && header.cmsg_type == libc::SCM_CREDENTIALS
-        {
+            descriptor = Some(unsafe { OwnedFd::from_raw_fd(fd) });
+        } else if header.cmsg_level == libc::SOL_SOCKET && header.cmsg_type == libc::SCM_CREDENTIALS {
             // SAFETY: the kernel put a ucred there; alignment is not assumed.
             sender = unsafe { data.cast::<libc::ucred>().read_unaligned() }.pid;
         }
         // SAFETY: `at` is a header of this message.
         at = unsafe { libc::CMSG_NXTHDR(message, at) };
     }
-    (sender, listener)
+    (sender, descriptor)
 }

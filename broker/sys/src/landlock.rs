@@ -1,16 +1,18 @@
 //! Landlock domains (`landlock(7)`): what of the file system, TCP, signals and abstract sockets stays reachable.
 //!
+//! The `landlock` crate knows which ABI has which rights. Rules are added and the domain is entered with plain system
+//! calls, since that happens in three processes (the ruleset travels as a descriptor) and between fork and exec.
 //! Best effort per ABI: what the running kernel lacks is left out, and [`Ruleset::abi`] says how far it went.
 //! ABI 8 and above add nothing that is used here (8: threads; 9: unix sockets by path; 10: UDP).
 
-use std::error::Error as _;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, BitFlags, NetPort, PathBeneath, Ruleset as Builder,
-    RulesetAttr as _, RulesetCreated, RulesetCreatedAttr as _, RulesetError, Scope,
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, Ruleset as Builder, RulesetAttr as _, RulesetError, Scope,
 };
+
+use crate::process::{done, forgo_new_privileges};
 
 /// The highest ABI whose restrictions are used.
 pub const NEWEST: u32 = 7;
@@ -53,22 +55,28 @@ pub struct Governed {
 pub fn abi() -> u32 {
     const VERSION: u32 = 1; // LANDLOCK_CREATE_RULESET_VERSION
     // SAFETY: with VERSION the kernel wants a null pointer and a size of 0, and touches no memory.
-    let got = unsafe {
-        libc::syscall(
-            libc::SYS_landlock_create_ruleset,
-            std::ptr::null::<u8>(),
-            0usize,
-            VERSION,
-        )
-    };
+    let got = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0usize, VERSION) };
     u32::try_from(got).unwrap_or(0)
 }
 
-/// Rules under construction, then a domain that a thread enters once and for all.
+/// Rules under construction, then a domain that a thread enters once and for all. It may be handed from process to
+/// process as a descriptor.
 #[derive(Debug)]
 pub struct Ruleset {
-    rules: RulesetCreated,
+    fd: OwnedFd,
     abi: u32,
+}
+
+#[repr(C, packed)]
+struct PathBeneath {
+    allowed: u64,
+    parent: i32,
+}
+
+#[repr(C)]
+struct NetPort {
+    allowed: u64,
+    port: u64,
 }
 
 impl Ruleset {
@@ -78,62 +86,73 @@ impl Ruleset {
     /// What `landlock_create_ruleset(2)` says.
     pub fn create(kernel: u32, governed: &Governed) -> io::Result<Self> {
         let used = kernel.min(governed.cap).min(NEWEST);
-        let abi = ABI::from(i32::try_from(used).unwrap_or(0));
-        let mut builder = Builder::default()
-            .handle_access(AccessFs::from_all(abi))
-            .map_err(plain)?;
-        if used >= 4 {
-            let mut tcp = BitFlags::<AccessNet>::EMPTY;
-            if governed.connect != Ports::Any {
-                tcp |= AccessNet::ConnectTcp;
-            }
-            if governed.bind != Ports::Any {
-                tcp |= AccessNet::BindTcp;
-            }
-            if !tcp.is_empty() {
-                builder = builder.handle_access(tcp).map_err(plain)?;
-            }
+        let mut builder = Builder::default().handle_access(AccessFs::from_all(version(used))).map_err(plain)?;
+        let tcp = tcp(governed);
+        if used >= 4 && !tcp.is_empty() {
+            builder = builder.handle_access(tcp).map_err(plain)?;
         }
         if used >= 6 {
-            builder = builder
-                .scope(Scope::AbstractUnixSocket | Scope::Signal)
-                .map_err(plain)?;
+            builder = builder.scope(Scope::AbstractUnixSocket | Scope::Signal).map_err(plain)?;
         }
-        let rules = builder.create().map_err(plain)?;
-        Self { rules, abi: used }.ports(governed)
+        let fd: Option<OwnedFd> = builder.create().map_err(plain)?.into();
+        let ruleset = Self { fd: fd.ok_or_else(|| io::Error::from_raw_os_error(libc::EOPNOTSUPP))?, abi: used };
+        if used >= 4 {
+            ruleset.ports(&governed.connect, AccessNet::ConnectTcp)?;
+            ruleset.ports(&governed.bind, AccessNet::BindTcp)?;
+        }
+        Ok(ruleset)
     }
 
-    fn ports(mut self, governed: &Governed) -> io::Result<Self> {
-        if self.abi < 4 {
-            return Ok(self);
+    /// A ruleset that another process created with this ABI.
+    #[must_use]
+    pub fn from_fd(fd: OwnedFd, abi: u32) -> Self {
+        Self { fd, abi }
+    }
+
+    fn ports(&self, ports: &Ports, access: AccessNet) -> io::Result<()> {
+        const NET_PORT: u32 = 2; // LANDLOCK_RULE_NET_PORT
+        let Ports::Only(list) = ports else { return Ok(()) };
+        for port in list {
+            let rule = NetPort { allowed: BitFlags::from(access).bits(), port: u64::from(*port) };
+            // SAFETY: `rule` has the layout of landlock_net_port_attr and outlives the call.
+            unsafe { self.add(NET_PORT, (&raw const rule).cast()) }?;
         }
-        for (ports, access) in [
-            (&governed.connect, AccessNet::ConnectTcp),
-            (&governed.bind, AccessNet::BindTcp),
-        ] {
-            if let Ports::Only(list) = ports {
-                let rules = list
-                    .iter()
-                    .map(|port| Ok::<_, RulesetError>(NetPort::new(*port, access)));
-                self.rules = self.rules.add_rules(rules).map_err(plain)?;
-            }
-        }
-        Ok(self)
+        Ok(())
     }
 
     /// Allows what `rights` says on the object behind a descriptor (`O_PATH` will do) and all beneath it.
+    /// Allocates nothing.
     ///
     /// # Errors
     /// What `landlock_add_rule(2)` says.
-    pub fn allow(mut self, object: impl AsFd, rights: Rights) -> io::Result<Self> {
-        let access = access(self.abi, rights);
-        if !access.is_empty() {
-            self.rules = self
-                .rules
-                .add_rule(PathBeneath::new(object, access))
-                .map_err(plain)?;
+    pub fn allow(&self, object: impl AsFd, rights: Rights) -> io::Result<()> {
+        let abi = version(self.abi);
+        let access = access(abi, rights);
+        if access.is_empty() {
+            return Ok(());
         }
-        Ok(self)
+        match self.beneath(object.as_fd(), access) {
+            // Rights on directories make no sense on a file. To ask the kernel is cheaper than to look first.
+            Err(e) if e.raw_os_error() == Some(libc::EINVAL) => {
+                self.beneath(object.as_fd(), access & AccessFs::from_file(abi))
+            }
+            other => other,
+        }
+    }
+
+    fn beneath(&self, object: BorrowedFd<'_>, access: BitFlags<AccessFs>) -> io::Result<()> {
+        const PATH_BENEATH: u32 = 1; // LANDLOCK_RULE_PATH_BENEATH
+        let rule = PathBeneath { allowed: access.bits(), parent: object.as_raw_fd() };
+        // SAFETY: `rule` has the layout of landlock_path_beneath_attr (packed) and outlives the call.
+        unsafe { self.add(PATH_BENEATH, (&raw const rule).cast()) }
+    }
+
+    /// # Safety
+    /// `rule` must point at the struct that `kind` names.
+    unsafe fn add(&self, kind: u32, rule: *const u8) -> io::Result<()> {
+        // SAFETY: the caller vouches for `rule`; the kernel only reads it.
+        let got = unsafe { libc::syscall(libc::SYS_landlock_add_rule, self.fd.as_raw_fd(), kind, rule, 0) };
+        done(i32::try_from(got).unwrap_or(-1))
     }
 
     /// The ABI in use: the least of the kernel's, the cap and [`NEWEST`].
@@ -143,22 +162,41 @@ impl Ruleset {
     }
 
     /// Puts the calling thread, and all it starts, into the domain; sets `no_new_privs` too. There is no way back.
+    /// Allocates nothing.
     ///
     /// # Errors
     /// What `prctl(2)` and `landlock_restrict_self(2)` say (`E2BIG`: 16 domains are nested already).
     pub fn enter(self) -> io::Result<()> {
-        let status = self.rules.restrict_self().map_err(plain)?;
-        let held = status.no_new_privs && status.ruleset != landlock::RulesetStatus::NotEnforced;
-        if held {
-            Ok(())
-        } else {
-            Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP))
-        }
+        forgo_new_privileges()?;
+        // SAFETY: takes numbers only.
+        let got = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, self.fd.as_raw_fd(), 0) };
+        done(i32::try_from(got).unwrap_or(-1))
     }
 }
 
-fn access(abi: u32, rights: Rights) -> BitFlags<AccessFs> {
-    let all = AccessFs::from_all(ABI::from(i32::try_from(abi).unwrap_or(0)));
+impl AsFd for Ruleset {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+fn version(abi: u32) -> ABI {
+    ABI::from(i32::try_from(abi).unwrap_or(0))
+}
+
+fn tcp(governed: &Governed) -> BitFlags<AccessNet> {
+    let mut tcp = BitFlags::EMPTY;
+    if governed.connect != Ports::Any {
+        tcp |= AccessNet::ConnectTcp;
+    }
+    if governed.bind != Ports::Any {
+        tcp |= AccessNet::BindTcp;
+    }
+    tcp
+}
+
+fn access(abi: ABI, rights: Rights) -> BitFlags<AccessFs> {
+    let all = AccessFs::from_all(abi);
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let mut access = BitFlags::EMPTY;
     if rights.read || rights.execute || rights.write || rights.device {
@@ -168,12 +206,7 @@ fn access(abi: u32, rights: Rights) -> BitFlags<AccessFs> {
         access |= AccessFs::Execute;
     }
     if rights.write {
-        access |= all
-            & !(read
-                | AccessFs::Execute
-                | AccessFs::MakeChar
-                | AccessFs::MakeBlock
-                | AccessFs::IoctlDev);
+        access |= all & !(read | AccessFs::Execute | AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev);
     }
     if rights.device {
         access |= AccessFs::WriteFile | AccessFs::Truncate | AccessFs::IoctlDev;
@@ -183,15 +216,35 @@ fn access(abi: u32, rights: Rights) -> BitFlags<AccessFs> {
 
 /// The errno inside the crate's error, which wraps it several times; `EINVAL` where there is none.
 fn plain(error: RulesetError) -> io::Error {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     while let Some(inner) = cause {
-        if let Some(errno) = inner
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::raw_os_error)
-        {
+        if let Some(errno) = inner.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
             return io::Error::from_raw_os_error(errno);
         }
         cause = inner.source();
     }
     io::Error::from_raw_os_error(libc::EINVAL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Rights, access, version};
+    use landlock::AccessFs;
+
+    #[test]
+    fn no_rights_give_nothing_and_none_gives_devices() {
+        for abi in 1..=super::NEWEST {
+            assert!(access(version(abi), Rights::default()).is_empty());
+            let all = Rights { read: true, execute: true, write: true, device: true };
+            let most = access(version(abi), all);
+            assert!(!most.intersects(AccessFs::MakeBlock | AccessFs::MakeChar), "ABI {abi}");
+            assert_eq!(most.contains(AccessFs::Truncate), abi >= 3, "ABI {abi}");
+            assert_eq!(most.contains(AccessFs::Refer), abi >= 2, "ABI {abi}");
+            assert_eq!(most.contains(AccessFs::IoctlDev), abi >= 5, "ABI {abi}");
+            let written = access(version(abi), Rights { write: true, ..Rights::default() });
+            assert!(!written.contains(AccessFs::Execute), "ABI {abi}");
+            let read = access(version(abi), Rights { read: true, ..Rights::default() });
+            assert_eq!(read, AccessFs::ReadFile | AccessFs::ReadDir, "ABI {abi}");
+        }
+    }
 }

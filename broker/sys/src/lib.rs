@@ -4,7 +4,9 @@
     reason = "system calls are made here and nowhere else; each block names its invariant"
 )]
 
+pub mod at;
 pub mod caps;
+pub mod creds;
 pub mod fds;
 pub mod handover;
 pub mod landlock;
@@ -20,5 +22,6 @@ pub mod probe;
 pub mod process;
 pub mod ptrace;
 pub mod pty;
+pub mod random;
 pub mod seccomp;
 pub mod wait;

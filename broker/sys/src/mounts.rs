@@ -125,6 +125,15 @@ pub fn proc(target: &CStr) -> io::Result<()> {
     )
 }
 
+/// Takes away what is mounted at `target`, and all beneath it, at once; users that are left keep it until they go.
+///
+/// # Errors
+/// What `umount(2)` says.
+pub fn detach(target: &CStr) -> io::Result<()> {
+    // SAFETY: the path is NUL-terminated.
+    done(unsafe { libc::umount2(target.as_ptr(), libc::MNT_DETACH) })
+}
+
 /// Takes hold of what is at `path`, to be shown elsewhere after `path` is covered.
 ///
 /// # Errors

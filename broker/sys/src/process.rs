@@ -15,11 +15,7 @@ pub enum Fork {
 }
 
 pub(crate) fn done(result: libc::c_int) -> io::Result<()> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Whether the calling process has one thread.
@@ -49,6 +45,69 @@ pub fn fork(namespaces: Set) -> io::Result<Fork> {
     }
 }
 
+/// A stack for a child that shares memory, with a page below it that must not be touched.
+#[derive(Debug)]
+pub struct Stack {
+    base: *mut libc::c_void,
+}
+
+const STACK: usize = 256 * 1024;
+const GUARD_PAGE: usize = 64 * 1024; // a page on every architecture
+
+impl Stack {
+    /// Maps one; memory is only used as far as it is touched.
+    ///
+    /// # Errors
+    /// What `mmap(2)` and `mprotect(2)` say.
+    pub fn new() -> io::Result<Self> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK | libc::MAP_NORESERVE;
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a new anonymous mapping overlaps nothing.
+        let base = unsafe { libc::mmap(std::ptr::null_mut(), STACK, access, flags, -1, 0) };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the range lies in the mapping just made, which nobody uses yet.
+        done(unsafe { libc::mprotect(base, GUARD_PAGE, libc::PROT_NONE) })?;
+        Ok(Self { base })
+    }
+
+    fn top(&self) -> *mut libc::c_void {
+        // SAFETY: one past the end of the mapping that starts at `base`; page-aligned, so aligned for any ABI.
+        unsafe { self.base.byte_add(STACK) }
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is this stack's own, and no child runs on it: `vfork` comes back when that has gone.
+        unsafe { libc::munmap(self.base, STACK) };
+    }
+}
+
+/// Forks a child that borrows the caller's memory, while the caller waits until it executes a program or ends
+/// (`CLONE_VM | CLONE_VFORK`): no page is copied. To the memory it is as if the caller had called `child`; descriptors,
+/// directory, credentials, signals and limits are the child's own. What `child` returns is its exit code.
+///
+/// # Errors
+/// What `clone(2)` says; `EBUSY` if the caller has more than one thread.
+pub fn vfork(stack: &Stack, mut child: &mut dyn FnMut() -> i32) -> io::Result<i32> {
+    extern "C" fn run(argument: *mut libc::c_void) -> libc::c_int {
+        // SAFETY: the pointer is the one given to clone below, to a closure that lives while the caller waits.
+        let child = unsafe { &mut *argument.cast::<&mut dyn FnMut() -> i32>() };
+        child()
+    }
+    if !is_single_threaded() {
+        return Err(io::Error::from_raw_os_error(libc::EBUSY));
+    }
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    let argument = (&raw mut child).cast::<libc::c_void>();
+    // SAFETY: the stack is mapped and used by nobody else; the only thread of this memory waits (CLONE_VFORK) until the
+    // child has left it, so what the child does to it is as if done by a call.
+    let pid = unsafe { libc::clone(run, stack.top(), flags, argument) };
+    done(pid).map(|()| pid)
+}
+
 /// Ends the process at once, without running destructors or flushing what the parent had buffered.
 pub fn exit(code: i32) -> ! {
     // SAFETY: takes no pointers, does not return.
@@ -70,32 +129,16 @@ impl Image {
     /// Lays out. `env` holds `NAME=value`.
     #[must_use]
     pub fn new(program: CString, argv: Vec<CString>, env: Vec<CString>) -> Self {
-        let pointers = |list: &[CString]| -> Vec<_> {
-            list.iter()
-                .map(|text| text.as_ptr())
-                .chain([std::ptr::null()])
-                .collect()
-        };
+        let pointers =
+            |list: &[CString]| -> Vec<_> { list.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect() };
         let (argv_pointers, env_pointers) = (pointers(&argv), pointers(&env));
-        Self {
-            program,
-            _argv: argv,
-            _env: env,
-            argv_pointers,
-            env_pointers,
-        }
+        Self { program, _argv: argv, _env: env, argv_pointers, env_pointers }
     }
 
     /// Becomes the program; comes back only with an error.
     pub fn execute(&self) -> io::Error {
         // SAFETY: the program is NUL-terminated, both lists end with a null pointer and lead to strings owned by self.
-        unsafe {
-            libc::execve(
-                self.program.as_ptr(),
-                self.argv_pointers.as_ptr(),
-                self.env_pointers.as_ptr(),
-            )
-        };
+        unsafe { libc::execve(self.program.as_ptr(), self.argv_pointers.as_ptr(), self.env_pointers.as_ptr()) };
         io::Error::last_os_error()
     }
 }
@@ -111,10 +154,7 @@ fn control(option: libc::c_int, value: libc::c_ulong) -> io::Result<()> {
 /// # Errors
 /// What `prctl(2)` says.
 pub fn signal_on_parent_death(signal: libc::c_int) -> io::Result<()> {
-    control(
-        libc::PR_SET_PDEATHSIG,
-        libc::c_ulong::try_from(signal).unwrap_or(0),
-    )
+    control(libc::PR_SET_PDEATHSIG, libc::c_ulong::try_from(signal).unwrap_or(0))
 }
 
 /// Becomes the parent of all orphaned descendants (`PR_SET_CHILD_SUBREAPER`).
@@ -147,10 +187,7 @@ pub enum Inspection {
 /// # Errors
 /// What `prctl(2)` says.
 pub fn inspection(of: Inspection) -> io::Result<()> {
-    control(
-        libc::PR_SET_DUMPABLE,
-        libc::c_ulong::from(of == Inspection::Open),
-    )
+    control(libc::PR_SET_DUMPABLE, libc::c_ulong::from(of == Inspection::Open))
 }
 
 /// A new session, without a controlling terminal.

@@ -65,10 +65,7 @@ impl Backwards {
         // A trampoline moves the other target one away: look at the pair again after each.
         let (mut yes, mut no) = (yes, no);
         loop {
-            match (
-                u8::try_from(self.distance(yes)),
-                u8::try_from(self.distance(no)),
-            ) {
+            match (u8::try_from(self.distance(yes)), u8::try_from(self.distance(no))) {
                 (Ok(jt), Ok(jf)) => return self.push(how as u16, value, jt, jf),
                 (Err(_), _) => yes = self.hop(yes),
                 (Ok(_), Err(_)) => no = self.hop(no),

@@ -1,8 +1,6 @@
 //! From the description to a program: a check of the architecture, a binary search over ranges of call numbers that
 //! share a fate, then that fate's chain of tests.
 
-use std::collections::{BTreeMap, HashMap};
-
 use libc::sock_filter;
 
 use super::assemble::{Backwards, Compare, Place};
@@ -24,11 +22,7 @@ pub(super) const NATIVE: u32 = 0xc000_003e; // AUDIT_ARCH_X86_64
 pub(super) const NATIVE: u32 = 0xc000_00b7; // AUDIT_ARCH_AARCH64
 #[cfg(target_arch = "riscv64")]
 pub(super) const NATIVE: u32 = 0xc000_00f3; // AUDIT_ARCH_RISCV64
-#[cfg(not(any(
-    target_arch = "x86_64",
-    target_arch = "aarch64",
-    target_arch = "riscv64"
-)))]
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
 compile_error!("the filter needs this architecture's AUDIT_ARCH number");
 
 /// A compiled filter, ready to be installed.
@@ -52,20 +46,19 @@ impl Program {
     }
 }
 
-/// One step of a call's decision: if all tests hold, this fate.
-type Step<'a> = (&'a [ArgTest], Fate);
-/// A call's whole decision: steps in order; the last has no tests.
-type Chain<'a> = Vec<Step<'a>>;
-
 /// Compiles a filter for this architecture.
 ///
 /// # Errors
 /// [`CompileError`].
 pub fn compile(filter: &Filter) -> Result<Program, CompileError> {
     check(filter)?;
-    let ranges = ranges(filter);
-    let mut writer = Writer::default();
-    let search = writer.search(&ranges);
+    let always = |then| Entry { calls: Vec::new(), tests: Vec::new(), then };
+    // ENOSYS is what a kernel without x32 answers.
+    let (others, x32) = (always(filter.otherwise), always(Fate::Errno(38)));
+    let chains = Chains::of(filter, &others, &x32);
+    let ranges = chains.ranges.len();
+    let mut writer = Writer { code: Backwards::default(), chains, written: Vec::with_capacity(64) };
+    let search = writer.search(0, ranges);
     let start = writer.code.load(NUMBER, search);
     let foreign = writer.code.give(Fate::Kill.code());
     let known = writer.code.branch(Compare::Equal, NATIVE, (start, foreign));
@@ -74,18 +67,11 @@ pub fn compile(filter: &Filter) -> Result<Program, CompileError> {
     if code.len() > LIMIT {
         return Err(CompileError::TooLong(code.len()));
     }
-    Ok(Program {
-        code,
-        notifies: filter.notifies(),
-    })
+    Ok(Program { code, notifies: filter.notifies() })
 }
 
 fn check(filter: &Filter) -> Result<(), CompileError> {
-    let fates = filter
-        .entries
-        .iter()
-        .map(|entry| entry.then)
-        .chain([filter.otherwise]);
+    let fates = filter.entries.iter().map(|entry| entry.then).chain([filter.otherwise]);
     for fate in fates {
         if let Fate::Errno(errno) = fate
             && !(1..=4095).contains(&errno)
@@ -93,108 +79,112 @@ fn check(filter: &Filter) -> Result<(), CompileError> {
             return Err(CompileError::Errno(errno));
         }
     }
-    match filter
-        .entries
-        .iter()
-        .flat_map(|entry| &entry.tests)
-        .find(|test| test.arg > 5)
-    {
+    match filter.entries.iter().flat_map(|entry| &entry.tests).find(|test| test.arg > 5) {
         Some(test) => Err(CompileError::Argument(test.arg)),
         None => Ok(()),
     }
 }
 
-/// Call numbers from a range's start to the next range's start share a chain.
-struct Range<'a> {
+/// Call numbers from a range's start to the next range's start share a chain: entries that are looked at in order, as a
+/// span of [`Chains::entries`].
+#[derive(Clone, Copy)]
+struct Range {
     start: u32,
-    chain: Chain<'a>,
+    chain: (usize, usize),
 }
 
-fn ranges(filter: &Filter) -> Vec<Range<'_>> {
-    let mut named: BTreeMap<u32, Vec<&Entry>> = BTreeMap::new();
-    for entry in &filter.entries {
-        for call in entry.calls.iter().filter(|call| **call < X32) {
-            named.entry(*call).or_default().push(entry);
+/// All chains, one after another. Flat, since a filter names hundreds of calls and is compiled at every launch.
+struct Chains<'a> {
+    entries: Vec<&'a Entry>,
+    ranges: Vec<Range>,
+}
+
+impl<'a> Chains<'a> {
+    fn of(filter: &'a Filter, others: &'a Entry, x32: &'a Entry) -> Self {
+        let named = |entry: &'a Entry| entry.calls.iter().filter(|call| **call < X32).map(move |call| (*call, entry));
+        let mut named: Vec<(u32, &Entry)> = filter.entries.iter().flat_map(named).collect();
+        named.sort_by_key(|(call, _)| *call); // stable: entries of one call stay in order
+        let mut chains = Self { entries: Vec::with_capacity(named.len() * 2), ranges: Vec::with_capacity(64) };
+        let mut next = 0;
+        for same in named.chunk_by(|(a, _), (b, _)| a == b) {
+            let call = same.first().map_or(next, |(call, _)| *call);
+            if call > next {
+                chains.append(next, [others].into_iter());
+            }
+            chains.append(call, same.iter().map(|(_, entry)| *entry).chain([others]));
+            next = call + 1;
+        }
+        chains.append(next, [others].into_iter());
+        chains.append(X32, [x32].into_iter());
+        chains
+    }
+
+    /// Adds a range, or lengthens the last one if it has the same chain. A chain ends at its first entry without tests.
+    fn append(&mut self, start: u32, chain: impl Iterator<Item = &'a Entry>) {
+        let from = self.entries.len();
+        for entry in chain {
+            self.entries.push(entry);
+            if entry.tests.is_empty() {
+                break;
+            }
+        }
+        let new = (from, self.entries.len());
+        let last = self.ranges.last().copied();
+        match last {
+            Some(last) if self.alike(last.chain, new) => self.entries.truncate(from),
+            _ => self.ranges.push(Range { start, chain: new }),
         }
     }
-    let mut ranges = vec![Range {
-        start: 0,
-        chain: vec![(NO_TESTS, filter.otherwise)],
-    }];
-    let mut next = 0;
-    for (call, entries) in named {
-        if call > next {
-            append(&mut ranges, next, vec![(NO_TESTS, filter.otherwise)]);
-        }
-        append(&mut ranges, call, chain(&entries, filter.otherwise));
-        next = call + 1;
-    }
-    append(&mut ranges, next, vec![(NO_TESTS, filter.otherwise)]);
-    append(&mut ranges, X32, vec![(NO_TESTS, Fate::Errno(38))]); // ENOSYS, as a kernel without x32 answers
-    ranges
-}
 
-fn append<'a>(ranges: &mut Vec<Range<'a>>, start: u32, chain: Chain<'a>) {
-    match ranges.last_mut() {
-        Some(last) if last.start == start => last.chain = chain,
-        Some(last) if last.chain == chain => {}
-        _ => ranges.push(Range { start, chain }),
+    fn chain(&self, (from, to): (usize, usize)) -> &[&'a Entry] {
+        self.entries.get(from..to).unwrap_or_default()
+    }
+
+    fn alike(&self, a: (usize, usize), b: (usize, usize)) -> bool {
+        let (a, b) = (self.chain(a), self.chain(b));
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.then == b.then && a.tests == b.tests)
     }
 }
 
-const NO_TESTS: &[ArgTest] = &[];
-
-fn chain<'a>(entries: &[&'a Entry], otherwise: Fate) -> Chain<'a> {
-    let mut steps: Chain<'a> = Vec::new();
-    for entry in entries {
-        steps.push((&entry.tests, entry.then));
-        if entry.tests.is_empty() {
-            return steps;
-        }
-    }
-    steps.push((NO_TESTS, otherwise));
-    steps
-}
-
-#[derive(Default)]
 struct Writer<'a> {
     code: Backwards,
-    written: HashMap<Chain<'a>, Place>,
+    chains: Chains<'a>,
+    /// Chains that are written already, and where.
+    written: Vec<((usize, usize), Place)>,
 }
 
-impl<'a> Writer<'a> {
+impl Writer<'_> {
     /// Finds the range of the number in the accumulator.
-    fn search(&mut self, ranges: &[Range<'a>]) -> Place {
-        match ranges {
-            [] => self.code.give(Fate::Kill.code()),
-            [one] => self.chain(&one.chain),
-            _ => {
-                let (low, high) = ranges.split_at(ranges.len() / 2);
-                let middle = high.first().map_or(0, |range| range.start);
-                let above = self.search(high);
-                let below = self.search(low);
-                self.code.branch(Compare::AtLeast, middle, (above, below))
+    fn search(&mut self, from: usize, to: usize) -> Place {
+        let middle = usize::midpoint(from, to);
+        match self.chains.ranges.get(middle).copied() {
+            None => self.code.give(Fate::Kill.code()),
+            Some(range) if to - from <= 1 => self.chain(range.chain),
+            Some(range) => {
+                let above = self.search(middle, to);
+                let below = self.search(from, middle);
+                self.code.branch(Compare::AtLeast, range.start, (above, below))
             }
         }
     }
 
-    /// A chain of tests; one that is already written nearby is used again.
-    fn chain(&mut self, chain: &Chain<'a>) -> Place {
-        if let Some(place) = self.written.get(chain).copied()
-            && self.code.is_near(place)
-        {
-            return place;
+    /// A chain of entries; one that is already written nearby is used again.
+    fn chain(&mut self, chain: (usize, usize)) -> Place {
+        let near = self.written.iter().rev().take_while(|(_, place)| self.code.is_near(*place));
+        if let Some((_, place)) = near.into_iter().find(|(known, _)| self.chains.alike(*known, chain)) {
+            return *place;
         }
         let mut place = None;
-        for (tests, fate) in chain.iter().rev() {
-            let give = self.code.give(fate.code());
+        for at in (chain.0..chain.1).rev() {
+            let Some(entry) = self.chains.entries.get(at).copied() else { continue };
+            let give = self.code.give(entry.then.code());
             place = Some(match place {
-                Some(next) => self.tests(tests, (give, next)),
+                Some(next) => self.tests(&entry.tests, (give, next)),
                 None => give,
             });
         }
         let place = place.unwrap_or_else(|| self.code.give(Fate::Kill.code()));
-        self.written.insert(chain.clone(), place);
+        self.written.push((chain, place));
         place
     }
 

@@ -33,24 +33,16 @@ pub enum Listening {
 pub fn install(program: &Program) -> io::Result<Installed> {
     if !program.notifies() {
         set(program, 0)?;
-        return Ok(Installed {
-            listener: None,
-            listening: Listening::Not,
-        });
+        return Ok(Installed { listener: None, listening: Listening::Not });
     }
     let flag = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
     let (fd, listening) = match set(program, flag | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) {
-        Err(e) if e.raw_os_error() == Some(libc::EINVAL) => {
-            (set(program, flag)?, Listening::Interruptible)
-        }
+        Err(e) if e.raw_os_error() == Some(libc::EINVAL) => (set(program, flag)?, Listening::Interruptible),
         done => (done?, Listening::Killable),
     };
     // SAFETY: with NEW_LISTENER a successful call returns a new descriptor that nothing else owns.
     let listener = unsafe { OwnedFd::from_raw_fd(fd) };
-    Ok(Installed {
-        listener: Some(listener),
-        listening,
-    })
+    Ok(Installed { listener: Some(listener), listening })
 }
 
 fn set(program: &Program, flags: libc::c_ulong) -> io::Result<i32> {
@@ -59,17 +51,6 @@ fn set(program: &Program, flags: libc::c_ulong) -> io::Result<i32> {
         filter: program.code.as_ptr().cast_mut(),
     };
     // SAFETY: `description` points at `len` instructions that outlive the call; the kernel only reads them.
-    let got = unsafe {
-        libc::syscall(
-            libc::SYS_seccomp,
-            libc::SECCOMP_SET_MODE_FILTER,
-            flags,
-            &raw const description,
-        )
-    };
-    if got < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(i32::try_from(got).unwrap_or_default())
-    }
+    let got = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const description) };
+    if got < 0 { Err(io::Error::last_os_error()) } else { Ok(i32::try_from(got).unwrap_or_default()) }
 }

@@ -36,20 +36,8 @@ pub(super) fn run(code: &[sock_filter], call: &Call) -> (u32, usize) {
             0x20 => accumulator = call.word(step.k),
             0x54 => accumulator &= step.k,
             0x05 => at += usize::try_from(step.k).unwrap(),
-            0x15 => {
-                at += usize::from(if accumulator == step.k {
-                    step.jt
-                } else {
-                    step.jf
-                })
-            }
-            0x35 => {
-                at += usize::from(if accumulator >= step.k {
-                    step.jt
-                } else {
-                    step.jf
-                })
-            }
+            0x15 => at += usize::from(if accumulator == step.k { step.jt } else { step.jf }),
+            0x35 => at += usize::from(if accumulator >= step.k { step.jt } else { step.jf }),
             other => panic!("instruction {other:#x} is not written by the compiler"),
         }
     }

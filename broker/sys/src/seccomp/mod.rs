@@ -6,6 +6,7 @@
 mod assemble;
 mod compile;
 mod install;
+mod names;
 
 #[cfg(test)]
 mod interpret;
@@ -13,10 +14,10 @@ mod interpret;
 mod tests;
 
 use std::fmt;
-use std::str::FromStr as _;
 
 pub use compile::{Program, compile};
 pub use install::{Installed, Listening, install};
+pub use names::number;
 
 /// A filter: entries in order, and what happens to a call that none decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,23 +86,11 @@ impl Fate {
     }
 }
 
-/// The number of a call on this architecture; none where its table lacks the name.
-#[must_use]
-pub fn number(name: &str) -> Option<u32> {
-    syscalls::Sysno::from_str(name)
-        .ok()
-        .and_then(|call| u32::try_from(call.id()).ok())
-}
-
 impl Filter {
     /// The fate of a call whatever its arguments; none if they matter.
     #[must_use]
     pub fn fate(&self, call: u32) -> Option<Fate> {
-        match self
-            .entries
-            .iter()
-            .find(|entry| entry.calls.contains(&call))
-        {
+        match self.entries.iter().find(|entry| entry.calls.contains(&call)) {
             None => Some(self.otherwise),
             Some(entry) if entry.tests.is_empty() => Some(entry.then),
             Some(_) => None,
@@ -111,8 +100,7 @@ impl Filter {
     /// Whether some call may wait for a listener.
     #[must_use]
     pub fn notifies(&self) -> bool {
-        self.otherwise == Fate::Notify
-            || self.entries.iter().any(|entry| entry.then == Fate::Notify)
+        self.otherwise == Fate::Notify || self.entries.iter().any(|entry| entry.then == Fate::Notify)
     }
 }
 

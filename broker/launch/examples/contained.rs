@@ -12,7 +12,7 @@ use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use tollgate_launch::{Command, Options, Plan, PrivateTemp, Started, environment, find};
+use tollgate_launch::{Command, Options, Plan, PrivateTemp, Remains, Started, environment, find};
 use tollgate_policy::boundary::{
     ArgTest, Boundary, CallEntry, CallFate, CallFilter, Environment, Namespace, Rights, Root,
 };
@@ -42,8 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if std::env::var_os("SHOW").is_some() {
         eprintln!("{:#?}", started.enforced);
     }
-    let remains = started.remains()?;
-    let news = serve(started)?;
+    let (news, remains) = serve(started)?;
     remains.end();
     std::process::exit(match news {
         News::Exited(code) => code,
@@ -52,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     })
 }
 
-fn serve(started: Started) -> Result<News, Box<dyn Error>> {
+fn serve(started: Started) -> Result<(News, Remains), Box<dyn Error>> {
     let listener = started.listener.map(Listener::new).ok_or("no listener")?;
     let mut news = std::fs::File::from(started.news);
     let mut open = true;
@@ -74,7 +73,7 @@ fn serve(started: Started) -> Result<News, Box<dyn Error>> {
             news.read_exact(&mut message)?;
             match News::decode(message).ok_or("no such news")? {
                 News::Stopped(_) | News::Continued => {}
-                ending => return Ok(ending),
+                ending => return Ok((ending, started.remains)),
             }
         } else if told.contains(PollFlags::POLLHUP) {
             return Err("the guard was killed".into());

@@ -40,7 +40,8 @@ pub struct Started {
     pub enforced: Enforced,
     /// Paths that the command sees elsewhere: inside, outside. (`/tmp` inside is the private temp directory.)
     pub views: Vec<(PathBuf, PathBuf)>,
-    swept: OwnedFd,
+    /// What is to be waited for last.
+    pub remains: Remains,
 }
 
 /// What is left to wait for when a run is over.
@@ -77,7 +78,8 @@ impl Plan {
                 Ok(Ready { guard, heard, news, swept }) => {
                     let views = self.views(&attempt);
                     let command = Pid::from_raw(heard.sender);
-                    return Ok(Started { guard, command, listener: heard.listener, news, enforced, views, swept });
+                    let remains = Remains { guard, swept };
+                    return Ok(Started { guard, command, listener: heard.listener, news, enforced, views, remains });
                 }
                 Err(LaunchError::Step(step, error)) => {
                     attempt = attempt.after(step, &error).ok_or(LaunchError::Step(step, error))?;
@@ -142,16 +144,6 @@ impl Plan {
 
 fn reap(guard: Pid) {
     while waitpid(guard, None) == Err(nix::Error::EINTR) {}
-}
-
-impl Started {
-    /// What is to be waited for last, once the rest has been given to the gate.
-    ///
-    /// # Errors
-    /// What `fcntl(2)` says where no descriptor is left.
-    pub fn remains(&self) -> io::Result<Remains> {
-        Ok(Remains { guard: self.guard, swept: self.swept.try_clone()? })
-    }
 }
 
 impl Remains {

@@ -47,6 +47,7 @@ fn pack() -> Result<(), String> {
         let packed = pack_one(name, &file)?;
         let bytes = out.join(format!("{name}.bin"));
         fs::write(&bytes, packed).map_err(|e| format!("can't write `{}`: {e}", bytes.display()))?;
+        let (file, bytes) = (text(&file)?, text(&bytes)?);
         writeln!(
             table,
             "    Shipped {{ name: {name:?}, text: include_str!({file:?}), packed: include_bytes!({bytes:?}) }},"
@@ -55,6 +56,10 @@ fn pack() -> Result<(), String> {
     }
     table.push_str("]\n");
     fs::write(out.join("shipped.rs"), table).map_err(|e| format!("can't write the table of profiles: {e}"))
+}
+
+fn text(path: &Path) -> Result<&str, String> {
+    path.to_str().ok_or_else(|| format!("the path `{}` is not UTF-8", path.display()))
 }
 
 fn pack_one(name: &str, file: &Path) -> Result<Vec<u8>, String> {

@@ -268,7 +268,7 @@ pub(crate) enum LedgerVerb {
         /// Only this run
         #[arg(long)]
         run: Option<String>,
-        /// Only this kind: run_started, step, asked, decided, denied, refused …
+        /// Only this kind: step, asked, decided, denied, refused …
         #[arg(long)]
         event: Option<String>,
         /// Only since a duration ago (2h, 7d) or a time (2030-01-31T12:00:00Z)

@@ -79,6 +79,12 @@ fn harmless(json: &str) -> String {
     out
 }
 
+/// Adds formatted text to a string.
+pub(crate) fn add(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    // Writing to a String does not fail.
+    std::fmt::Write::write_fmt(text, arguments).ok();
+}
+
 /// Says something beside the data.
 pub(crate) fn note(text: impl Display) {
     // With stderr gone there is nobody to tell.
@@ -129,7 +135,7 @@ fn one_fault(fault: &Fault, source: &dyn Fn(&str) -> Option<String>) -> String {
         text.push_str(&pointed(&excerpt, fault.spot.line, fault.spot.column));
     }
     if let Some(hint) = &fault.hint {
-        text.push_str(&format!("  hint: {}\n", neutral::short(hint, 2000)));
+        add(&mut text, format_args!("  hint: {}\n", neutral::short(hint, 2000)));
     }
     text
 }
@@ -150,9 +156,9 @@ fn pointed(line: &str, number: u32, column: u32) -> String {
     format!(" {number} | {lead}{before}{after}\n {margin} | {indent}^\n")
 }
 
-/// As `neutral::line`, but backslashes and tabs stay what a reader of the file expects.
+/// Tabs take one column, backslashes stay what a reader of the file expects.
 fn plain(text: &str) -> String {
-    text.split('\\').map(|part| neutral::line(&part.replace('\t', " "))).collect::<Vec<_>>().join("\\")
+    neutral::quoted(&text.replace('\t', " "))
 }
 
 #[cfg(test)]

@@ -92,14 +92,9 @@ impl Client {
     /// [`ClientFault`]; where nobody listens, [`ClientFault::Gone`].
     pub fn connect(socket: &Path) -> Result<Self, ClientFault> {
         let no_run = || ClientFault::Path(socket.to_owned());
-        let run = socket
-            .file_name()
-            .and_then(|name| name.to_str())
-            .and_then(|name| name.strip_suffix(".sock"));
+        let run = socket.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".sock"));
         let folder = socket.parent().ok_or_else(no_run)?;
-        let sockets = Sockets::visit(folder)
-            .map_err(ClientFault::Folder)?
-            .ok_or(ClientFault::Gone)?;
+        let sockets = Sockets::visit(folder).map_err(ClientFault::Folder)?.ok_or(ClientFault::Gone)?;
         Self::of_run(sockets, run.ok_or_else(no_run)?)
     }
 
@@ -111,11 +106,7 @@ impl Client {
         // Connecting comes first: what a dead run left behind is reported as gone, whatever its token.
         drop(sockets.connect(run).map_err(no_connection)?);
         let token = sockets.token(run).map_err(ClientFault::Token)?;
-        Ok(Self {
-            token: token.reveal().to_owned(),
-            sockets,
-            run: run.to_owned(),
-        })
+        Ok(Self { token: token.reveal().to_owned(), sockets, run: run.to_owned() })
     }
 
     /// The run's name.
@@ -142,13 +133,7 @@ impl Client {
     /// [`ClientFault::Refused`] says why the answer was not taken: unknown, already answered, expired, another
     /// digest, an impossible scope.
     pub fn answer(&self, reaction: Reaction<'_>) -> Result<(), ClientFault> {
-        let Reaction {
-            question,
-            digest,
-            answer,
-            channel,
-            reason,
-        } = reaction;
+        let Reaction { question, digest, answer, channel, reason } = reaction;
         let ask = Ask::Answer {
             question: question.to_owned(),
             digest: digest.to_owned(),
@@ -166,11 +151,7 @@ impl Client {
     fn ask(&self, ask: Ask) -> Result<Reply, ClientFault> {
         let stream = self.sockets.connect(&self.run).map_err(no_connection)?;
         let bounds = Bounds::within(REPLY_LIMIT, PATIENCE);
-        let request = Request {
-            version: VERSION,
-            token: self.token.clone(),
-            ask,
-        };
+        let request = Request { version: VERSION, token: self.token.clone(), ask };
         // A supervisor that refuses before it reads closes its end: its reply is there all the same.
         let sent = write(&stream, &request, bounds.until);
         read(&stream, bounds).map_err(|fault| ClientFault::Frame(sent.err().unwrap_or(fault)))
@@ -178,13 +159,6 @@ impl Client {
 }
 
 fn no_connection(cause: io::Error) -> ClientFault {
-    let gone = matches!(
-        cause.kind(),
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound
-    );
-    if gone {
-        ClientFault::Gone
-    } else {
-        ClientFault::Connect(cause)
-    }
+    let gone = matches!(cause.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound);
+    if gone { ClientFault::Gone } else { ClientFault::Connect(cause) }
 }

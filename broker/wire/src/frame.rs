@@ -27,10 +27,7 @@ impl Bounds {
     /// `size` bytes within `wait` from now.
     #[must_use]
     pub fn within(size: usize, wait: Duration) -> Self {
-        Self {
-            size,
-            until: Instant::now() + wait,
-        }
+        Self { size, until: Instant::now() + wait }
     }
 }
 
@@ -80,8 +77,7 @@ pub fn read_line(mut from: &UnixStream, bounds: Bounds) -> Result<Vec<u8>, Frame
     let mut line = Vec::new();
     let mut chunk = [0_u8; 16 << 10];
     loop {
-        from.set_read_timeout(Some(left(bounds.until)?))
-            .map_err(FrameFault::Io)?;
+        from.set_read_timeout(Some(left(bounds.until)?)).map_err(FrameFault::Io)?;
         let count = match from.read(&mut chunk) {
             Ok(0) => return Err(FrameFault::Short),
             Ok(count) => count,
@@ -112,17 +108,12 @@ pub fn read<T: DeserializeOwned>(from: &UnixStream, bounds: Bounds) -> Result<T,
 ///
 /// # Errors
 /// [`FrameFault`].
-pub fn write<T: Serialize>(
-    mut to: &UnixStream,
-    message: &T,
-    until: Instant,
-) -> Result<(), FrameFault> {
+pub fn write<T: Serialize>(mut to: &UnixStream, message: &T, until: Instant) -> Result<(), FrameFault> {
     let mut line = serde_json::to_vec(message).map_err(FrameFault::Form)?;
     line.push(b'\n');
     let mut rest = line.as_slice();
     while !rest.is_empty() {
-        to.set_write_timeout(Some(left(until)?))
-            .map_err(FrameFault::Io)?;
+        to.set_write_timeout(Some(left(until)?)).map_err(FrameFault::Io)?;
         match to.write(rest) {
             Ok(0) => return Err(FrameFault::Short),
             Ok(count) => rest = rest.get(count..).unwrap_or_default(),
@@ -136,23 +127,12 @@ pub fn write<T: Serialize>(
 fn left(until: Instant) -> Result<Duration, FrameFault> {
     let left = until.saturating_duration_since(Instant::now());
     // The kernel takes a timeout of zero for none at all.
-    if left < Duration::from_millis(1) {
-        Err(FrameFault::Slow)
-    } else {
-        Ok(left)
-    }
+    if left < Duration::from_millis(1) { Err(FrameFault::Slow) } else { Ok(left) }
 }
 
 fn fault(cause: io::Error) -> FrameFault {
-    let slow = matches!(
-        cause.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-    );
-    if slow {
-        FrameFault::Slow
-    } else {
-        FrameFault::Io(cause)
-    }
+    let slow = matches!(cause.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+    if slow { FrameFault::Slow } else { FrameFault::Io(cause) }
 }
 
 #[cfg(test)]
@@ -168,11 +148,7 @@ mod tests {
     #[test]
     fn a_message_survives_the_trip() {
         let (a, b) = UnixStream::pair().unwrap();
-        let sent = Request {
-            version: VERSION,
-            token: "t".into(),
-            ask: Ask::List,
-        };
+        let sent = Request { version: VERSION, token: "t".into(), ask: Ask::List };
         write(&a, &sent, soon(0).until).unwrap();
         assert_eq!(read::<Request>(&b, soon(REQUEST_LIMIT)).unwrap(), sent);
     }
@@ -182,23 +158,11 @@ mod tests {
         let long = "x".repeat(100) + "\n";
         let table: &[(&[u8], bool, &str)] = &[
             (b"", true, "the other end closed in the middle of a message"),
-            (
-                b"{\"taken\"",
-                true,
-                "the other end closed in the middle of a message",
-            ),
+            (b"{\"taken\"", true, "the other end closed in the middle of a message"),
             (b"{\"taken\"", false, "the other end took too long"),
             (b"{}\n", false, "the message has not the expected form"),
-            (
-                b"\xff\xfe\n",
-                false,
-                "the message has not the expected form",
-            ),
-            (
-                long.as_bytes(),
-                false,
-                "the message is longer than 64 bytes",
-            ),
+            (b"\xff\xfe\n", false, "the message has not the expected form"),
+            (long.as_bytes(), false, "the message is longer than 64 bytes"),
         ];
         for (bytes, closes, expected) in table {
             let (mut a, b) = UnixStream::pair().unwrap();
@@ -219,15 +183,8 @@ mod tests {
             }
         });
         let began = Instant::now();
-        assert!(matches!(
-            read_line(&b, soon(REQUEST_LIMIT)),
-            Err(FrameFault::Slow)
-        ));
-        assert!(
-            began.elapsed() < Duration::from_secs(2),
-            "took {:?}",
-            began.elapsed()
-        );
+        assert!(matches!(read_line(&b, soon(REQUEST_LIMIT)), Err(FrameFault::Slow)));
+        assert!(began.elapsed() < Duration::from_secs(2), "took {:?}", began.elapsed());
         drop(b);
         drip.join().unwrap();
     }

@@ -28,6 +28,20 @@ pub fn line(text: &str) -> String {
     out
 }
 
+/// A line that is quoted or escaped already (a command as one line, a path): as [`line()`], but backslashes stay.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    text.split('\\').map(line).collect::<Vec<_>>().join("\\")
+}
+
+/// [`quoted`], cut after `limit` characters of the original, with a count of what was cut.
+#[must_use]
+pub fn short_quoted(text: &str, limit: usize) -> String {
+    let Some((at, _)) = text.char_indices().nth(limit) else { return quoted(text) };
+    let (kept, cut) = text.split_at(at);
+    format!("{} … ({} more characters)", quoted(kept), cut.chars().count())
+}
+
 /// [`line()`], cut after `limit` characters of the original, with a count of what was cut.
 #[must_use]
 pub fn short(text: &str, limit: usize) -> String {
@@ -47,7 +61,7 @@ pub fn word(bytes: &[u8]) -> String {
         Ok("") => "''".to_owned(),
         Ok(text) if text.bytes().all(is_bare) => text.to_owned(),
         Ok(text) if is_all_plain(text) => format!("'{}'", text.replace('\'', "'\\''")),
-        _ => quoted(bytes),
+        _ => dollar_quoted(bytes),
     }
 }
 
@@ -130,7 +144,7 @@ fn is_all_plain(text: &str) -> bool {
     })
 }
 
-fn quoted(bytes: &[u8]) -> String {
+fn dollar_quoted(bytes: &[u8]) -> String {
     let mut out = String::from("$'");
     for chunk in bytes.utf8_chunks() {
         let mut marks = 0;
@@ -164,11 +178,7 @@ fn escape(c: char, out: &mut String) {
 }
 
 fn is_mark(c: char) -> bool {
-    !c.is_ascii()
-        && matches!(
-            c.general_category(),
-            GeneralCategory::NonspacingMark | GeneralCategory::EnclosingMark
-        )
+    !c.is_ascii() && matches!(c.general_category(), GeneralCategory::NonspacingMark | GeneralCategory::EnclosingMark)
 }
 
 /// Whether a terminal shows the character, in its place, as something of its own.

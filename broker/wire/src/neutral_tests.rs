@@ -7,36 +7,24 @@ use super::*;
 #[test]
 fn lines_are_neutral() {
     let table: &[(&str, &str)] = &[
-        (
-            "plain text, ünïcödé, 漢字, 🙂",
-            "plain text, ünïcödé, 漢字, 🙂",
-        ),
+        ("plain text, ünïcödé, 漢字, 🙂", "plain text, ünïcödé, 漢字, 🙂"),
         ("a\nb\r\tc", "a\\nb\\r\\tc"),
         ("\x1b[2J\x1b]0;owned\x07", "\\x1b[2J\\x1b]0;owned\\x07"),
         ("\u{9b}31m", "\\u{9b}31m"),
         ("a\\nb", "a\\\\nb"),
         ("x\u{202e}gpj.exe", "x\\u{202e}gpj.exe"),
         ("x\u{2066}y\u{2069}", "x\\u{2066}y\\u{2069}"),
-        (
-            "zero\u{200b}width\u{feff}\u{2060}",
-            "zero\\u{200b}width\\u{feff}\\u{2060}",
-        ),
+        ("zero\u{200b}width\u{feff}\u{2060}", "zero\\u{200b}width\\u{feff}\\u{2060}"),
         ("soft\u{ad}hyphen", "soft\\u{ad}hyphen"),
         ("nb\u{a0}space\u{3000}", "nb\\u{a0}space\\u{3000}"),
         ("line\u{2028}para\u{2029}", "line\\u{2028}para\\u{2029}"),
         ("tag\u{e0041}\u{e007f}", "tag\\u{e0041}\\u{e007f}"),
         ("vs\u{fe0f}\u{e0100}", "vs\\u{fe0f}\\u{e0100}"),
-        (
-            "filler\u{3164}\u{ffa0}\u{115f}\u{2800}",
-            "filler\\u{3164}\\u{ffa0}\\u{115f}\\u{2800}",
-        ),
+        ("filler\u{3164}\u{ffa0}\u{115f}\u{2800}", "filler\\u{3164}\\u{ffa0}\\u{115f}\\u{2800}"),
         ("private\u{e000}", "private\\u{e000}"),
         ("nul\0del\x7f", "nul\\x00del\\x7f"),
         ("e\u{301}", "e\u{301}"),
-        (
-            "z\u{301}\u{302}\u{303}\u{304}\u{305}",
-            "z\u{301}\u{302}\u{303}\\u{304}\\u{305}",
-        ),
+        ("z\u{301}\u{302}\u{303}\u{304}\u{305}", "z\u{301}\u{302}\u{303}\\u{304}\\u{305}"),
     ];
     for (given, shown) in table {
         assert_eq!(line(given), *shown, "{given:?}");
@@ -53,13 +41,16 @@ fn cuts_are_counted() {
 }
 
 #[test]
+fn what_is_quoted_already_keeps_its_backslashes() {
+    assert_eq!(quoted("'a\\n' \u{202e}\n"), "'a\\n' \\u{202e}\\n");
+    assert_eq!(short_quoted("a\\b", 2), "a\\ … (1 more characters)");
+}
+
+#[test]
 fn words_are_quoted_as_a_shell_takes_them() {
     let table: &[(&[u8], &str)] = &[
         (b"git", "git"),
-        (
-            b"--force-with-lease=main:abc",
-            "--force-with-lease=main:abc",
-        ),
+        (b"--force-with-lease=main:abc", "--force-with-lease=main:abc"),
         (b"", "''"),
         (b"two words", "'two words'"),
         (b"it's", "'it'\\''s'"),
@@ -98,29 +89,14 @@ fn different_words_never_look_the_same() {
 
 #[test]
 fn bash_reads_the_words_back() {
-    let words: [&[u8]; 8] = [
-        b"",
-        b"two words",
-        b"it's",
-        b"a\\n",
-        b"a\n\t\x1b",
-        b"\xff\xfe1",
-        "\u{202e}".as_bytes(),
-        b"x'\\\n1",
-    ];
+    let words: [&[u8]; 8] =
+        [b"", b"two words", b"it's", b"a\\n", b"a\n\t\x1b", b"\xff\xfe1", "\u{202e}".as_bytes(), b"x'\\\n1"];
     let script = format!("printf '%s\\0' {}", command(words));
-    let Ok(out) = std::process::Command::new("bash")
-        .env("LC_ALL", "C.UTF-8")
-        .args(["-c", &script])
-        .output()
-    else {
+    let Ok(out) = std::process::Command::new("bash").env("LC_ALL", "C.UTF-8").args(["-c", &script]).output() else {
         eprintln!("skipped: there is no bash on this machine");
         return;
     };
-    let expected: Vec<u8> = words
-        .iter()
-        .flat_map(|word| word.iter().copied().chain([0]))
-        .collect();
+    let expected: Vec<u8> = words.iter().flat_map(|word| word.iter().copied().chain([0])).collect();
     assert_eq!(out.stdout, expected, "{script}");
 }
 
@@ -128,15 +104,9 @@ fn bash_reads_the_words_back() {
 fn long_commands_are_cut_and_counted() {
     let words: [&[u8]; 4] = [b"git", b"commit", b"-m", b"a long message"];
     assert_eq!(short_command(words, 100), "git commit -m 'a long message'");
-    assert_eq!(
-        short_command(words, 8),
-        "git comm… (2 more characters, 2 more words)"
-    );
+    assert_eq!(short_command(words, 8), "git comm… (2 more characters, 2 more words)");
     let long = vec![b'x'; 1 << 20];
-    assert_eq!(
-        short_command([long.as_slice()], 4),
-        "xxxx… (1048572 more characters)"
-    );
+    assert_eq!(short_command([long.as_slice()], 4), "xxxx… (1048572 more characters)");
 }
 
 #[test]
@@ -154,8 +124,5 @@ fn lookalikes_are_pointed_out() {
     for (text, count) in table {
         assert_eq!(doubts(text).len(), *count, "{text}: {:?}", doubts(text));
     }
-    assert_eq!(
-        doubts("g\u{456}t"),
-        ["`g\u{456}t` mixes letters of several scripts: U+0456"]
-    );
+    assert_eq!(doubts("g\u{456}t"), ["`g\u{456}t` mixes letters of several scripts: U+0456"]);
 }

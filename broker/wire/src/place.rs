@@ -34,14 +34,8 @@ pub enum Unplaced {
 impl fmt::Display for Unplaced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Homeless => {
-                f.write_str("no folder for the state: neither TOLLGATE_STATE_DIR nor HOME is set")
-            }
-            Self::Relative(path) => write!(
-                f,
-                "TOLLGATE_STATE_DIR is not absolute: `{}`",
-                path.display()
-            ),
+            Self::Homeless => f.write_str("no folder for the state: neither TOLLGATE_STATE_DIR nor HOME is set"),
+            Self::Relative(path) => write!(f, "TOLLGATE_STATE_DIR is not absolute: `{}`", path.display()),
         }
     }
 }
@@ -62,11 +56,7 @@ impl Places {
     /// # Errors
     /// [`Unplaced`].
     pub fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, Unplaced> {
-        let set = |name: &str| {
-            variable(name)
-                .filter(|value| !value.is_empty())
-                .map(PathBuf::from)
-        };
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let absolute = |name: &str| set(name).filter(|path| path.is_absolute());
         let state = match set("TOLLGATE_STATE_DIR") {
             Some(path) if path.is_absolute() => path,
@@ -76,28 +66,20 @@ impl Places {
                 .map(|base| base.join("tollgate"))
                 .ok_or(Unplaced::Homeless)?,
         };
-        let runtime = absolute("XDG_RUNTIME_DIR")
-            .filter(|path| is_ours(path))
-            .map(|path| path.join("tollgate"));
+        let runtime = absolute("XDG_RUNTIME_DIR").filter(|path| is_ours(path)).map(|path| path.join("tollgate"));
         Ok(Self { state, runtime })
     }
 
     /// Where a run makes its socket.
     #[must_use]
     pub fn sockets(&self) -> PathBuf {
-        self.runtime
-            .clone()
-            .unwrap_or_else(|| self.state.join("run"))
+        self.runtime.clone().unwrap_or_else(|| self.state.join("run"))
     }
 
     /// Where sockets may be: a run may have been started in another environment than this one.
     #[must_use]
     pub fn all_sockets(&self) -> Vec<PathBuf> {
-        self.runtime
-            .iter()
-            .cloned()
-            .chain([self.state.join("run")])
-            .collect()
+        self.runtime.iter().cloned().chain([self.state.join("run")]).collect()
     }
 
     /// The file of the ledger.
@@ -187,19 +169,12 @@ pub enum Trust {
 /// # Errors
 /// [`Unfit`].
 pub fn make(path: &Path, trust: Trust) -> Result<OwnedFd, Unfit> {
-    let built = std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path);
+    let built = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     // A symlink to nowhere, or a file, is reported by `open_dir` in its own words.
     match open_dir(path, trust) {
-        Err(Unfit {
-            why: Why::Io(_),
-            path,
-        }) if built.is_err() => Err(Unfit {
-            path,
-            why: Why::Io(built.err().unwrap_or_else(|| io::ErrorKind::Other.into())),
-        }),
+        Err(Unfit { why: Why::Io(_), path }) if built.is_err() => {
+            Err(Unfit { path, why: Why::Io(built.err().unwrap_or_else(|| io::ErrorKind::Other.into())) })
+        }
         opened => opened,
     }
 }
@@ -210,18 +185,11 @@ pub fn make(path: &Path, trust: Trust) -> Result<OwnedFd, Unfit> {
 /// # Errors
 /// [`Unfit`]; one that is missing is [`Why::Io`] of kind `NotFound`.
 pub fn open_dir(path: &Path, trust: Trust) -> Result<OwnedFd, Unfit> {
-    let unfit = |why| Unfit {
-        path: path.to_owned(),
-        why,
-    };
+    let unfit = |why| Unfit { path: path.to_owned(), why };
     let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_RDONLY;
     let dir = open(path, flags, Mode::empty()).map_err(|errno| {
         let none = errno == nix::Error::ENOTDIR || errno == nix::Error::ELOOP;
-        unfit(if none {
-            Why::NoDirectory
-        } else {
-            Why::Io(errno.into())
-        })
+        unfit(if none { Why::NoDirectory } else { Why::Io(errno.into()) })
     })?;
     let meta = fstat(&dir).map_err(|errno| unfit(Why::Io(errno.into())))?;
     let me = geteuid();
@@ -242,49 +210,22 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     fn places(set: &[(&str, &str)]) -> Result<Places, Unplaced> {
-        Places::from_variables(|name| {
-            set.iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).into())
-        })
+        Places::from_variables(|name| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).into()))
     }
 
     #[test]
     fn the_state_folder_follows_its_variables() {
         type Variables = &'static [(&'static str, &'static str)];
         let table: &[(Variables, Result<&str, Unplaced>)] = &[
-            (
-                &[
-                    ("TOLLGATE_STATE_DIR", "/a"),
-                    ("XDG_STATE_HOME", "/b"),
-                    ("HOME", "/c"),
-                ],
-                Ok("/a"),
-            ),
-            (
-                &[("XDG_STATE_HOME", "/b"), ("HOME", "/c")],
-                Ok("/b/tollgate"),
-            ),
-            (
-                &[("XDG_STATE_HOME", "b"), ("HOME", "/c")],
-                Ok("/c/.local/state/tollgate"),
-            ),
-            (
-                &[("TOLLGATE_STATE_DIR", ""), ("HOME", "/c")],
-                Ok("/c/.local/state/tollgate"),
-            ),
-            (
-                &[("TOLLGATE_STATE_DIR", "a"), ("HOME", "/c")],
-                Err(Unplaced::Relative("a".into())),
-            ),
+            (&[("TOLLGATE_STATE_DIR", "/a"), ("XDG_STATE_HOME", "/b"), ("HOME", "/c")], Ok("/a")),
+            (&[("XDG_STATE_HOME", "/b"), ("HOME", "/c")], Ok("/b/tollgate")),
+            (&[("XDG_STATE_HOME", "b"), ("HOME", "/c")], Ok("/c/.local/state/tollgate")),
+            (&[("TOLLGATE_STATE_DIR", ""), ("HOME", "/c")], Ok("/c/.local/state/tollgate")),
+            (&[("TOLLGATE_STATE_DIR", "a"), ("HOME", "/c")], Err(Unplaced::Relative("a".into()))),
             (&[], Err(Unplaced::Homeless)),
         ];
         for (set, expected) in table {
-            assert_eq!(
-                places(set).map(|p| p.state),
-                expected.clone().map(PathBuf::from),
-                "{set:?}"
-            );
+            assert_eq!(places(set).map(|p| p.state), expected.clone().map(PathBuf::from), "{set:?}");
         }
     }
 
@@ -292,21 +233,11 @@ mod tests {
     fn sockets_are_in_the_runtime_folder_if_it_is_ours() {
         let dir = tempfile::tempdir().unwrap();
         let ours = dir.path().to_str().unwrap();
-        let with = |runtime: &str| {
-            places(&[("HOME", "/h"), ("XDG_RUNTIME_DIR", runtime)])
-                .unwrap()
-                .sockets()
-        };
+        let with = |runtime: &str| places(&[("HOME", "/h"), ("XDG_RUNTIME_DIR", runtime)]).unwrap().sockets();
         assert_eq!(with(ours), dir.path().join("tollgate"));
-        assert_eq!(
-            with("/nonexistent"),
-            PathBuf::from("/h/.local/state/tollgate/run")
-        );
+        assert_eq!(with("/nonexistent"), PathBuf::from("/h/.local/state/tollgate/run"));
         let both = places(&[("TOLLGATE_STATE_DIR", "/s"), ("XDG_RUNTIME_DIR", ours)]).unwrap();
-        assert_eq!(
-            both.all_sockets(),
-            [dir.path().join("tollgate"), "/s/run".into()]
-        );
+        assert_eq!(both.all_sockets(), [dir.path().join("tollgate"), "/s/run".into()]);
     }
 
     #[test]
@@ -314,21 +245,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("deep/er");
         make(&path, Trust::Private).unwrap();
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777,
-            0o700
-        );
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o700);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         make(&path, Trust::Own).unwrap();
-        assert!(matches!(
-            make(&path, Trust::Private).unwrap_err().why,
-            Why::Mode(0o755)
-        ));
+        assert!(matches!(make(&path, Trust::Private).unwrap_err().why, Why::Mode(0o755)));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o770)).unwrap();
-        assert!(matches!(
-            make(&path, Trust::Own).unwrap_err().why,
-            Why::Mode(0o770)
-        ));
+        assert!(matches!(make(&path, Trust::Own).unwrap_err().why, Why::Mode(0o770)));
     }
 
     #[test]
@@ -336,30 +258,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let real = dir.path().join("real");
         make(&real, Trust::Private).unwrap();
-        for (name, target) in [
-            ("to-real", real.as_path()),
-            ("to-nowhere", Path::new("/nonexistent/x")),
-        ] {
+        for (name, target) in [("to-real", real.as_path()), ("to-nowhere", Path::new("/nonexistent/x"))] {
             let link = dir.path().join(name);
             symlink(target, &link).unwrap();
-            assert!(
-                matches!(
-                    make(&link, Trust::Private).unwrap_err().why,
-                    Why::NoDirectory
-                ),
-                "{name}"
-            );
+            assert!(matches!(make(&link, Trust::Private).unwrap_err().why, Why::NoDirectory), "{name}");
         }
         let file = dir.path().join("file");
         std::fs::write(&file, "").unwrap();
-        assert!(matches!(
-            make(&file, Trust::Private).unwrap_err().why,
-            Why::NoDirectory
-        ));
-        assert!(matches!(
-            make(&file.join("sub"), Trust::Private).unwrap_err().why,
-            Why::Io(_) | Why::NoDirectory
-        ));
+        assert!(matches!(make(&file, Trust::Private).unwrap_err().why, Why::NoDirectory));
+        assert!(matches!(make(&file.join("sub"), Trust::Private).unwrap_err().why, Why::Io(_) | Why::NoDirectory));
     }
 
     #[test]
@@ -368,16 +275,10 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
             nix::unistd::chown(dir.path(), Some(nix::unistd::Uid::from_raw(12345)), None).unwrap();
-            assert!(matches!(
-                open_dir(dir.path(), Trust::Own).unwrap_err().why,
-                Why::Owner(12345)
-            ));
+            assert!(matches!(open_dir(dir.path(), Trust::Own).unwrap_err().why, Why::Owner(12345)));
             open_dir(dir.path(), Trust::Visited).unwrap();
         } else {
-            assert!(matches!(
-                open_dir(Path::new("/"), Trust::Own).unwrap_err().why,
-                Why::Owner(0)
-            ));
+            assert!(matches!(open_dir(Path::new("/"), Trust::Own).unwrap_err().why, Why::Owner(0)));
         }
     }
 }

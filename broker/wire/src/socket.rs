@@ -32,10 +32,7 @@ impl Sockets {
     /// # Errors
     /// [`Unfit`].
     pub fn make(path: &Path) -> Result<Self, Unfit> {
-        Ok(Self {
-            dir: make(path, Trust::Private)?,
-            path: path.to_owned(),
-        })
+        Ok(Self { dir: make(path, Trust::Private)?, path: path.to_owned() })
     }
 
     /// Opens the folder to answer; none where there is no such folder.
@@ -44,14 +41,8 @@ impl Sockets {
     /// [`Unfit`].
     pub fn visit(path: &Path) -> Result<Option<Self>, Unfit> {
         match open_dir(path, Trust::Visited) {
-            Ok(dir) => Ok(Some(Self {
-                dir,
-                path: path.to_owned(),
-            })),
-            Err(Unfit {
-                why: Why::Io(cause),
-                ..
-            }) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+            Ok(dir) => Ok(Some(Self { dir, path: path.to_owned() })),
+            Err(Unfit { why: Why::Io(cause), .. }) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(unfit) => Err(unfit),
         }
     }
@@ -67,20 +58,11 @@ impl Sockets {
     /// # Errors
     /// Where the folder can't be read.
     pub fn runs(&self) -> io::Result<Vec<String>> {
-        let mut dir = Dir::openat(
-            &self.dir,
-            ".",
-            OFlag::O_RDONLY | OFlag::O_CLOEXEC,
-            Mode::empty(),
-        )?;
+        let mut dir = Dir::openat(&self.dir, ".", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
         let mut runs = Vec::new();
         for entry in dir.iter() {
             let name = entry?;
-            let run = name
-                .file_name()
-                .to_str()
-                .ok()
-                .and_then(|name| name.strip_suffix(".sock"));
+            let run = name.file_name().to_str().ok().and_then(|name| name.strip_suffix(".sock"));
             runs.extend(run.filter(|run| is_run(run)).map(str::to_owned));
         }
         runs.sort();
@@ -94,32 +76,14 @@ impl Sockets {
     pub fn listen(&self, run: &str) -> io::Result<(UnixListener, Token)> {
         check(run)?;
         let token = Token::fresh()?;
-        let flags =
-            OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let file = openat(
-            &self.dir,
-            token_name(run).as_str(),
-            flags,
-            Mode::S_IRUSR | Mode::S_IWUSR,
-        )?;
+        let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let file = openat(&self.dir, token_name(run).as_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
         std::fs::File::from(file).write_all(token.reveal().as_bytes())?;
         let new = format!("{run}.new");
         let listener = UnixListener::bind(self.reach(&new)).inspect_err(|_| self.remove(run))?;
-        fchmodat(
-            &self.dir,
-            new.as_str(),
-            Mode::S_IRUSR | Mode::S_IWUSR,
-            FchmodatFlags::FollowSymlink,
-        )
-        .and_then(|()| {
-            renameat(
-                &self.dir,
-                new.as_str(),
-                &self.dir,
-                socket_name(run).as_str(),
-            )
-        })
-        .inspect_err(|_| self.remove(run))?;
+        fchmodat(&self.dir, new.as_str(), Mode::S_IRUSR | Mode::S_IWUSR, FchmodatFlags::FollowSymlink)
+            .and_then(|()| renameat(&self.dir, new.as_str(), &self.dir, socket_name(run).as_str()))
+            .inspect_err(|_| self.remove(run))?;
         Ok((listener, token))
     }
 
@@ -141,11 +105,8 @@ impl Sockets {
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
         let file = openat(&self.dir, token_name(run).as_str(), flags, Mode::empty())?;
         let mut text = String::new();
-        std::fs::File::from(file)
-            .take(128)
-            .read_to_string(&mut text)?;
-        Token::parse(&text)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the file holds no token"))
+        std::fs::File::from(file).take(128).read_to_string(&mut text)?;
+        Token::parse(&text).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the file holds no token"))
     }
 
     /// Removes what a run left here.
@@ -160,10 +121,7 @@ impl Sockets {
     }
 
     fn reach(&self, name: &str) -> PathBuf {
-        let through = PathBuf::from(format!(
-            "/proc/self/fd/{}/{name}",
-            self.dir.as_fd().as_raw_fd()
-        ));
+        let through = PathBuf::from(format!("/proc/self/fd/{}/{name}", self.dir.as_fd().as_raw_fd()));
         // Where /proc is not mounted the plain path still serves, if it is short enough.
         if nix::unistd::faccessat(
             AT_FDCWD,
@@ -188,14 +146,7 @@ pub fn is_run(name: &str) -> bool {
 }
 
 fn check(run: &str) -> io::Result<()> {
-    if is_run(run) {
-        Ok(())
-    } else {
-        Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "this is no name of a run",
-        ))
-    }
+    if is_run(run) { Ok(()) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no name of a run")) }
 }
 
 fn socket_name(run: &str) -> String {
@@ -234,27 +185,13 @@ mod tests {
         let sockets = Sockets::make(&path).unwrap();
         let (listener, _) = sockets.listen("r1").unwrap();
         for name in ["r1.sock", "r1.token"] {
-            assert_eq!(
-                std::fs::metadata(path.join(name))
-                    .unwrap()
-                    .permissions()
-                    .mode()
-                    & 0o777,
-                0o600,
-                "{name}"
-            );
+            assert_eq!(std::fs::metadata(path.join(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
         }
         drop(listener);
-        assert_eq!(
-            sockets.connect("r1").unwrap_err().kind(),
-            io::ErrorKind::ConnectionRefused
-        );
+        assert_eq!(sockets.connect("r1").unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
         sockets.remove("r1");
         assert_eq!(std::fs::read_dir(&path).unwrap().count(), 0);
-        assert_eq!(
-            sockets.connect("r1").unwrap_err().kind(),
-            io::ErrorKind::NotFound
-        );
+        assert_eq!(sockets.connect("r1").unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]
@@ -262,35 +199,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let sockets = Sockets::make(&dir.path().join("run")).unwrap();
         std::fs::write(sockets.path().join("r1.token"), "planted").unwrap();
-        assert_eq!(
-            sockets.listen("r1").unwrap_err().kind(),
-            io::ErrorKind::AlreadyExists
-        );
-        assert_eq!(
-            sockets.token("r1").unwrap_err().kind(),
-            io::ErrorKind::InvalidData
-        );
+        assert_eq!(sockets.listen("r1").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(sockets.token("r1").unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 
     #[test]
     fn names_cannot_leave_the_folder() {
-        for (name, fits) in [
-            ("k3f9", true),
-            ("a-1", true),
-            ("", false),
-            ("../x", false),
-            ("a/b", false),
-            ("A", false),
-            ("a\n", false),
-        ] {
+        for (name, fits) in
+            [("k3f9", true), ("a-1", true), ("", false), ("../x", false), ("a/b", false), ("A", false), ("a\n", false)]
+        {
             assert_eq!(is_run(name), fits, "{name:?}");
         }
         assert!(!is_run(&"a".repeat(65)));
         let dir = tempfile::tempdir().unwrap();
         let sockets = Sockets::make(&dir.path().join("run")).unwrap();
-        assert_eq!(
-            sockets.connect("../r").unwrap_err().kind(),
-            io::ErrorKind::InvalidInput
-        );
+        assert_eq!(sockets.connect("../r").unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 }

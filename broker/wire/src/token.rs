@@ -28,10 +28,7 @@ impl Token {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim_end_matches('\n');
-        let fits = text.len() == 64
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase());
+        let fits = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase());
         fits.then(|| Self(text.to_owned()))
     }
 

@@ -84,11 +84,12 @@ fn trial(mut boundary: Boundary, probe: Probe) -> Result<Enforced, Failure> {
         env: Vec::new(),
     };
     let started = plan.start(&command, None).map_err(|e| failed(&e))?;
-    let (remains, enforced) = (started.remains(), started.enforced.clone());
+    let enforced = started.enforced;
+    let remains = started.remains;
     // The command waits for the gate at its first exec. It is ended there, and its guard then ends by itself.
     kill(started.command, Signal::SIGKILL).ok();
     kill(started.guard, Signal::SIGTERM).ok();
-    drop(started);
+    drop((started.listener, started.news));
     remains.end();
     Ok(enforced)
 }
@@ -129,9 +130,9 @@ fn text(report: &Report) -> String {
         };
         let pad = " ".repeat(10_usize.saturating_sub(state.len()));
         let state = toned(tone, state);
-        text.push_str(&format!("{state}{pad}{:<26} {}\n", name.unwrap_or_default(), layer.detail));
+        ui::add(&mut text, format_args!("{state}{pad}{:<26} {}\n", name.unwrap_or_default(), layer.detail));
         if !layer.hint.is_empty() {
-            text.push_str(&format!("{:37}hint: {}\n", "", layer.hint));
+            ui::add(&mut text, format_args!("{:37}hint: {}\n", "", layer.hint));
         }
     }
     text.push_str(

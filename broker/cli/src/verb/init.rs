@@ -58,10 +58,13 @@ fn write(path: &Path, policy: &str, force: bool) -> Result<(), Failure> {
         return Err(fail(format!("{} is a symbolic link or no folder", shown(&folder))));
     }
     if !force {
-        return create(path, policy).map_err(|e| match e.kind() {
-            io::ErrorKind::AlreadyExists => fail(format!("there already is a policy: {}", shown(path)))
-                .hint("--force replaces it; --dry-run only prints"),
-            _ => fail(format!("can't write {}", shown(path))).because(&e),
+        return create(path, policy).map_err(|e| {
+            if e.kind() == io::ErrorKind::AlreadyExists {
+                fail(format!("there already is a policy: {}", shown(path)))
+                    .hint("--force replaces it; --dry-run only prints")
+            } else {
+                fail(format!("can't write {}", shown(path))).because(&e)
+            }
         });
     }
     // Whole or not at all: a policy that is half written would refuse every run.

@@ -134,18 +134,21 @@ fn told(found: &Verification) -> String {
         found.key.as_ref().map_or_else(|| "none".to_owned(), Verifier::to_text),
     );
     if let Some(newest) = &found.newest {
-        text.push_str(&format!("newest checkpoint: {} records, root {}\n", newest.size, hex(&newest.root)));
+        ui::add(&mut text, format_args!("newest checkpoint: {} records, root {}\n", newest.size, hex(&newest.root)));
     }
     if found.clock_steps > 0 {
-        text.push_str(&format!("the clock stepped back {} times\n", found.clock_steps));
+        ui::add(&mut text, format_args!("the clock stepped back {} times\n", found.clock_steps));
     }
     for finding in &found.findings {
         let at = finding.seq.map_or_else(|| "the whole".to_owned(), |seq| format!("record {seq}"));
-        text.push_str(&format!(
-            "  {at}: {}: {}\n",
-            line::flaw(finding.flaw),
-            tollgate_wire::neutral::short(&finding.detail, 300)
-        ));
+        ui::add(
+            &mut text,
+            format_args!(
+                "  {at}: {}: {}\n",
+                line::flaw(finding.flaw),
+                tollgate_wire::neutral::short(&finding.detail, 300)
+            ),
+        );
     }
     text
 }
@@ -170,5 +173,8 @@ fn checkpoint(key: bool) -> Outcome {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        ui::add(&mut text, format_args!("{byte:02x}"));
+        text
+    })
 }

@@ -20,7 +20,7 @@ pub(crate) fn policy(verb: PolicyVerb) -> Outcome {
     match verb {
         PolicyVerb::Check { files, json } => check(files, json),
         PolicyVerb::Test { files, json } => test(&files, json),
-        PolicyVerb::Explain(args) => explain::explain(args),
+        PolicyVerb::Explain(args) => explain::explain(&args),
         PolicyVerb::Schema => ui::json(&tollgate_policy::profile::schema()),
     }
 }

@@ -8,7 +8,7 @@ use tollgate_policy::raw::Raw;
 use tollgate_policy::verdict::{Effect, Reason};
 
 use crate::time;
-use crate::ui::{Tone, toned};
+use crate::ui::{self, Tone, toned};
 
 /// Longest line of a command in a list, in characters.
 const BRIEF: usize = 160;
@@ -42,7 +42,9 @@ pub(crate) fn whole(question: &Question, now: i64) -> String {
     card.line("run", neutral::short(&question.run, 80));
     match &question.action {
         Action::Exec(exec) => card.command(exec),
-        other => card.line("wants to", what(other)),
+        action @ (Action::Path(_) | Action::Connect(_) | Action::Call(_) | Action::Tool(_)) => {
+            card.line("wants to", what(action));
+        }
     }
     let verdict = &question.verdict;
     card.line("verdict", toned(Tone::Warn, effect(verdict.effect)));
@@ -55,10 +57,10 @@ pub(crate) fn whole(question: &Question, now: i64) -> String {
         card.line("if approved", format!("runs under the profile `{}`", neutral::short(profile, 60)));
     }
     for (at, parent) in question.lineage.iter().enumerate() {
-        card.line(if at == 0 { "led here by" } else { "" }, neutral::short(parent, 200));
+        card.line(if at == 0 { "led here by" } else { "" }, neutral::short_quoted(parent, 200));
     }
     for (label, text) in &question.evidence {
-        card.line(&neutral::short(label, 40), neutral::short(text, 4000));
+        card.line(&neutral::short(label, 40), neutral::short_quoted(text, 4000));
     }
     for doubt in doubts(&question.action) {
         card.line("look twice", toned(Tone::Bad, doubt));
@@ -118,7 +120,9 @@ fn rule(reason: &Reason) -> String {
 fn doubts(action: &Action) -> Vec<String> {
     let text = match action {
         Action::Exec(exec) => exec.argv.iter().filter_map(Raw::text).collect::<Vec<_>>().join(" "),
-        other => serde_json::to_string(other).unwrap_or_default(),
+        Action::Path(_) | Action::Connect(_) | Action::Call(_) | Action::Tool(_) => {
+            serde_json::to_string(action).unwrap_or_default()
+        }
     };
     neutral::doubts(&text)
 }
@@ -128,7 +132,7 @@ struct Card(String);
 
 impl Card {
     fn line(&mut self, label: &str, text: impl std::fmt::Display) {
-        self.0.push_str(&format!("{label:>12}  {text}\n"));
+        ui::add(&mut self.0, format_args!("{label:>12}  {text}\n"));
     }
 
     fn command(&mut self, exec: &Exec) {

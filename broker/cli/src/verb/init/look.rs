@@ -103,8 +103,7 @@ fn finding(what: &str, follows: Follows) -> Finding {
 }
 
 fn asks(file: &str, program: &'static str, lead: &[&'static str], names: Vec<String>) -> Option<Finding> {
-    let follows = || Follows::Ask { program, lead: lead.to_vec(), names: names.clone() };
-    (!names.is_empty()).then(|| finding(file, follows()))
+    (!names.is_empty()).then(|| finding(file, Follows::Ask { program, lead: lead.to_vec(), names }))
 }
 
 /// Text of a small file; empty where there is none.

@@ -40,8 +40,8 @@ fn paths(key: &str, names: &[&str], because: &str) -> String {
 
 fn command(finding: &Finding) -> String {
     let Follows::Ask { program, lead, names } = &finding.follows else { return String::new() };
-    let lead_words: String = lead.iter().map(|word| format!("\"{word}\", ")).collect();
-    let spoken: String = lead.iter().map(|word| format!("{word} ")).collect();
+    let lead_words = lead.iter().map(|word| format!("\"{word}\", ")).collect::<Vec<_>>().concat();
+    let spoken = lead.iter().map(|word| format!("{word} ")).collect::<Vec<_>>().concat();
     let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
     let examples: Vec<String> = names.iter().map(|name| format!("\"{program} {spoken}{name}\"")).collect();
     format!(

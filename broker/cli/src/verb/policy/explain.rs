@@ -21,13 +21,13 @@ use crate::ui::{self, Tone};
 use crate::verb::run::split_host;
 
 /// Explains.
-pub(crate) fn explain(args: args::Explain) -> Outcome {
+pub(crate) fn explain(args: &args::Explain) -> Outcome {
     let ground = Ground::find(None, &places()?)?;
     let wanted = Wanted { profiles: args.profile.clone(), policies: args.policy.clone(), ..Wanted::default() };
     // A run has a temp directory of its own; nothing is made for an explanation.
     let place = ground.place(&std::env::temp_dir().join("tollgate-explain"))?;
     let policy = Layers::gather(&wanted, ground.workspace.as_path())?.assemble(&place)?;
-    let action = action(&args, &policy.lower(), &ground)?;
+    let action = action(args, &policy.lower(), &ground)?;
     let explanation = policy.explain(&action);
     if args.json.json {
         return ui::json(&serde_json::json!({
@@ -82,20 +82,19 @@ fn exec(argv: &[OsString], boundary: &Boundary, ground: &Ground) -> Result<Exec,
 fn told(policy: &Policy, explanation: &Explanation) -> String {
     let verdict = &explanation.verdict;
     let mut text = format!("{}: {}\n", toned(verdict.effect), neutral::short(&verdict.reason.because, 500));
-    text.push_str(&format!("  rule: {}\n", place_of(&verdict.reason)));
+    ui::add(&mut text, format_args!("  rule: {}\n", place_of(&verdict.reason)));
     if verdict.effect == Effect::Review {
         let reviewed = policy.review(verdict);
-        text.push_str(&format!(
-            "  reviewed: {}: {}\n",
-            name(reviewed.effect),
-            neutral::short(&reviewed.reason.because, 500)
-        ));
+        ui::add(
+            &mut text,
+            format_args!("  reviewed: {}: {}\n", name(reviewed.effect), neutral::short(&reviewed.reason.because, 500)),
+        );
     }
     if let Some(class) = &verdict.class {
-        text.push_str(&format!("  class: {}\n", neutral::short(class, 60)));
+        ui::add(&mut text, format_args!("  class: {}\n", neutral::short(class, 60)));
     }
     if let Some(profile) = &verdict.profile {
-        text.push_str(&format!("  once approved, under the profile: {}\n", neutral::short(profile, 60)));
+        ui::add(&mut text, format_args!("  once approved, under the profile: {}\n", neutral::short(profile, 60)));
     }
     if !explanation.rules.is_empty() {
         text.push_str("\nrules that match:\n");

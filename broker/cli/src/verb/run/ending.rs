@@ -36,7 +36,7 @@ pub(crate) fn lacking(gaps: &[Gap]) -> Failure {
     let names: Vec<String> = gaps.iter().map(feature).collect();
     let failure =
         Failure::new(Exit::Boundary, format!("the boundary can't be enforced as required: {}", names.join(", ")));
-    let detail = gaps.iter().map(|gap| format!("  {}: {}\n", feature(gap), gap.detail)).collect();
+    let detail = gaps.iter().map(|gap| format!("  {}: {}\n", feature(gap), gap.detail)).collect::<Vec<_>>().concat();
     let hints: Vec<&str> = gaps.iter().map(|gap| gap.hint.as_str()).filter(|hint| !hint.is_empty()).collect();
     failure.hint(hints.join("; ")).detail(detail)
 }

@@ -48,7 +48,7 @@ pub(crate) fn command(argv: &[OsString], boundary: &Boundary, ground: &Ground) -
     let mut env = environment(&boundary.environment, std::env::vars_os());
     // A shell takes PWD for where it is; ours may be another folder.
     for (_, value) in env.iter_mut().filter(|(name, _)| name == "PWD") {
-        *value = cwd.as_os_str().to_owned();
+        cwd.as_os_str().clone_into(value);
     }
     Ok(Command { program, argv: argv.to_vec(), cwd: cwd.to_owned(), env })
 }

@@ -38,7 +38,7 @@ use crate::ui;
 const UNATTENDED: &str = "nobody can be asked in this run (--ci)";
 
 /// How long a question stays open where no layer says.
-const DEADLINE: Duration = Duration::from_secs(300);
+const DEADLINE: Duration = Duration::from_mins(5);
 
 /// Everything about a run that is settled before it starts.
 struct Settled {
@@ -66,8 +66,9 @@ pub(crate) fn run(args: args::Run) -> Outcome {
     if verbose {
         ending::holds(&settled.id, &started.enforced);
     }
-    let ending = watch(&settled, started, signals, terminal)
-        .map_err(|e| Failure::of(Exit::Internal, &e).hint("everything that the run started was stopped"))?;
+    let ending = watch(&settled, started, signals, terminal);
+    let ending =
+        ending.map_err(|e| Failure::of(Exit::Internal, &e).hint("everything that the run started was stopped"))?;
     ending::conclude(&settled.id, &settled.command, &ending, verbose)
 }
 
@@ -108,7 +109,6 @@ fn watch(
     signals: Signals,
     terminal: Option<Terminal>,
 ) -> Result<Ending, GateError> {
-    let remains = started.remains();
     let writer = Writer::spawn_with(settled.ground.state.as_path(), ground::redactor(&settled.command.env));
     let attached = match terminal.map(|terminal| terminal.attach(started.command, started.guard)).transpose() {
         Ok(attached) => attached,
@@ -141,7 +141,7 @@ fn watch(
         },
     });
     // Whatever became of the gate: nothing of the run outlives it.
-    remains.end();
+    started.remains.end();
     drop(asker);
     if let Some(attached) = attached {
         attached.finish();

@@ -83,7 +83,7 @@ impl Layers {
     fn profile(&mut self, layer: Layer, name: &str) -> Result<(), Failure> {
         let document = shipped::lookup(name).ok_or_else(|| {
             Failure::new(Exit::Policy, format!("there is no profile `{}`", tollgate_wire::neutral::short(name, 60)))
-                .hint(format!("shipped are: {}", shipped::names()))
+                .hint(shipped::hint(name))
         })?;
         self.documents.push((layer, document));
         Ok(())

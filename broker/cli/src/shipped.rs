@@ -21,9 +21,13 @@ pub(crate) fn lookup(name: &str) -> Option<Document> {
     Document::unpack(ALL.get(at)?.packed).ok()
 }
 
-/// The names, to be shown.
-pub(crate) fn names() -> String {
-    ALL.iter().map(|shipped| shipped.name).collect::<Vec<_>>().join(", ")
+/// What to do about a name that no profile has.
+pub(crate) fn hint(name: &str) -> String {
+    let near = ALL.iter().map(|shipped| (strsim::damerau_levenshtein(shipped.name, name), shipped.name)).min();
+    match near {
+        Some((distance, near)) if distance <= 2.max(name.len() / 3) => format!("did you mean `{near}`?"),
+        _ => "`tollgate policy test` names the shipped ones; a file of your own is given with --policy".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -39,5 +43,7 @@ mod tests {
             assert_eq!(lookup(shipped.name).unwrap(), parsed.without_examples(), "{}", shipped.name);
         }
         assert_eq!(lookup("no-such-profile"), None);
+        assert_eq!(hint("wrokspace"), "did you mean `workspace`?");
+        assert!(hint("zzzzzzzz").contains("policy test"));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use tollgate_policy::Document;
-use tollgate_policy::boundary::Feature;
+use tollgate_policy::boundary::{Feature, Namespace};
 use tollgate_policy::profile::document::Roots;
 use tollgate_wire::neutral;
 
@@ -42,6 +42,17 @@ pub(crate) fn features(names: &[String]) -> Result<BTreeSet<Feature>, Failure> {
         })
     };
     names.iter().map(read).collect()
+}
+
+/// The namespaces behind the features: what is insisted on is also asked for.
+pub(crate) fn namespaces(features: &BTreeSet<Feature>) -> impl Iterator<Item = Namespace> {
+    const OF: [(Feature, Namespace); 4] = [
+        (Feature::MountNamespace, Namespace::Mount),
+        (Feature::PidNamespace, Namespace::Pid),
+        (Feature::IpcNamespace, Namespace::Ipc),
+        (Feature::NetNamespace, Namespace::Net),
+    ];
+    OF.into_iter().filter(|(feature, _)| features.contains(feature)).map(|(_, namespace)| namespace)
 }
 
 fn flag(source: &str, roots: Roots) -> Document {

@@ -85,7 +85,9 @@ fn settle(args: args::Run, temp: &PrivateTemp, begun: Instant) -> Result<Settled
     let place = ground.place(temp.path())?;
     let policy = Layers::gather(&wanted, ground.workspace.as_path())?.assemble(&place)?;
     let mut boundary = policy.lower();
-    boundary.require.extend(flags::features(&args.require)?);
+    let required = flags::features(&args.require)?;
+    boundary.namespaces.extend(flags::namespaces(&required));
+    boundary.require.extend(required);
     let sockets = places.sockets();
     ground::keep_state_out(&boundary, &ground, &sockets)?;
     let command = ground::command(&args.command, &boundary, &ground)?;

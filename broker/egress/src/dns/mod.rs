@@ -29,3 +29,6 @@ pub(crate) enum Code {
     NoSuchName = 3,
     NotImplemented = 4,
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,3 +20,6 @@ pub trait Resolve: Send + Sync {
     /// `NotFound` if the name has none; `TimedOut` if nobody answered by `until`; others if nobody can be asked.
     fn resolve(&self, name: &str, until: Instant) -> io::Result<Vec<IpAddr>>;
 }
+
+#[cfg(test)]
+mod tests;

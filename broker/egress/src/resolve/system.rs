@@ -78,7 +78,7 @@ impl System {
     }
 
     /// Both families at once, from a socket with a port that nobody can guess, open to this server alone.
-    fn ask_one(&self, name: &str, server: SocketAddr, until: Instant) -> io::Result<(Vec<IpAddr>, u32)> {
+    pub(super) fn ask_one(&self, name: &str, server: SocketAddr, until: Instant) -> io::Result<(Vec<IpAddr>, u32)> {
         let any: IpAddr = match server {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),

@@ -118,6 +118,10 @@ impl Http {
         matches!(self.answer, Some(Answer::Heard(_)))
     }
 
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(self.next, Next::Head | Next::Body(0)) && self.is_listening()
+    }
+
     pub(crate) fn hear(&mut self, said: &[u8]) {
         let Some(Answer::Heard(heard)) = &mut self.answer else {
             return;

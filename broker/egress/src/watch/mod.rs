@@ -116,7 +116,7 @@ impl Watch {
             _ => Why::HttpUnreadable,
         };
         // while the far end's answer is waited for, full buffers slow the caller down, and that is all
-        match (rest.len(), self.is_listening()) {
+        match (rest.len(), self.is_waiting()) {
             (MOST.., false) => Err(Objection::new(Why::Long, rest)),
             (1.., false) if ended => Err(Objection::new(why, rest)),
             _ => Ok(gone),
@@ -141,6 +141,15 @@ impl Watch {
         }
     }
 
+    /// Whether the caller's next words can only be read once the far end has answered.
+    fn is_waiting(&self) -> bool {
+        match &self.state {
+            State::Tls(tls) => tls.is_waiting(),
+            State::Http(http) => http.is_waiting(),
+            State::Opening(_) | State::Open => false,
+        }
+    }
+
     /// Whether nothing is read any more.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.state, State::Open)
@@ -158,3 +167,12 @@ impl Watch {
         }
     }
 }
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_http;
+#[cfg(test)]
+mod tests_tls;

@@ -80,6 +80,10 @@ impl Tls {
         self.answer.is_none()
     }
 
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.greeted && self.is_listening()
+    }
+
     pub(crate) fn hear(&mut self, said: &[u8]) {
         if self.answer.is_some() {
             return;

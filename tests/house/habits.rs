@@ -89,7 +89,7 @@ fn first_line_faults(file: &File) -> Faults {
         .lines()
         .next()
         .and_then(|line| line.strip_prefix("//! "))
-        .is_some_and(|line| line.len() > 10 && !line.starts_with('('));
+        .is_some_and(|line| line.len() > 7 && !line.starts_with('('));
     if said {
         Faults::new()
     } else {

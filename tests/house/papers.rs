@@ -9,8 +9,8 @@ use crate::{Faults, finds, hold};
 /// Lines that ARCHITECTURE.md must stay under.
 const ARCHITECTURE: usize = 300;
 /// What stands for text that is still to be written. Put together here so that this file does not hold it.
-const UNWRITTEN: [&str; 4] =
-    [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("T", "BD"), concat!("lorem", " ipsum")];
+const UNWRITTEN: [&str; 5] =
+    [concat!("TO", "DO:"), concat!("/ TO", "DO"), concat!("FIX", "ME"), concat!("T", "BD"), concat!("lorem", " ipsum")];
 
 /// Relative links of a Markdown file that lead nowhere.
 fn link_faults(file: &File, exists: &dyn Fn(&str) -> bool) -> Faults {

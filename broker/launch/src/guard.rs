@@ -2,7 +2,8 @@
 //! command, tells news of it, and ends all that is left when the command or the supervisor ends.
 //!
 //! It holds three descriptors, has no handlers, and takes orders by signal only: `SIGTERM` (from the kernel when the
-//! supervisor dies, or from the supervisor) ends the run, `SIGUSR1` brings the command to its terminal's foreground.
+//! supervisor dies, or from the supervisor) ends the run, `SIGUSR1` and `SIGUSR2` resume the command in
+//! its terminal's foreground and background.
 
 use std::fs;
 use std::io;
@@ -12,7 +13,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, write};
+use nix::unistd::{Pid, getpgrp, write};
 use tollgate_sys::namespaces::{Set, bring_up_loopback};
 use tollgate_sys::news::News;
 use tollgate_sys::process::{self, Inspection, Stack};
@@ -146,20 +147,24 @@ fn watch(layout: &Layout<'_>, wires: Wires, command: Pid) -> ! {
     }
     std::mem::forget(wires);
     loop {
-        match masks::wait(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGUSR1]) {
+        match masks::wait(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGUSR1, Signal::SIGUSR2]) {
             Ok(Signal::SIGCHLD) => {
                 if let Some(ending) = reap(command) {
                     end(layout, command, Some(ending))
                 }
             }
-            Ok(Signal::SIGUSR1) => {
-                // Fails if the terminal is gone; the command will notice that itself.
-                let _in_front = pty::foreground(io::stderr().as_fd(), command.as_raw());
-                let _continued = killpg(command, Signal::SIGCONT);
-            }
+            // Either fails if the terminal is gone; the command will notice that itself.
+            Ok(Signal::SIGUSR1) => place(command, command),
+            Ok(Signal::SIGUSR2) => place(getpgrp(), command),
             Ok(_) | Err(_) => end(layout, command, None),
         }
     }
+}
+
+/// Puts a group in the terminal's foreground, and resumes the command.
+fn place(group: Pid, command: Pid) {
+    let _placed = pty::foreground(io::stderr().as_fd(), group.as_raw());
+    let _resumed = killpg(command, Signal::SIGCONT);
 }
 
 /// Takes all changes of children and tells of the command's; its ending is not told but given back.

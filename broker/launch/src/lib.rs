@@ -11,6 +11,7 @@
 mod attempt;
 mod command;
 mod env;
+mod escapes;
 mod fault;
 mod filter;
 mod guard;
@@ -19,6 +20,8 @@ mod layout;
 mod pattern;
 mod plan;
 mod recipe;
+mod relay;
+mod screen;
 mod start;
 mod sweep;
 mod temp;

@@ -17,7 +17,7 @@ use tollgate_sys::landlock::{Rights, Ruleset};
 use tollgate_sys::masks::Mask;
 use tollgate_sys::news::News;
 use tollgate_sys::seccomp::Installed;
-use tollgate_sys::{caps, fds, limits, masks, process, pty, seccomp};
+use tollgate_sys::{caps, fds, limits, masks, process, seccomp};
 
 use crate::fault::Step;
 use crate::layout::Layout;
@@ -171,9 +171,4 @@ impl Filtered<'_> {
     fn execute(&self) -> io::Error {
         self.0.image.execute()
     }
-}
-
-/// Puts the slave where the supervisor has a terminal, and the command in the terminal's foreground.
-pub(crate) fn foreground(slave: &OwnedFd) -> io::Result<()> {
-    pty::foreground(slave.as_fd(), i32::try_from(std::process::id()).unwrap_or(0))
 }

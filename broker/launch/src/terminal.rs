@@ -1,13 +1,24 @@
 //! The command's terminal: a pty of its own, relayed to the user's through a filter.
+//!
+//! As with sudo's `use_pty`: the guard leads the pty's session, the command is a job in it. The job starts in the
+//! foreground if standard input and output both are the terminal and this process is in the terminal's foreground;
+//! else it starts in the background, and is brought forward when it first asks for keys or settings (it stops with
+//! `SIGTTIN` or `SIGTTOU`), so that `tollgate run -- make | less` leaves the keys to `less`.
 
+use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
-use nix::unistd::Pid;
+use nix::sys::signal::{SigSet, Signal, kill, killpg};
+use nix::unistd::{Pid, getpgrp};
 use tollgate_sys::{fds, pty};
 
 use crate::fault::{LaunchError, Step};
-use crate::recipe;
+use crate::relay::{self, Relay};
+use crate::screen::Screen;
 
 /// A new pty for a command whose standard input, output or error is a terminal.
 #[derive(Debug)]
@@ -15,11 +26,26 @@ pub struct Terminal {
     pair: pty::Pair,
     /// Which of 0, 1, 2 are terminals.
     is: [bool; 3],
+    screen: Screen,
+    start: Place,
+}
+
+/// Where the job is in its terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Foreground,
+    Background,
 }
 
 /// A terminal in use: relayed by a thread. Dropping it restores the user's terminal.
 #[derive(Debug)]
-pub struct Attached {}
+pub struct Attached {
+    screen: Arc<Screen>,
+    guard: Pid,
+    over: Arc<AtomicBool>,
+    wake: OwnedFd,
+    relay: Option<JoinHandle<()>>,
+}
 
 impl Terminal {
     /// Opens a pty if any of 0, 1, 2 is a terminal; none if none is (the command then has no controlling terminal).
@@ -31,8 +57,23 @@ impl Terminal {
         if is == [false; 3] {
             return Ok(None);
         }
-        let pair = pty::open().map_err(|e| LaunchError::Step(Step::Stdio, e))?;
-        Ok(Some(Self { pair, is }))
+        Self::with(is).map(Some).map_err(|e| LaunchError::Step(Step::Stdio, e))
+    }
+
+    fn with(is: [bool; 3]) -> io::Result<Self> {
+        let keys = if is[0] { io::stdin().as_fd().try_clone_to_owned()? } else { own_terminal()? };
+        let picture = match is {
+            [_, true, _] => io::stdout().as_fd().try_clone_to_owned()?,
+            [_, false, true] => io::stderr().as_fd().try_clone_to_owned()?,
+            [_, false, false] => keys.try_clone()?,
+        };
+        let screen = Screen::new(keys, picture)?;
+        let pair = pty::open()?;
+        screen.settings().apply(pair.slave.as_fd())?;
+        // A terminal without a size (a serial line) gives none.
+        let _sized = pty::copy_size(screen.keys(), pair.master.as_fd());
+        let start = if is[0] && is[1] && screen.is_ours() { Place::Foreground } else { Place::Background };
+        Ok(Self { pair, is, screen, start })
     }
 
     /// The end that is the command's.
@@ -47,27 +88,108 @@ impl Terminal {
                 fds::place(self.pair.slave.as_fd(), fd)?;
             }
         }
-        recipe::foreground(&self.pair.slave)
+        match self.start {
+            Place::Foreground => {
+                pty::foreground(self.pair.slave.as_fd(), i32::try_from(std::process::id()).unwrap_or(0))
+            }
+            Place::Background => Ok(()),
+        }
     }
 
     /// Begins to relay: raw mode, window size, a thread. Call it after [`crate::Plan::start`]; signals other than
     /// `SIGWINCH` stay with the caller.
     ///
     /// # Errors
-    /// What the system says.
-    pub fn attach(self, command: Pid, guard: Pid) -> std::io::Result<Attached> {
-        let _ = (command, guard);
-        Ok(Attached {})
+    /// What the system says; the user's terminal is as before.
+    pub fn attach(self, command: Pid, guard: Pid) -> io::Result<Attached> {
+        let Self { pair, screen, start, .. } = self;
+        drop(pair.slave); // so that the end of the last program is seen as a hang-up
+        let screen = Arc::new(screen);
+        let over = Arc::new(AtomicBool::new(false));
+        // Every thread must block it, or one would swallow it.
+        [Signal::SIGWINCH].into_iter().collect::<SigSet>().thread_block()?;
+        let (woken, wake) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC | nix::fcntl::OFlag::O_NONBLOCK)?;
+        if start == Place::Foreground {
+            screen.take()?;
+        }
+        let relay = Relay::new(pair.master, Arc::clone(&screen), woken, Arc::clone(&over));
+        let relay = relay.and_then(|relay| relay::spawn(relay, (command, guard)));
+        match relay {
+            Ok(relay) => Ok(Attached { screen, guard, over, wake, relay: Some(relay) }),
+            Err(e) => {
+                screen.give_back();
+                Err(e)
+            }
+        }
+    }
+}
+
+/// The terminal that controls this process, for a command whose standard input is something else.
+fn own_terminal() -> io::Result<OwnedFd> {
+    match OpenOptions::new().read(true).write(true).open("/dev/tty") {
+        Ok(terminal) => Ok(terminal.into()),
+        // No controlling terminal: a terminal was handed in as output only.
+        Err(_) if pty::is_terminal(io::stdout()) => io::stdout().as_fd().try_clone_to_owned(),
+        Err(_) => io::stderr().as_fd().try_clone_to_owned(),
     }
 }
 
 impl Attached {
-    /// To be told when the command was stopped (the signal's number). It gives the terminal back, stops the calling
-    /// process as the command was stopped, and, once continued, takes the terminal again and resumes the command.
+    /// To be told when the command was stopped (the signal's number), on the main thread. If it stopped because it asked
+    /// for the terminal, it gets it. Else this gives the terminal back, stops the calling process and its job as the
+    /// command was stopped, and, once continued, takes the terminal again and resumes the command.
     pub fn stopped(&self, signal: i32) {
-        let _ = signal;
+        let signal = Signal::try_from(signal).unwrap_or(Signal::SIGSTOP);
+        let asks = matches!(signal, Signal::SIGTTIN | Signal::SIGTTOU);
+        if asks && self.screen.is_ours() {
+            return self.forward();
+        }
+        let had = self.screen.give_back();
+        // The whole job, as the user's shell expects it; it goes on here when that is continued.
+        let _stopped = killpg(getpgrp(), signal);
+        if self.screen.is_ours() && (had || asks) {
+            self.forward();
+        } else {
+            self.order(Signal::SIGUSR2);
+        }
+    }
+
+    /// Brings the job to the foreground, here and in its own terminal, and resumes it.
+    fn forward(&self) {
+        // Fails only if the terminal is gone, which the relay notices.
+        let _raw = self.screen.take();
+        self.poke();
+        self.order(Signal::SIGUSR1);
+    }
+
+    fn order(&self, signal: Signal) {
+        // The guard may be gone; then the run is over.
+        let _ordered = kill(self.guard, signal);
+    }
+
+    fn poke(&self) {
+        // A full pipe wakes as well.
+        let _woken = nix::unistd::write(&self.wake, b"w");
     }
 
     /// After the run's end: writes out what is left and restores the user's terminal.
-    pub fn finish(self) {}
+    pub fn finish(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.over.store(true, Ordering::Release);
+        self.poke();
+        if let Some(relay) = self.relay.take() {
+            // A relay that panicked has nothing left to write.
+            let _ended = relay.join();
+        }
+        self.screen.give_back();
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        self.end();
+    }
 }

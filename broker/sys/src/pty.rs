@@ -102,7 +102,7 @@ pub fn copy_size(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> io::Result<()> {
 
 /// A terminal's settings.
 #[derive(Debug, Clone)]
-pub struct Settings(Termios);
+pub struct Settings(libc::termios);
 
 impl Settings {
     /// Those of a terminal.
@@ -110,15 +110,15 @@ impl Settings {
     /// # Errors
     /// What `tcgetattr(3)` says.
     pub fn of(terminal: BorrowedFd<'_>) -> io::Result<Self> {
-        Ok(Self(termios::tcgetattr(terminal)?))
+        Ok(Self(termios::tcgetattr(terminal)?.into()))
     }
 
     /// These, but raw: bytes pass as they are, no key is special, nothing is echoed.
     #[must_use]
     pub fn raw(&self) -> Self {
-        let mut raw = self.0.clone();
+        let mut raw = Termios::from(self.0);
         termios::cfmakeraw(&mut raw);
-        Self(raw)
+        Self(raw.into())
     }
 
     /// Sets them, once what was written has been sent.
@@ -126,6 +126,6 @@ impl Settings {
     /// # Errors
     /// What `tcsetattr(3)` says.
     pub fn apply(&self, terminal: BorrowedFd<'_>) -> io::Result<()> {
-        Ok(termios::tcsetattr(terminal, SetArg::TCSADRAIN, &self.0)?)
+        Ok(termios::tcsetattr(terminal, SetArg::TCSADRAIN, &Termios::from(self.0))?)
     }
 }

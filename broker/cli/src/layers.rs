@@ -1,6 +1,6 @@
 //! The layers of policy for a run: which files count, whether they can be trusted, and what they say together.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -156,6 +156,7 @@ pub(crate) enum Unread {
     NoFile,
     Owner(u32),
     Writable(u32),
+    Folder(PathBuf),
     Long,
     NoText(usize),
 }
@@ -171,6 +172,10 @@ impl Unread {
                 .hint("a policy counts only if it is yours or root's"),
             Self::Writable(mode) => fail(format!("the policy {path} can be written by others (mode {mode:04o})"))
                 .hint(format!("chmod go-w {path}")),
+            Self::Folder(folder) => {
+                fail(format!("the policy {path} lies in a folder that others can change: {}", shown(&folder)))
+                    .hint("keep policies where only you, or root, can write")
+            }
             Self::Long => fail(format!("the policy {path} is longer than {LIMIT} bytes")),
             Self::NoText(at) => fail(format!("the policy {path} is not UTF-8 (byte {at})")),
         }
@@ -185,15 +190,21 @@ pub(crate) fn read(path: &Path) -> Result<String, Unread> {
     if !meta.is_file() {
         return Err(Unread::NoFile);
     }
-    let (me, group) = (geteuid().as_raw(), getegid().as_raw());
-    if meta.uid() != me && meta.uid() != 0 {
+    if !is_ours(&meta) {
         return Err(Unread::Owner(meta.uid()));
     }
-    // A group that has the user's own number is theirs alone (user private groups, umask 002).
-    let private = meta.gid() == group && group == me;
-    let others = if private { 0o002 } else { 0o022 };
-    if meta.mode() & others != 0 {
+    if meta.mode() & others(&meta) != 0 {
         return Err(Unread::Writable(meta.mode() & 0o7777));
+    }
+    // Who can change the folder can put another file of ours, or root's, in its place.
+    let real = path.canonicalize().map_err(Unread::Io)?;
+    for folder in [path, &real].into_iter().filter_map(Path::parent) {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let meta = folder.metadata().map_err(Unread::Io)?;
+        let sticky = meta.mode() & 0o1000 != 0;
+        if !is_ours(&meta) || (meta.mode() & others(&meta) != 0 && !sticky) {
+            return Err(Unread::Folder(folder.to_owned()));
+        }
     }
     let mut bytes = Vec::new();
     file.take(LIMIT + 1).read_to_end(&mut bytes).map_err(Unread::Io)?;
@@ -201,6 +212,17 @@ pub(crate) fn read(path: &Path) -> Result<String, Unread> {
         return Err(Unread::Long);
     }
     String::from_utf8(bytes).map_err(|e| Unread::NoText(e.utf8_error().valid_up_to()))
+}
+
+fn is_ours(meta: &Metadata) -> bool {
+    meta.uid() == geteuid().as_raw() || meta.uid() == 0
+}
+
+/// The bits that let others write. A group that has the user's own number is theirs alone (user private groups,
+/// umask 002).
+fn others(meta: &Metadata) -> u32 {
+    let (me, group) = (geteuid().as_raw(), getegid().as_raw());
+    if meta.gid() == group && group == me { 0o002 } else { 0o022 }
 }
 
 #[cfg(test)]
@@ -232,6 +254,23 @@ mod tests {
             std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             assert_eq!(told(&path), expected, "{mode:o}");
         }
+    }
+
+    #[test]
+    fn a_folder_that_others_can_change_is_no_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("policy.toml");
+        std::fs::write(&path, "version = 1\n").unwrap();
+        for (mode, read) in [(0o755, true), (0o777, false), (0o1777, true), (0o757, false)] {
+            std::fs::set_permissions(dir.path(), Permissions::from_mode(mode)).unwrap();
+            assert_eq!(told(&path).starts_with("read"), read, "{mode:o}: {}", told(&path));
+        }
+        // Neither behind a link that lies in a good place.
+        std::fs::set_permissions(dir.path(), Permissions::from_mode(0o777)).unwrap();
+        let good = tempfile::tempdir().unwrap();
+        let link = good.path().join("policy.toml");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(told(&link).contains("lies in a folder"), "{}", told(&link));
     }
 
     #[test]

@@ -67,7 +67,7 @@ fn help() {
         for line in said.lines() {
             assert!(line.chars().count() <= WIDTH, "{verb:?}: longer than {WIDTH}: {line}");
         }
-        hold(&format!("help{}", verb.iter().map(|word| format!("-{word}")).collect::<String>()), &said);
+        hold(&format!("help{}", [""].iter().chain(*verb).copied().collect::<Vec<_>>().join("-")), &said);
     }
 }
 

@@ -26,6 +26,7 @@ use tollgate_policy::subject::Subject;
 use tollgate_supervise::{Ending, GateError, Signals, supervise};
 use tollgate_sys::probe::Probe;
 use tollgate_wire::ask::Asker;
+use tollgate_wire::place::{Trust, make};
 
 use crate::args;
 use crate::exit::Exit;
@@ -88,6 +89,7 @@ fn settle(args: args::Run, temp: &PrivateTemp, begun: Instant) -> Result<Settled
     let required = flags::features(&args.require)?;
     boundary.namespaces.extend(flags::namespaces(&required));
     boundary.require.extend(required);
+    make(&places.state, Trust::Own).map_err(|unfit| Failure::of(Exit::Internal, &unfit).hint(unfit.hint()))?;
     let sockets = places.sockets();
     ground::keep_state_out(&boundary, &ground, &sockets)?;
     let command = ground::command(&args.command, &boundary, &ground)?;

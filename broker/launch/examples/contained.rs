@@ -12,7 +12,7 @@ use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use tollgate_launch::{Command, Options, Plan, PrivateTemp, Remains, Started, environment, find};
+use tollgate_launch::{Attached, Command, Options, Plan, PrivateTemp, Remains, Started, Terminal, environment, find};
 use tollgate_policy::boundary::{
     ArgTest, Boundary, CallEntry, CallFate, CallFilter, Environment, Namespace, Rights, Root,
 };
@@ -38,11 +38,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let name = args.first().ok_or("what shall be run?")?;
     let command = Command { program: find(name, std::env::var_os("PATH").as_deref(), &cwd)?, argv: args, cwd, env };
     let plan = Plan::lower(&boundary, Probe::here(), Options::default(), temp)?;
-    let started = plan.start(&command, None)?;
+    let terminal = Terminal::open()?;
+    let started = plan.start(&command, terminal.as_ref())?;
     if std::env::var_os("SHOW").is_some() {
         eprintln!("{:#?}", started.enforced);
     }
-    let (news, remains) = serve(started)?;
+    let attached = terminal.map(|terminal| terminal.attach(started.command, started.guard)).transpose()?;
+    let (news, remains) = serve(started, attached.as_ref())?;
+    if let Some(attached) = attached {
+        attached.finish();
+    }
     remains.end();
     std::process::exit(match news {
         News::Exited(code) => code,
@@ -51,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     })
 }
 
-fn serve(started: Started) -> Result<(News, Remains), Box<dyn Error>> {
+fn serve(started: Started, terminal: Option<&Attached>) -> Result<(News, Remains), Box<dyn Error>> {
     let listener = started.listener.map(Listener::new).ok_or("no listener")?;
     let mut news = std::fs::File::from(started.news);
     let mut open = true;
@@ -72,7 +77,12 @@ fn serve(started: Started) -> Result<(News, Remains), Box<dyn Error>> {
             let mut message = [0; LENGTH];
             news.read_exact(&mut message)?;
             match News::decode(message).ok_or("no such news")? {
-                News::Stopped(_) | News::Continued => {}
+                News::Stopped(signal) => {
+                    if let Some(terminal) = terminal {
+                        terminal.stopped(signal);
+                    }
+                }
+                News::Continued => {}
                 ending => return Ok((ending, started.remains)),
             }
         } else if told.contains(PollFlags::POLLHUP) {

@@ -17,14 +17,12 @@ static HOOK: Once = Once::new();
 pub(crate) struct Screen {
     keys: OwnedFd,
     picture: OwnedFd,
-    before: Settings,
     taken: AtomicBool,
 }
 
 impl Screen {
-    pub(crate) fn new(keys: OwnedFd, picture: OwnedFd) -> io::Result<Self> {
-        let before = Settings::of(keys.as_fd())?;
-        Ok(Self { keys, picture, before, taken: AtomicBool::new(false) })
+    pub(crate) fn new(keys: OwnedFd, picture: OwnedFd) -> Self {
+        Self { keys, picture, taken: AtomicBool::new(false) }
     }
 
     /// Where keys are read.
@@ -37,9 +35,9 @@ impl Screen {
         self.picture.as_fd()
     }
 
-    /// How it was set at first.
-    pub(crate) fn settings(&self) -> &Settings {
-        &self.before
+    /// How it is set. While another job has the foreground these are that job's settings, not the user's.
+    pub(crate) fn settings(&self) -> io::Result<Settings> {
+        Settings::of(self.keys.as_fd())
     }
 
     /// Whether this process is in the terminal's foreground.
@@ -53,8 +51,8 @@ impl Screen {
         self.taken.load(Ordering::Acquire)
     }
 
-    /// Makes it raw, for the command.
-    pub(crate) fn take(&self) -> io::Result<()> {
+    /// Makes it raw, for the command; how it was until then.
+    pub(crate) fn take(&self) -> io::Result<Settings> {
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
@@ -62,11 +60,12 @@ impl Screen {
                 before(panic);
             }));
         });
-        let kept = (self.keys.try_clone()?, self.before.clone());
+        let before = self.settings()?;
+        let kept = (self.keys.try_clone()?, before.clone());
         *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
-        self.before.raw().apply(self.keys())?;
+        before.raw().apply(self.keys())?;
         self.taken.store(true, Ordering::Release);
-        Ok(())
+        Ok(before)
     }
 
     /// Puts it back as it was; whether the command had it.

@@ -8,8 +8,8 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
@@ -44,6 +44,8 @@ pub struct Attached {
     guard: Pid,
     over: Arc<AtomicBool>,
     wake: OwnedFd,
+    /// The command's terminal, until it has been in the foreground once and so has got the user's settings.
+    fresh: Mutex<Option<OwnedFd>>,
     relay: Option<JoinHandle<()>>,
 }
 
@@ -67,12 +69,14 @@ impl Terminal {
             [_, false, true] => io::stderr().as_fd().try_clone_to_owned()?,
             [_, false, false] => keys.try_clone()?,
         };
-        let screen = Screen::new(keys, picture)?;
+        let screen = Screen::new(keys, picture);
         let pair = pty::open()?;
-        screen.settings().apply(pair.slave.as_fd())?;
         // A terminal without a size (a serial line) gives none.
         let _sized = pty::copy_size(screen.keys(), pair.master.as_fd());
         let start = if is[0] && is[1] && screen.is_ours() { Place::Foreground } else { Place::Background };
+        if start == Place::Foreground {
+            screen.settings()?.apply(pair.slave.as_fd())?;
+        }
         Ok(Self { pair, is, screen, start })
     }
 
@@ -112,10 +116,11 @@ impl Terminal {
         if start == Place::Foreground {
             screen.take()?;
         }
+        let fresh = Mutex::new(if start == Place::Foreground { None } else { Some(pair.master.try_clone()?) });
         let relay = Relay::new(pair.master, Arc::clone(&screen), woken, Arc::clone(&over));
         let relay = relay.and_then(|relay| relay::spawn(relay, (command, guard)));
         match relay {
-            Ok(relay) => Ok(Attached { screen, guard, over, wake, relay: Some(relay) }),
+            Ok(relay) => Ok(Attached { screen, guard, over, wake, fresh, relay: Some(relay) }),
             Err(e) => {
                 screen.give_back();
                 Err(e)
@@ -156,8 +161,12 @@ impl Attached {
 
     /// Brings the job to the foreground, here and in its own terminal, and resumes it.
     fn forward(&self) {
-        // Fails only if the terminal is gone, which the relay notices.
-        let _raw = self.screen.take();
+        // Both fail only if the terminal is gone, which the relay notices.
+        if let Ok(before) = self.screen.take()
+            && let Some(fresh) = self.fresh.lock().ok().and_then(|mut fresh| fresh.take())
+        {
+            let _set = before.apply(fresh.as_fd());
+        }
         self.poke();
         self.order(Signal::SIGUSR1);
     }

@@ -50,7 +50,9 @@ impl From<End> for Unreached {
             End::Elsewhere(..) => Errno::EACCES as i32,
             End::Idle => Errno::ETIMEDOUT as i32,
             // the caller was told that the name has an address
-            _ => Errno::EHOSTUNREACH as i32,
+            End::Unresolved(_) | End::Closed | End::Broken | End::Stopped | End::Refused(_) => {
+                Errno::EHOSTUNREACH as i32
+            }
         };
         Self { errno, end }
     }
@@ -134,11 +136,7 @@ fn race(addresses: &[SocketAddr], common: &Common) -> Result<TcpStream, End> {
                 }
             }
         }
-        let ready = match first_ready(&trying, next.min(until), common) {
-            Ok(ready) => ready,
-            Err(end) => return Err(end),
-        };
-        let Some(ready) = ready else {
+        let Some(ready) = first_ready(&trying, next.min(until), common)? else {
             continue;
         };
         let socket = trying.swap_remove(ready);

@@ -112,9 +112,8 @@ impl Keeper {
         }
         loop {
             let sweep = self.meeting.sweep();
-            let turn = match self.turn(&kept, sweep) {
-                Ok(Some(turn)) => turn,
-                Ok(None) | Err(_) => return,
+            let Ok(Some(turn)) = self.turn(&kept, sweep) else {
+                return;
             };
             for door in &self.doors.lookups {
                 self.lookups(door, &mut budget);

@@ -14,9 +14,9 @@ use crate::wait::{self, Bell, Woken};
 use crate::watch::{MOST, Watch};
 
 /// Long polls, shells and idle database connections are silent for long; nothing living is silent for so long.
-const IDLE: Duration = Duration::from_secs(2 * 60 * 60);
+const IDLE: Duration = Duration::from_hours(2);
 /// With one side done, the other is finishing.
-const FINISHING: Duration = Duration::from_secs(10 * 60);
+const FINISHING: Duration = Duration::from_mins(10);
 /// How long a line without an end is held where that is no reason to hold it.
 const UNSURE: Duration = Duration::from_millis(200);
 /// What a lane begins with, and what it grows to when it is full.

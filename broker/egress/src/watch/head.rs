@@ -160,13 +160,11 @@ impl<'a> Fields<'a> {
             None if name.eq_ignore_ascii_case(b"upgrade") => &mut self.upgrade,
             None => return Ok(()),
         };
-        match slot {
-            Some(_) => odd(name),
-            None => {
-                *slot = Some(value);
-                Ok(())
-            }
+        if slot.is_some() {
+            return odd(name);
         }
+        *slot = Some(value);
+        Ok(())
     }
 
     fn check_host(&self, aim: &Aim) -> Result<(), Objection> {

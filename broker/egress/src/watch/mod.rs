@@ -113,7 +113,7 @@ impl Watch {
         let rest = held.get(gone..).unwrap_or_default();
         let why = match &self.state {
             State::Tls(_) => Why::TlsUnreadable,
-            _ => Why::HttpUnreadable,
+            State::Http(_) | State::Opening(_) | State::Open => Why::HttpUnreadable,
         };
         // while the far end's answer is waited for, full buffers slow the caller down, and that is all
         match (rest.len(), self.is_waiting()) {

@@ -1,6 +1,6 @@
 //! A connection's first bytes: what is going to be spoken?
 
-/// How far the first line is looked at for a version of HTTP.
+/// The ports of HTTP and TLS: nothing else is spoken there.
 const WEB: [u16; 2] = [80, 443];
 
 /// What the first bytes could be.
@@ -54,16 +54,16 @@ impl Opening {
             all = [&self.before, rest].concat();
             &all
         };
-        match look(seen) {
-            Guess::Other if self.is_web() => Guess::Unknown,
-            Guess::Undecided if ended && !self.is_web() => Guess::Other,
-            Guess::Undecided if self.tired && !rest.is_empty() && self.before.len() < super::MOST => {
+        let guess = look(seen);
+        let elsewhere = !self.is_web();
+        match guess {
+            Guess::Other if !elsewhere => Guess::Unknown,
+            Guess::Undecided if elsewhere && (ended || seen.len() >= super::MOST) => Guess::Other,
+            Guess::Undecided if self.tired && !rest.is_empty() => {
                 self.before.extend_from_slice(rest);
-                // the next pause is one of its own
-                self.tired = false;
                 Guess::Late
             }
-            guess => guess,
+            Guess::Undecided | Guess::Late | Guess::Tls | Guess::Http | Guess::Other | Guess::Unknown => guess,
         }
     }
 }
@@ -74,32 +74,25 @@ fn look(seen: &[u8]) -> Guess {
         [22, 3, ..] => return Guess::Tls,
         _ => {}
     }
-    // Servers skip empty lines before a request (RFC 9112 §2.2).
-    let blank = seen.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+    // Servers skip empty lines before a request (RFC 9112 §2.2), some skip any white space.
+    let blank = seen.iter().take_while(|&&byte| is_space(byte)).count();
     let line = seen.get(blank..).unwrap_or_default();
-    let end = line.iter().position(|&b| b == b'\n');
-    let line = line.get(..end.unwrap_or(line.len())).unwrap_or_default();
-    let word = line.iter().take_while(|&&b| is_token(b)).count();
-    let after = line.get(word..).unwrap_or_default();
-    match (after.first(), end) {
-        // a word and nothing behind it
-        (None, None) => Guess::Undecided,
-        (None, Some(_)) => Guess::Other,
-        // No request begins so, whoever reads it: its method is a word, and white space follows.
-        (Some(byte), _) if word == 0 || !is_space(*byte) => Guess::Other,
-        (Some(_), None) => Guess::Undecided,
-        (Some(_), Some(_)) if names_http(after) => Guess::Http,
-        (Some(_), Some(_)) => Guess::Other,
+    let word = line.iter().take_while(|&&byte| !is_space(byte));
+    if !word.clone().all(u8::is_ascii_graphic) {
+        return Guess::Other;
     }
-}
-
-fn names_http(line: &[u8]) -> bool {
-    line.windows(5).any(|five| five.eq_ignore_ascii_case(b"HTTP/"))
+    let Some(end) = line.iter().position(|&byte| byte == b'\n') else {
+        return Guess::Undecided;
+    };
+    let line = line.get(..end).unwrap_or_default();
+    // wherever it stands: what is no proper request is then refused as one, not let through as something else
+    let names_http = line.windows(5).any(|five| five.eq_ignore_ascii_case(b"HTTP/"));
+    if names_http { Guess::Http } else { Guess::Other }
 }
 
 /// What some server takes for white space (RFC 9112 §3).
 fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | 0x0b | 0x0c | b'\r')
+    matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
 /// RFC 9110 §5.6.2.
@@ -130,7 +123,10 @@ mod tests {
             (b"QUIT\n", Guess::Other),
             (b"JRMI\0", Guess::Other),
             (b"\0\0\0\x08", Guess::Other),
-            (b" GET / HTTP/1.1\r\n", Guess::Other),
+            (b" GET / HTTP/1.1\r\n", Guess::Http),
+            (b"G(T / HTTP/1.1\r\n", Guess::Http),
+            (b"<stream to='x'>", Guess::Undecided),
+            (b"\xffword", Guess::Other),
             (b"*1\r\n$4\r\nPING\r\n", Guess::Other),
             (b"\r\n", Guess::Undecided),
         ];

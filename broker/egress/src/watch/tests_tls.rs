@@ -10,6 +10,9 @@ use crate::judge::Why;
 
 const ALPN: (u16, &[u8]) = (16, b"\0\x03\x02h2");
 
+/// What it is, the extensions, and what is said to it.
+type Case = (&'static str, Vec<(u16, Vec<u8>)>, Result<(), Why>);
+
 fn alpn() -> (u16, Vec<u8>) {
     (ALPN.0, ALPN.1.to_vec())
 }
@@ -25,7 +28,7 @@ fn a_hello_must_name_the_server_that_was_judged() {
     let entry = |name: &str| [&[0], long(name.as_bytes()).as_slice()].concat();
     let two = [entry("good.example"), entry("evil.example")].concat();
     let odd_type = [&[1], long(b"good.example").as_slice()].concat();
-    let table: Vec<(&str, Vec<(u16, Vec<u8>)>, Result<(), Why>)> = vec![
+    let table: Vec<Case> = vec![
         ("right", vec![alpn(), named("good.example")], Ok(())),
         ("right in capitals", vec![named("GOOD.Example")], Ok(())),
         ("right with its dot", vec![named("good.example.")], Ok(())),

@@ -117,12 +117,10 @@ fn greeting(held: &[u8], aim: &Aim) -> Result<Option<usize>, Objection> {
         None if aim.goal.terms.tls_without_name == Stance::Refuse => {
             return Err(Objection::new(Why::TlsUnnamed, &[]));
         }
-        None => {}
-        Some(name) => {
-            if !std::str::from_utf8(name).is_ok_and(|text| aim.is(text)) {
-                return Err(Objection::new(Why::TlsName, name));
-            }
+        Some(name) if !std::str::from_utf8(name).is_ok_and(|text| aim.is(text)) => {
+            return Err(Objection::new(Why::TlsName, name));
         }
+        None | Some(_) => {}
     }
     if hello.hidden && aim.goal.terms.tls_with_hidden_name == Stance::Refuse {
         return Err(Objection::new(Why::TlsHidden, &[]));

@@ -70,7 +70,7 @@ fn each_side_may_end_before_the_other() {
         stream.write_all(&all.len().to_be_bytes()).unwrap();
     });
     let mut stream = world.connect("good.example", port);
-    stream.write_all(&[0; 300_000]).unwrap();
+    stream.write_all(&vec![0; 300_000]).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
     assert_eq!(ending(&mut stream).unwrap(), 300_000usize.to_be_bytes());
     assert_eq!(world.report().end, End::Closed);
@@ -92,10 +92,11 @@ fn each_side_may_end_before_the_other() {
     assert_eq!(all.recv().unwrap(), b"wait\n");
 }
 
+const SIZE: usize = 24 << 20;
+
 #[test]
 fn a_slow_reader_slows_the_writer_and_loses_nothing() {
     let world = good();
-    const SIZE: usize = 24 << 20;
     let port = far_end(|mut stream| {
         let block: Vec<u8> = (0..=255).collect();
         for _ in 0..SIZE / block.len() {

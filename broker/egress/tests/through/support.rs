@@ -60,9 +60,9 @@ pub(crate) struct World {
 
 pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-/// A world in which loopback may be reached, if `named`, and names have these addresses.
-pub(crate) fn world(named: &[IpAddr], names: &[(&str, &[&str])]) -> World {
-    let judge = Arc::new(Judging { named: named.to_vec(), ..Judging::default() });
+/// A world in which loopback may be reached, if `reachable`, and names have these addresses.
+pub(crate) fn world(reachable: &[IpAddr], names: &[(&str, &[&str])]) -> World {
+    let judge = Arc::new(Judging { named: reachable.to_vec(), ..Judging::default() });
     let answers = Arc::new(Answers::default());
     for (name, addresses) in names {
         let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();

@@ -12,6 +12,7 @@ pub(crate) use flags::split as split_host;
 pub(crate) use ground::{interpreter, temp as temp_parent};
 
 use std::ffi::OsString;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -59,7 +60,8 @@ pub(crate) fn run(args: args::Run) -> Outcome {
     let begun = Instant::now();
     let verbose = args.verbose;
     let temp = PrivateTemp::choose(&ground::temp()).map_err(|e| not_started(&e))?;
-    let settled = settle(args, &temp, begun)?;
+    // Never taken apart: the process ends with the run, and a policy is many small pieces.
+    let settled = ManuallyDrop::new(settle(args, &temp, begun)?);
     let plan = Plan::lower(&settled.boundary, Probe::here(), Options::default(), temp).map_err(|e| not_started(&e))?;
     let terminal = Terminal::open().map_err(|e| not_started(&e))?;
     let started = plan.start(&settled.command, terminal.as_ref()).map_err(|e| not_started(&e))?;

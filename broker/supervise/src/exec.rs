@@ -96,6 +96,9 @@ impl Gate<'_> {
         let Some(exec) = program.execs.first() else {
             return self.refuse(&call, libc::EPERM);
         };
+        if self.lately.again(call.tid, exec) {
+            return self.refuse(&call, libc::EPERM);
+        }
         if let Some(executable) = &exec.image.executable
             && !self.may_be_run(exec, executable)
         {
@@ -180,9 +183,7 @@ impl Gate<'_> {
 
     /// Whether the boundary lets this be run; asked so that the agent hears the reason, the kernel holds it.
     fn may_be_run(&self, exec: &Exec, executable: &tollgate_policy::path::AbsPath) -> bool {
-        let within = |path: &tollgate_policy::path::AbsPath| {
-            self.runnable.iter().any(|root| path.is_within(root))
-        };
+        let within = |path: &tollgate_policy::path::AbsPath| self.runnable.holds(path);
         match &exec.image.form {
             tollgate_policy::action::Form::Native => within(executable),
             tollgate_policy::action::Form::Script { script } => {
@@ -201,12 +202,13 @@ impl Gate<'_> {
         let denied = Event::Denied {
             action: judged.action,
             pid: call.tid.unsigned_abs(),
-            what: Action::Exec(exec),
+            what: Action::Exec(exec.clone()),
             verdict: judged.verdict.clone(),
         };
         if let Err(unwritten) = self.pen.durable(denied) {
             self.broken(unwritten);
         }
+        self.lately.refused(call.tid, &exec);
         self.say(call.tid, &what, &why(&judged.verdict), NEXT_RULE);
         self.not_started(&format!("{what}: {}", why(&judged.verdict)));
         self.refuse(call, libc::EPERM);

@@ -6,20 +6,21 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use tollgate_ledger::record::Unwritten;
 use tollgate_policy::boundary::CallFate;
 use tollgate_policy::grant::Grants;
-use tollgate_policy::path::AbsPath;
 use tollgate_sys::news::{LENGTH, News};
 use tollgate_sys::notify::{Listener, Notification};
 use tollgate_sys::wait;
 
 use crate::calls::Calls;
 use crate::hold::Held;
+use crate::lately::Lately;
+use crate::places::{self, Runnable};
 use crate::program::Programs;
 use crate::record::Pen;
 use crate::tell::Teller;
@@ -63,8 +64,10 @@ pub(crate) struct Gate<'a> {
     pub(crate) pen: Pen<'a>,
     pub(crate) teller: Teller,
     pub(crate) grants: Grants,
-    /// Roots whose files may be run, without symlinks.
-    pub(crate) runnable: Vec<AbsPath>,
+    /// Roots that files may be run from.
+    pub(crate) runnable: Runnable,
+    /// Refusals of a moment ago.
+    pub(crate) lately: Lately,
     /// Threads on their way to an exec stop.
     pub(crate) stopping: HashMap<i32, Stopping>,
     /// Calls that wait for an answer, by question.
@@ -74,6 +77,8 @@ pub(crate) struct Gate<'a> {
     /// Whether the command's own exec has been let through.
     pub(crate) under_way: bool,
     pub(crate) ending: Ending,
+    /// The guard's pipe, until its end is closed.
+    news: Option<OwnedFd>,
     heard: Vec<u8>,
     over: bool,
 }
@@ -106,12 +111,14 @@ impl<'a> Gate<'a> {
     pub(crate) fn new(mut run: Run<'a>) -> Result<Self, GateError> {
         let listener = run.listener.take().map(|fd| Arc::new(Listener::new(fd)));
         let root = root_of(run.command).map_err(cannot("see the sandbox's root"))?;
+        let news = unblocked(&run.news).map_err(cannot("hear from the guard"))?;
         let pen = Pen::new(&run);
         Ok(Self {
             listener,
             calls: Calls::new(&run.boundary.calls),
-            programs: Programs::new(root, real_roots(&run, |rights| rights.write)),
-            runnable: real_roots(&run, |rights| rights.execute || rights.write),
+            programs: Programs::new(root, places::writable(run.boundary, &run.started.enforced)),
+            runnable: Runnable::new(run.boundary, &run.started.enforced),
+            lately: Lately::default(),
             tree: Tree::new(run.command, run.started.agent),
             pen,
             teller: Teller::default(),
@@ -127,6 +134,7 @@ impl<'a> Gate<'a> {
                 questions: 0,
                 unwritten: None,
             },
+            news: Some(news),
             heard: Vec::new(),
             over: false,
             run,
@@ -172,7 +180,7 @@ impl<'a> Gate<'a> {
                 .as_ref()
                 .map(|listener| (Event::Call, listener.as_fd())),
             Some((Event::Signal, self.run.signals.as_fd())),
-            Some((Event::News, self.run.news.as_fd())),
+            self.news.as_ref().map(|news| (Event::News, news.as_fd())),
             self.run.asker.wakes().map(|fd| (Event::Answer, fd)),
         ];
         let watched: Vec<_> = watched.into_iter().flatten().collect();
@@ -274,17 +282,15 @@ impl<'a> Gate<'a> {
 
     fn take_news(&mut self) -> io::Result<()> {
         let mut buffer = [0u8; 64];
-        let n = match nix::unistd::read(&self.run.news, &mut buffer) {
+        let Some(news) = &self.news else { return Ok(()) };
+        let n = match nix::unistd::read(news, &mut buffer) {
             Ok(n) => n,
             Err(Errno::EAGAIN | Errno::EINTR) => return Ok(()),
             Err(err) => return Err(err.into()),
         };
         if n == 0 {
             // the guard's end is closed; its own end follows as a child's
-            let (reader, writer) = nix::unistd::pipe2(OFlag::O_NONBLOCK | OFlag::O_CLOEXEC)?;
-            self.run.news = reader;
-            // kept open for ever, so that the pipe never wakes the loop again
-            std::mem::forget(writer);
+            self.news = None;
             return Ok(());
         }
         self.heard
@@ -302,6 +308,13 @@ impl<'a> Gate<'a> {
     }
 }
 
+/// The pipe, read without waiting: its writer may have been killed, or stay silent.
+fn unblocked(pipe: &OwnedFd) -> io::Result<OwnedFd> {
+    let pipe = pipe.try_clone()?;
+    fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    Ok(pipe)
+}
+
 fn root_of(command: i32) -> io::Result<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     Ok(nix::fcntl::open(
@@ -309,23 +322,4 @@ fn root_of(command: i32) -> io::Result<OwnedFd> {
         flags,
         nix::sys::stat::Mode::empty(),
     )?)
-}
-
-/// The boundary's roots with these rights, where their symlinks lead. One that doesn't resolve stays as written:
-/// nothing is beneath it.
-fn real_roots(
-    run: &Run<'_>,
-    of: impl Fn(&tollgate_policy::boundary::Rights) -> bool,
-) -> Vec<AbsPath> {
-    run.boundary
-        .roots
-        .iter()
-        .filter(|root| of(&root.rights))
-        .map(|root| {
-            let real = std::fs::canonicalize(root.path.as_path())
-                .ok()
-                .and_then(|path| AbsPath::new(path).ok());
-            real.unwrap_or_else(|| root.path.clone())
-        })
-        .collect()
 }

@@ -233,6 +233,9 @@ impl Gate<'_> {
                 Then::Connect(connecting) => self.make(&held.call, connecting),
             },
             Outcome::Denied | Outcome::Expired | Outcome::ReviewFailed => {
+                if let Action::Exec(exec) = &held.what {
+                    self.lately.refused(held.call.tid, exec);
+                }
                 let reason = format!("{}; {told}", why(&held.verdict));
                 self.say(held.call.tid, &held.shown, &reason, next(outcome));
                 self.not_started(&format!("{}: {reason}", held.shown));

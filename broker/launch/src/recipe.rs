@@ -52,15 +52,17 @@ pub(crate) struct Limited<'a>(&'a Layout<'a>);
 pub(crate) struct Powerless<'a>(&'a Layout<'a>);
 /// In its Landlock domain.
 pub(crate) struct Restricted<'a>(&'a Layout<'a>);
-/// Under its filter. All that is left is to say so and to execute.
+/// Under its filter. It is left to say so.
 pub(crate) struct Filtered<'a>(&'a Layout<'a>, Installed);
+/// Announced, and without the filter's listener. All that is left is to execute.
+pub(crate) struct Ready<'a>(&'a Layout<'a>);
 
 /// The command's whole way. Does not return; what fails is reported, and nothing is run.
 pub(crate) fn cook(layout: &Layout<'_>, wires: &Wires) -> ! {
     let pass = &layout.plan.pass;
     match recipe(layout, wires) {
-        Ok(filtered) => {
-            let errno = filtered.execute().raw_os_error().unwrap_or(libc::EINVAL);
+        Ok(ready) => {
+            let errno = ready.execute().raw_os_error().unwrap_or(libc::EINVAL);
             if handover::write(wires.news.as_fd(), &News::Failed(errno).encode(), pass).is_err() {
                 handover::exit(125, pass) // the guard reports at least that
             }
@@ -70,7 +72,7 @@ pub(crate) fn cook(layout: &Layout<'_>, wires: &Wires) -> ! {
     handover::exit(124, pass)
 }
 
-fn recipe<'a>(layout: &'a Layout<'a>, wires: &Wires) -> Result<Filtered<'a>, Failed> {
+fn recipe<'a>(layout: &'a Layout<'a>, wires: &Wires) -> Result<Ready<'a>, Failed> {
     Fresh(layout)
         .take_place(&wires.mask)?
         .limit()?
@@ -158,15 +160,21 @@ impl<'a> Restricted<'a> {
     }
 }
 
-impl Filtered<'_> {
-    fn say_ready(self, wires: &Wires) -> Result<Self, Failed> {
-        let Self(layout, Installed { listener, listening }) = &self;
-        let listener = listener.as_ref().map(OwnedFd::as_fd);
-        handover::send(wires.word.as_fd(), Word::Ready(*listening), listener, &layout.plan.pass)
+impl<'a> Filtered<'a> {
+    fn say_ready(self, wires: &Wires) -> Result<Ready<'a>, Failed> {
+        let Self(layout, Installed { listener, listening }) = self;
+        let sent = listener.as_ref().map(OwnedFd::as_fd);
+        handover::send(wires.word.as_fd(), Word::Ready(listening), sent, &layout.plan.pass)
             .map_err(at(Step::Handover))?;
-        Ok(self)
+        // The supervisor's is then the only one: if it is killed, calls that wait for it fail at once, this one's
+        // own execve first of all.
+        drop(listener);
+        Ok(Ready(layout))
     }
 
+}
+
+impl Ready<'_> {
     /// Comes back only with an error.
     fn execute(&self) -> io::Error {
         self.0.image.execute()

@@ -115,6 +115,8 @@ impl Tree {
             }
         }
         lines.reverse();
+        // a shell's fork still bears its parent's words
+        lines.dedup();
         lines
     }
 

@@ -54,7 +54,8 @@ pub(crate) fn whole(question: &Question, now: i64) -> String {
         card.line("class", neutral::short(class, 60));
     }
     if let Some(profile) = &verdict.profile {
-        card.line("if approved", format!("runs under the profile `{}`", neutral::short(profile, 60)));
+        let name = neutral::short(profile, 60);
+        card.line("profile", format!("the rule names `{name}`; this version runs what is approved in the run's own boundary"));
     }
     for (at, parent) in question.lineage.iter().enumerate() {
         card.line(if at == 0 { "led here by" } else { "" }, neutral::short_quoted(parent, 200));

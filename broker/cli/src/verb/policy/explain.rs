@@ -94,7 +94,7 @@ fn told(policy: &Policy, explanation: &Explanation) -> String {
         ui::add(&mut text, format_args!("  class: {}\n", neutral::short(class, 60)));
     }
     if let Some(profile) = &verdict.profile {
-        ui::add(&mut text, format_args!("  once approved, under the profile: {}\n", neutral::short(profile, 60)));
+        ui::add(&mut text, format_args!("  the rule names the wider profile: {}\n", neutral::short(profile, 60)));
     }
     if !explanation.rules.is_empty() {
         text.push_str("\nrules that match:\n");

@@ -89,7 +89,7 @@ fn addresses(goal: &Goal, common: &Common) -> Result<Vec<IpAddr>, End> {
     if common.end.has_rung() {
         return Err(End::Stopped);
     }
-    let found = found.map_err(|err| End::Unresolved(err.to_string()))?;
+    let found = found.map_err(|err| End::Unresolved(unresolved(&err)))?;
     let mut elsewhere = None;
     let mut allowed = Vec::new();
     for address in found {
@@ -181,6 +181,17 @@ fn first_ready(trying: &[OwnedFd], until: Instant, common: &Common) -> Result<Op
         Ok(Woken::Late) => Ok(None),
         Ok(Woken::Stopped) => Err(End::Stopped),
         Err(err) => Err(unreachable(&err)),
+    }
+}
+
+fn unresolved(err: &io::Error) -> String {
+    let kind = err.kind();
+    if kind == io::ErrorKind::NotFound {
+        "the name does not exist, or has no address".to_owned()
+    } else if kind == io::ErrorKind::TimedOut {
+        "no name server answered in time".to_owned()
+    } else {
+        err.to_string()
     }
 }
 

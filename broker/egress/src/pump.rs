@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags};
 use crate::goal::Goal;
 use crate::judge::{End, Objection};
 use crate::wait::{self, Bell, Woken};
-use crate::watch::{MOST, Watch};
+use crate::watch::{MOST, Speech, Watch};
 
 /// Long polls, shells and idle database connections are silent for long; nothing living is silent for so long.
 const IDLE: Duration = Duration::from_hours(2);
@@ -98,7 +98,7 @@ impl<'a> Pump<'a> {
             // what is free but not yet written was looked at before
             let free = self.up.free;
             let rest = self.up.bytes().get(free..).unwrap_or_default();
-            let more = self.watch.release(rest, self.up.ended).map_err(Broken::Objection)?;
+            let more = self.watch.release(rest, self.up.speech()).map_err(Broken::Objection)?;
             free.saturating_add(more)
         };
         moved |= self.up.drain(self.far)?;
@@ -165,6 +165,10 @@ impl Lane {
     fn fresh(&self) -> &[u8] {
         let from = self.to.saturating_sub(self.last);
         self.buffer.get(from..self.to).unwrap_or_default()
+    }
+
+    fn speech(&self) -> Speech {
+        if self.ended { Speech::Ended } else { Speech::Goes }
     }
 
     fn has_room(&self) -> bool {

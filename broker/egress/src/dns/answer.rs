@@ -7,7 +7,7 @@ use tollgate_policy::host;
 use tollgate_policy::verdict::Effect;
 
 use super::read::{Question, Reader, has_edns};
-use super::write::{self, Content};
+use super::write::{self, Content, Said};
 use super::{ANY_CLASS, Code, IN, kind};
 use crate::judge::Judge;
 use crate::names::Names;
@@ -28,7 +28,10 @@ impl Source<'_> {
         if header.is_response() {
             return None;
         }
-        let plain = |code| Some(write::answer(header, None, (code, &Content::Nothing, false)));
+        let plain = |code| {
+            let said = Said { code, content: Content::Nothing, edns: false };
+            Some(write::answer(header, None, &said))
+        };
         if header.opcode() != 0 {
             return plain(Code::NotImplemented);
         }
@@ -43,8 +46,8 @@ impl Source<'_> {
             return plain(Code::Malformed);
         };
         let (code, content) = self.say(&question);
-        let edns = has_edns(&records);
-        Some(write::answer(header, Some(&question), (code, &content, edns)))
+        let said = Said { code, content, edns: has_edns(&records) };
+        Some(write::answer(header, Some(&question), &said))
     }
 
     fn say(&self, question: &Question<'_>) -> (Code, Content) {

@@ -23,20 +23,29 @@ pub(crate) enum Content {
     Name(String),
 }
 
+/// What is said to a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) code: Code,
+    pub(crate) content: Content,
+    /// Whether the asker knows EDNS.
+    pub(crate) edns: bool,
+}
+
 /// An answer to a question.
-pub(crate) fn answer(header: Header, question: Option<&Question<'_>>, said: (Code, &Content, bool)) -> Vec<u8> {
-    let (code, content, edns) = said;
+pub(crate) fn answer(header: Header, question: Option<&Question<'_>>, said: &Said) -> Vec<u8> {
+    let Said { code, content, edns } = said;
     let mut out = Vec::with_capacity(128);
     // a response to the same opcode; recursion desired is repeated, recursion is available (a resolver without it
     // and without an answer is taken for a lame one and left)
-    let flags = 0x8080 | (header.flags & 0x7900) | code as u16;
+    let flags = 0x8080 | (header.flags & 0x7900) | *code as u16;
     let answers = u16::from(*content != Content::Nothing);
     put(&mut out, header.id);
     put(&mut out, flags);
     put(&mut out, u16::from(question.is_some()));
     put(&mut out, answers);
     put(&mut out, 0);
-    put(&mut out, u16::from(edns));
+    put(&mut out, u16::from(*edns));
     if let Some(question) = question {
         out.extend_from_slice(question.raw);
     }
@@ -50,7 +59,7 @@ pub(crate) fn answer(header: Header, question: Option<&Question<'_>>, said: (Cod
             record(&mut out, kind::PTR, &content);
         }
     }
-    if edns {
+    if *edns {
         put_edns(&mut out);
     }
     out

@@ -43,6 +43,13 @@ impl Aim {
     }
 }
 
+/// Whether a caller may say more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speech {
+    Goes,
+    Ended,
+}
+
 /// Reads along one connection.
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -69,15 +76,15 @@ impl Watch {
         Self { aim: Aim { name, goal }, state }
     }
 
-    /// How many of these bytes may go on. They follow those that went before; `ended` if no more will come.
-    pub(crate) fn release(&mut self, held: &[u8], ended: bool) -> Result<usize, Objection> {
+    /// How many of these bytes may go on. They follow those that went before.
+    pub(crate) fn release(&mut self, held: &[u8], speech: Speech) -> Result<usize, Objection> {
         let mut gone = 0;
         loop {
             let rest = held.get(gone..).unwrap_or_default();
             let (more, next) = match &mut self.state {
                 State::Open => return Ok(held.len()),
-                State::Opening(opening) => match opening.guess(rest, ended) {
-                    Guess::Undecided if ended && !rest.is_empty() => {
+                State::Opening(opening) => match opening.guess(rest, speech) {
+                    Guess::Undecided if speech == Speech::Ended && !rest.is_empty() => {
                         return Err(Objection::new(Why::Unknown, rest));
                     }
                     Guess::Undecided if rest.len() >= MOST => return Err(Objection::new(Why::Long, rest)),
@@ -103,14 +110,13 @@ impl Watch {
             gone = gone.saturating_add(more);
             match next {
                 Some(state) => self.state = state,
-                None => return self.stalled(held, gone, ended),
+                None => return self.stalled(held.get(gone..).unwrap_or_default(), speech).map(|()| gone),
             }
         }
     }
 
     /// Nothing more goes on for now: that is an objection if nothing more can come.
-    fn stalled(&self, held: &[u8], gone: usize, ended: bool) -> Result<usize, Objection> {
-        let rest = held.get(gone..).unwrap_or_default();
+    fn stalled(&self, rest: &[u8], speech: Speech) -> Result<(), Objection> {
         let why = match &self.state {
             State::Tls(_) => Why::TlsUnreadable,
             State::Http(_) | State::Opening(_) | State::Open => Why::HttpUnreadable,
@@ -118,8 +124,8 @@ impl Watch {
         // while the far end's answer is waited for, full buffers slow the caller down, and that is all
         match (rest.len(), self.is_waiting()) {
             (MOST.., false) => Err(Objection::new(Why::Long, rest)),
-            (1.., false) if ended => Err(Objection::new(why, rest)),
-            _ => Ok(gone),
+            (1.., false) if speech == Speech::Ended => Err(Objection::new(why, rest)),
+            _ => Ok(()),
         }
     }
 

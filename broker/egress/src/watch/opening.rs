@@ -1,5 +1,7 @@
 //! A connection's first bytes: what is going to be spoken?
 
+use super::Speech;
+
 /// The ports of HTTP and TLS: nothing else is spoken there.
 const WEB: [u16; 2] = [80, 443];
 
@@ -46,7 +48,7 @@ impl Opening {
         WEB.contains(&self.port)
     }
 
-    pub(crate) fn guess(&mut self, rest: &[u8], ended: bool) -> Guess {
+    pub(crate) fn guess(&mut self, rest: &[u8], speech: Speech) -> Guess {
         let all;
         let seen = if self.before.is_empty() {
             rest
@@ -58,7 +60,7 @@ impl Opening {
         let elsewhere = !self.is_web();
         match guess {
             Guess::Other if !elsewhere => Guess::Unknown,
-            Guess::Undecided if elsewhere && (ended || seen.len() >= super::MOST) => Guess::Other,
+            Guess::Undecided if elsewhere && (speech == Speech::Ended || seen.len() >= super::MOST) => Guess::Other,
             Guess::Undecided if self.tired && !rest.is_empty() => {
                 self.before.extend_from_slice(rest);
                 Guess::Late
@@ -139,14 +141,14 @@ mod tests {
     #[test]
     fn a_pause_lets_the_begin_of_a_line_go_and_the_line_is_still_read() {
         let mut opening = Opening::new(8080);
-        assert_eq!(opening.guess(b"GET / HT", false), Guess::Undecided);
+        assert_eq!(opening.guess(b"GET / HT", Speech::Goes), Guess::Undecided);
         opening.tire();
-        assert_eq!(opening.guess(b"GET / HT", false), Guess::Late);
-        assert_eq!(opening.guess(b"TP/1.1\r\n", false), Guess::Http);
+        assert_eq!(opening.guess(b"GET / HT", Speech::Goes), Guess::Late);
+        assert_eq!(opening.guess(b"TP/1.1\r\n", Speech::Goes), Guess::Http);
         assert_eq!(opening.before, b"GET / HT");
         let mut web = Opening::new(80);
         web.tire();
-        assert_eq!(web.guess(b"GET / HT", false), Guess::Undecided);
-        assert_eq!(web.guess(b"QUIT\n", false), Guess::Unknown);
+        assert_eq!(web.guess(b"GET / HT", Speech::Goes), Guess::Undecided);
+        assert_eq!(web.guess(b"QUIT\n", Speech::Goes), Guess::Unknown);
     }
 }

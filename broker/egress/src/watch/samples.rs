@@ -2,7 +2,7 @@
 
 use tollgate_policy::action::{Connect, Target};
 
-use super::Watch;
+use super::{Speech, Watch};
 use crate::goal::{Goal, Terms};
 use crate::judge::Objection;
 
@@ -26,15 +26,15 @@ impl Caller {
 
     pub(crate) fn say(&mut self, bytes: &[u8]) -> Result<(), Objection> {
         self.held.extend_from_slice(bytes);
-        self.release(false)
+        self.release(Speech::Goes)
     }
 
     pub(crate) fn end(&mut self) -> Result<(), Objection> {
-        self.release(true)
+        self.release(Speech::Ended)
     }
 
-    pub(crate) fn release(&mut self, ended: bool) -> Result<(), Objection> {
-        let more = self.watch.release(&self.held, ended)?;
+    pub(crate) fn release(&mut self, speech: Speech) -> Result<(), Objection> {
+        let more = self.watch.release(&self.held, speech)?;
         self.released.extend(self.held.drain(..more));
         Ok(())
     }

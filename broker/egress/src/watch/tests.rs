@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 use tollgate_policy::action::{Connect, Target};
 
+use super::Speech;
 use super::samples::{Caller, NAME, goal, said};
 use crate::goal::Goal;
 use crate::judge::Why;
@@ -36,7 +37,7 @@ fn a_word_without_an_end_goes_on_after_a_pause_but_is_not_forgotten() {
     caller.say(b"ruok").unwrap();
     assert!(caller.released.is_empty() && caller.watch.is_unsure());
     caller.watch.tire();
-    caller.release(false).unwrap();
+    caller.release(Speech::Goes).unwrap();
     assert_eq!(caller.released, b"ruok");
     // from then on nothing is slowed down
     assert!(!caller.watch.is_unsure());
@@ -50,7 +51,7 @@ fn a_word_without_an_end_goes_on_after_a_pause_but_is_not_forgotten() {
     for part in ["GE", "T", " / HT"] {
         caller.say(part.as_bytes()).unwrap();
         caller.watch.tire();
-        caller.release(false).unwrap();
+        caller.release(Speech::Goes).unwrap();
     }
     caller.say(b"TP/1.1\r\nHost: good.example\r\n\r\n").unwrap();
     caller.end().unwrap();

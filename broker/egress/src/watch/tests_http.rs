@@ -3,6 +3,7 @@
 
 use proptest::prelude::*;
 
+use super::Speech;
 use super::samples::{Caller, goal, said};
 use crate::goal::Stance;
 use crate::judge::Why;
@@ -173,7 +174,7 @@ fn another_protocol_begins_only_when_the_server_says_so() {
     for byte in yes.bytes() {
         caller.watch.hear(&[byte]);
     }
-    caller.release(false).unwrap();
+    caller.release(Speech::Goes).unwrap();
     assert!(caller.watch.is_open() && caller.held() == 0);
     // refused: requests go on being read
     let mut caller = Caller::new(&goal(80));

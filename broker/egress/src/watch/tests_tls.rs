@@ -3,6 +3,7 @@
 
 use proptest::prelude::*;
 
+use super::Speech;
 use super::hello::{self, Parsed};
 use super::samples::{Caller, goal, hello as made, long, named, records, said};
 use crate::goal::{Goal, Stance};
@@ -123,7 +124,7 @@ fn a_second_hello_that_the_server_asked_for_is_read_too() {
             for part in server_hello(&AGAIN).chunks(10) {
                 caller.watch.hear(part);
             }
-            let end = if early { caller.release(false) } else { caller.say(&second) };
+            let end = if early { caller.release(Speech::Goes) } else { caller.say(&second) };
             assert_eq!(end.map_err(|objection| objection.why), want, "{name}");
             if want.is_ok() {
                 assert!(caller.watch.is_open() && caller.held() == 0);

@@ -2,15 +2,36 @@
 
 use std::os::unix::fs::MetadataExt as _;
 
-use tollgate_policy::action::{Action, Exec, Form};
+use tollgate_policy::action::{Action, Exec, Form, PathAccess};
 
 /// What a person needs to see of an action.
 pub(crate) fn of(action: &Action) -> Vec<(String, String)> {
     match action {
         Action::Exec(exec) => of_exec(exec),
         Action::Connect(_) => vec![("opens".into(), "this one connection".into())],
-        Action::Path(_) | Action::Call(_) | Action::Tool(_) => Vec::new(),
+        Action::Path(path) => of_path(path),
+        Action::Call(_) | Action::Tool(_) => Vec::new(),
     }
+}
+
+/// What stands at a path now; what is to be written there isn't known before it is.
+fn of_path(access: &PathAccess) -> Vec<(String, String)> {
+    let path = access.path.as_path();
+    let now = match std::fs::symlink_metadata(path) {
+        Err(_) => "nothing: it would be created".to_owned(),
+        Ok(meta) => {
+            let kind = match meta.file_type() {
+                kind if kind.is_dir() => "a directory",
+                kind if kind.is_symlink() => "a symlink",
+                kind if kind.is_file() => "a file",
+                _ => "a device, pipe or socket",
+            };
+            let age = meta.modified().ok().and_then(|at| at.elapsed().ok()).map_or(0, |age| age.as_secs());
+            let (owner, mode, size) = (meta.uid(), meta.mode() & 0o7777, meta.len());
+            format!("{kind}, {size} bytes, changed {age} seconds ago, uid {owner}, mode {mode:o}")
+        }
+    };
+    vec![("there now".into(), now), ("opens".into(), "writing to this one path".into())]
 }
 
 fn of_exec(exec: &Exec) -> Vec<(String, String)> {

@@ -1,6 +1,6 @@
 //! The loop: what woke the supervisor, and who deals with it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
@@ -18,8 +18,10 @@ use tollgate_sys::notify::{Listener, Notification};
 use tollgate_sys::wait;
 
 use crate::calls::Calls;
+use crate::files::{CALLS, Files};
 use crate::hold::Held;
 use crate::lately::Lately;
+use crate::paths;
 use crate::places::{self, Runnable};
 use crate::program::Programs;
 use crate::record::Pen;
@@ -74,6 +76,10 @@ pub(crate) struct Gate<'a> {
     pub(crate) held: HashMap<String, Held>,
     /// Calls that met a wall, and how often.
     pub(crate) walls: HashMap<String, u64>,
+    /// The hands for path calls, where the filter hands those over.
+    pub(crate) files: Option<Files>,
+    /// Paths whose writing was refused.
+    pub(crate) denied_writes: HashSet<tollgate_policy::path::AbsPath>,
     /// Whether the command's own exec has been let through.
     pub(crate) under_way: bool,
     pub(crate) ending: Ending,
@@ -112,6 +118,8 @@ impl<'a> Gate<'a> {
         let listener = run.listener.take().map(|fd| Arc::new(Listener::new(fd)));
         let root = root_of(run.command).map_err(cannot("see the sandbox's root"))?;
         let news = unblocked(&run.news).map_err(cannot("hear from the guard"))?;
+        let files = paths::hands(run.command, run.boundary)
+            .map_err(|err| cannot("prepare to write on behalf")(io::Error::other(err)))?;
         let pen = Pen::new(&run);
         Ok(Self {
             listener,
@@ -126,6 +134,8 @@ impl<'a> Gate<'a> {
             stopping: HashMap::new(),
             held: HashMap::new(),
             walls: HashMap::new(),
+            files,
+            denied_writes: HashSet::new(),
             under_way: false,
             ending: Ending {
                 news: None,
@@ -221,6 +231,7 @@ impl<'a> Gate<'a> {
         match (calls::name(call.call).as_str(), fate) {
             ("execve" | "execveat", Some((CallFate::Judge, ..))) => self.exec(call),
             ("connect", Some((CallFate::Judge, ..))) => self.connect(call),
+            (name, Some((CallFate::Judge, ..))) if CALLS.contains(&name) => self.path_call(call, name),
             (_, Some((CallFate::Refuse, errno, because))) => self.wall(&call, errno, because),
             // no entry sends it here: the filter and this list are at odds, which is a refusal
             (_, _) => self.refuse(&call, libc::EPERM),

@@ -11,6 +11,7 @@ use tollgate_wire::ask::Ended;
 use crate::connect::Connecting;
 use crate::evidence;
 use crate::exec::{Judged, why};
+use crate::files::Crossing;
 use crate::gate::Gate;
 use crate::record::now;
 
@@ -38,6 +39,8 @@ pub(crate) enum Then {
     Exec(Box<Judged>),
     /// The caller's socket is connected.
     Connect(Connecting),
+    /// The path call is done.
+    Write(Box<Crossing>),
 }
 
 /// An answered question, before it takes effect.
@@ -231,10 +234,14 @@ impl Gate<'_> {
             Outcome::Allowed => match held.then {
                 Then::Exec(judged) => self.let_on(&held.call, *judged, Some(id)),
                 Then::Connect(connecting) => self.make(&held.call, connecting),
+                Then::Write(crossing) => self.write_on(held.call, &crossing),
             },
             Outcome::Denied | Outcome::Expired | Outcome::ReviewFailed => {
                 if let Action::Exec(exec) = &held.what {
                     self.lately.refused(held.call.tid, exec);
+                }
+                if let Then::Write(crossing) = &held.then {
+                    self.deny_again(crossing);
                 }
                 let reason = format!("{}; {told}", why(&held.verdict));
                 self.say(held.call.tid, &held.shown, &reason, next(outcome));

@@ -12,6 +12,7 @@ mod hold;
 mod image;
 mod lately;
 mod loader;
+mod paths;
 mod places;
 mod program;
 mod record;

@@ -226,6 +226,24 @@ pub fn change_mode(object: BorrowedFd<'_>, mode: u32) -> Done<()> {
     done(unsafe { libc::fchmodat(libc::AT_FDCWD, path.as_ptr(), mode, 0) }.into())
 }
 
+/// `fchmod(2)` of an open file; `EBADF` for a mere handle.
+///
+/// # Errors
+/// Its errno.
+pub fn change_open_mode(file: BorrowedFd<'_>, mode: u32) -> Done<()> {
+    // SAFETY: takes numbers only.
+    done(unsafe { libc::fchmod(file.as_raw_fd(), mode) }.into())
+}
+
+/// `fchown(2)` of an open file; `EBADF` for a mere handle.
+///
+/// # Errors
+/// Its errno.
+pub fn change_open_owner(file: BorrowedFd<'_>, user: u32, group: u32) -> Done<()> {
+    // SAFETY: takes numbers only.
+    done(unsafe { libc::fchown(file.as_raw_fd(), user, group) }.into())
+}
+
 /// `fchownat(2)` of the object behind a handle, a symlink itself too. `u32::MAX` leaves one alone.
 ///
 /// # Errors

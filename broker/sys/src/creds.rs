@@ -73,43 +73,32 @@ const FILES: u64 = 1
     | 1 << 32
     | 1 << 33;
 
-/// A thread's rights over files, which it can lay down and take up again.
-#[derive(Debug, Clone, Copy)]
-pub struct Rights {
-    full: u64,
-    low: u64,
-}
-
-/// While this lives, the thread that made it acts with a user's rights.
+/// While this lives, the thread that made it acts with a user's rights over files. Threads that it starts meanwhile
+/// have no more; programs that it starts get back what an exec gives.
 #[derive(Debug)]
-pub struct Lowered<'a>(&'a Rights);
+#[must_use]
+pub struct Lowered {
+    full: u64,
+}
 
-impl Rights {
-    /// What the calling thread has in effect.
+impl Lowered {
+    /// Lays the rights down. Costs nothing where there are none.
     ///
     /// # Errors
-    /// What `capget(2)` says.
-    pub fn own() -> io::Result<Self> {
+    /// What `capget(2)` and `capset(2)` say.
+    pub fn lower() -> io::Result<Self> {
         let full = caps::effective()?;
-        Ok(Self { full, low: full & !FILES })
-    }
-
-    /// Lays them down. Costs nothing where there are none.
-    ///
-    /// # Errors
-    /// What `capset(2)` says.
-    pub fn lower(&self) -> io::Result<Lowered<'_>> {
-        if self.low != self.full {
-            caps::set_effective(self.low)?;
+        if full & FILES != 0 {
+            caps::set_effective(full & !FILES)?;
         }
-        Ok(Lowered(self))
+        Ok(Self { full })
     }
 }
 
-impl Drop for Lowered<'_> {
+impl Drop for Lowered {
     fn drop(&mut self) {
-        if self.0.low != self.0.full && caps::set_effective(self.0.full).is_err() {
-            // Fewer rights than before is the safe side; the next `lower` finds them so.
+        if self.full & FILES != 0 && caps::set_effective(self.full).is_err() {
+            // fewer rights than before is the safe side
         }
     }
 }

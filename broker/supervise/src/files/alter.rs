@@ -10,7 +10,6 @@ use nix::unistd::Pid;
 use tollgate_sys::at::{self, How, Reach};
 
 use super::call::{Change, Of};
-use super::caller::descriptor;
 use super::open::is_no_path;
 use super::resolve::{Found, Object, Place};
 use super::standing::Kind;
@@ -24,6 +23,11 @@ struct Target {
 
 impl Attempt<'_> {
     pub(crate) fn alter(&mut self, of: &Of, change: &Change) -> Result<Given, Stop> {
+        if let Of::Open(fd) = of
+            && let Some(given) = self.alter_open(*fd, change)?
+        {
+            return Ok(given);
+        }
         let target = self.target(of)?;
         let stat = at::stat(target.object.handle.as_fd(), c"")?;
         self.may_alter(&target.object, (&stat, change))?;
@@ -34,7 +38,7 @@ impl Attempt<'_> {
             Change::Owner(user, group) => at::change_owner(handle, *user, *group)?,
             Change::Times(times) => at::change_times(handle, times.as_ref())?,
             Change::Length(length) => {
-                self.within_limit(*length)?;
+                self.within_limit(&target.object, *length)?;
                 at::truncate(handle, *length)?;
             }
             Change::Attribute(name, value) => match &target.place {
@@ -48,11 +52,26 @@ impl Attempt<'_> {
         Ok(Given::Nothing)
     }
 
+    /// A file that the caller has open, where it is an ordinary one; none where one must look more closely.
+    fn alter_open(&mut self, fd: i32, change: &Change) -> Result<Option<Given>, Stop> {
+        let file = self.lookup.callers.descriptor(self.lookup.tid, fd)?;
+        if !self.standing.is_plain(&at::name_of(file.as_fd())?) {
+            return Ok(None);
+        }
+        self.still()?;
+        match change {
+            Change::Mode(mode) => at::change_open_mode(file.as_fd(), *mode)?,
+            Change::Owner(user, group) => at::change_open_owner(file.as_fd(), *user, *group)?,
+            Change::Times(_) | Change::Length(_) | Change::Attribute(..) => return Ok(None),
+        }
+        Ok(Some(Given::Nothing))
+    }
+
     fn target(&mut self, of: &Of) -> Result<Target, Stop> {
         let (at, last) = match of {
             Of::Path(at, last) => (at, *last),
             Of::Handle(fd) | Of::Open(fd) => {
-                let handle = descriptor(self.lookup.tid, *fd)?;
+                let handle = self.lookup.callers.descriptor(self.lookup.tid, *fd)?;
                 let flags = fcntl(&handle, FcntlArg::F_GETFL)?;
                 if matches!(of, Of::Open(_)) && OFlag::from_bits_truncate(flags).contains(OFlag::O_PATH) {
                     return Err(Stop::Fails(Errno::EBADF));
@@ -94,13 +113,14 @@ impl Attempt<'_> {
     }
 
     /// The caller's own limit on the size of files.
-    fn within_limit(&self, length: i64) -> Result<(), Stop> {
+    fn within_limit(&self, object: &Object, length: i64) -> Result<(), Stop> {
         let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.lookup.tid)).map_err(|_| Errno::ESRCH)?;
         let line = limits.lines().find_map(|line| line.strip_prefix("Max file size")).unwrap_or_default();
         let soft = line.split_ascii_whitespace().next().and_then(|soft| soft.parse::<i64>().ok());
         if soft.is_none_or(|soft| length <= soft) {
             return Ok(());
         }
+        at::may_write(object.handle.as_fd())?;
         if kill(Pid::from_raw(self.lookup.tid), Signal::SIGXFSZ).is_err() {
             // it has gone
         }

@@ -23,22 +23,26 @@ pub(crate) struct Callers {
     /// Threads whose `umask` was let through and may not have happened yet: as long as there are any, no umask that
     /// is read is remembered.
     changing: HashSet<i32>,
+    /// The thread whose handle has answered since it began the call that is being served: it is the caller's.
+    proven: i32,
 }
 
 #[derive(Debug)]
 struct Caller {
     home: OwnedFd,
+    handle: Option<OwnedFd>,
     umask: Option<u32>,
 }
 
 impl Callers {
     pub(crate) fn new() -> Result<Self, Errno> {
         let proc = std::fs::File::open("/proc").map_err(|err| Errno::from_raw(err.raw_os_error().unwrap_or(0)))?;
-        Ok(Self { proc: proc.into(), seen: HashMap::new(), changing: HashSet::new() })
+        Ok(Self { proc: proc.into(), seen: HashMap::new(), changing: HashSet::new(), proven: 0 })
     }
 
     /// A thread has made a call, so the one before is over.
     pub(crate) fn calls(&mut self, tid: i32) {
+        self.proven = 0;
         if !self.changing.is_empty() {
             self.changing.remove(&tid);
         }
@@ -60,7 +64,7 @@ impl Callers {
                 self.changing.retain(|tid| home(proc, *tid).is_ok());
             }
             let home = home(self.proc.as_fd(), tid)?;
-            self.seen.insert(tid, Caller { home, umask: None });
+            self.seen.insert(tid, Caller { home, handle: None, umask: None });
         }
         self.seen.get_mut(&tid).ok_or(Errno::ESRCH)
     }
@@ -72,6 +76,7 @@ impl Callers {
             Base::Fd(fd) => CString::new(format!("fd/{fd}")).map_err(|_| Errno::EBADF)?,
         };
         if let Ok(name) = at::read_link(self.caller(tid)?.home.as_fd(), &link) {
+            self.proven = tid;
             return Ok(name);
         }
         // the handle may be that of a thread that has gone
@@ -85,7 +90,7 @@ impl Callers {
     /// The object behind a thread's working directory or descriptor itself.
     pub(crate) fn object(&mut self, tid: i32, base: Base) -> Result<OwnedFd, Errno> {
         match base {
-            Base::Fd(fd) => descriptor(tid, fd),
+            Base::Fd(fd) => self.descriptor(tid, fd),
             Base::Cwd => {
                 let path = format!("/proc/{tid}/cwd");
                 let flags = nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_CLOEXEC;
@@ -94,10 +99,27 @@ impl Callers {
         }
     }
 
+    /// A thread's descriptor: the same open file description.
+    pub(crate) fn descriptor(&mut self, tid: i32, fd: i32) -> Result<OwnedFd, Errno> {
+        let caller = self.caller(tid)?;
+        if let Some(handle) = &caller.handle {
+            match pidfd::descriptor(handle.as_fd(), fd) {
+                Err(err) if err.raw_os_error() == Some(libc::ESRCH) => {} // another thread's, by now
+                got => return got.map_err(|err| plain(&err)),
+            }
+        }
+        let handle = pidfd::open(tid).map_err(|err| plain(&err))?;
+        let got = pidfd::descriptor(handle.as_fd(), fd).map_err(|err| plain(&err));
+        caller.handle = Some(handle);
+        got
+    }
+
     /// A thread's umask.
     pub(crate) fn umask(&mut self, tid: i32) -> Result<u32, Errno> {
-        // proves that the handle is this thread's: one that has gone has no directory
-        self.name_of(tid, Base::Cwd)?;
+        if self.proven != tid {
+            // a thread that has gone has no directory
+            self.name_of(tid, Base::Cwd)?;
+        }
         let settled = self.changing.is_empty();
         let caller = self.caller(tid)?;
         if let Some(umask) = caller.umask {
@@ -129,9 +151,6 @@ fn home(proc: BorrowedFd<'_>, tid: i32) -> Result<OwnedFd, Errno> {
     at::open(proc, &name, How::DIRECTORY, Reach::Name)
 }
 
-/// A thread's descriptor: the same open file description.
-pub(crate) fn descriptor(tid: i32, fd: i32) -> Result<OwnedFd, Errno> {
-    let plain = |err: std::io::Error| Errno::from_raw(err.raw_os_error().unwrap_or(libc::EBADF));
-    let handle = pidfd::open(tid).map_err(plain)?;
-    pidfd::descriptor(handle.as_fd(), fd).map_err(plain)
+fn plain(err: &std::io::Error) -> Errno {
+    Errno::from_raw(err.raw_os_error().unwrap_or(libc::EBADF))
 }

@@ -19,8 +19,7 @@
 //!
 //! # How far it reaches
 //!
-//! The gate's thread lays down the capabilities that go past file permissions while it acts ([`creds`]); its user and
-//! groups are those of the caller, who has no capability to change its own. It acts on descriptors beneath the
+//! The gate's thread has laid down the capabilities that go past file permissions ([`creds`]); its user and groups are those of the caller, who has no capability to change its own. It acts on descriptors beneath the
 //! sandbox's own root (`/proc/COMMAND/root`), so mounts of the sandbox hold for it. The static boundary's roots are
 //! judged by true path here as Landlock would by inode, `REFER`'s rule included ([`standing`]); what is outside them
 //! is never touched without an answer.
@@ -65,7 +64,7 @@ pub struct Files {
     root: OwnedFd,
     callers: Callers,
     standing: Standing,
-    rights: creds::Rights,
+    _lowered: creds::Lowered,
 }
 
 /// What became of a call.
@@ -174,7 +173,8 @@ pub(crate) struct Attempt<'a> {
 
 impl Files {
     /// Prepares to serve the sandbox whose command is `command`. To be called on the thread that will serve: its umask
-    /// and working directory become its own.
+    /// and working directory become its own, and as long as this lives it has no capabilities that go past file
+    /// permissions in effect (they stay permitted, and come back with an exec or when this is dropped).
     ///
     /// # Errors
     /// [`FilesError`]; then nothing may start.
@@ -182,9 +182,9 @@ impl Files {
         let flags = nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_DIRECTORY | nix::fcntl::OFlag::O_CLOEXEC;
         let root = nix::fcntl::open(format!("/proc/{command}/root").as_str(), flags, nix::sys::stat::Mode::empty())?;
         creds::own_umask().map_err(FilesError::System)?;
-        let rights = creds::Rights::own().map_err(FilesError::System)?;
+        let lowered = creds::Lowered::lower().map_err(FilesError::System)?;
         let standing = Standing::new(root.as_fd(), boundary).map_err(FilesError::Glob)?;
-        Ok(Self { root, callers: Callers::new()?, standing, rights })
+        Ok(Self { root, callers: Callers::new()?, standing, _lowered: lowered })
     }
 
     /// Serves one call of [`CALLS`].
@@ -215,11 +215,9 @@ impl Files {
         call: &Notification,
         (what, leave): (What, Vec<Vec<u8>>),
     ) -> Served {
-        let Ok(lowered) = self.rights.lower() else { return fail(listener, call, Errno::EPERM) };
         let lookup = Lookup { root: self.root.as_fd(), callers: &mut self.callers, tid: call.tid };
         let mut attempt = Attempt { lookup, standing: &self.standing, leave: &leave, listener, call };
         let given = attempt.make(&what);
-        drop(lowered);
         match given {
             Ok(given) => answer(listener, call, given),
             Err(Stop::Fails(errno)) => fail(listener, call, errno),

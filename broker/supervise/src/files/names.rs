@@ -7,7 +7,6 @@ use nix::errno::Errno;
 use tollgate_sys::{at, creds};
 
 use super::call::{Bound, Last, Of, Spot};
-use super::caller::descriptor;
 use super::contents;
 use super::guard::Guarded;
 use super::resolve::{Found, Place, split};
@@ -159,7 +158,7 @@ impl Attempt<'_> {
                 Found::Object(object) => Ok((Source::Held(object.handle), object.path)),
             },
             Of::Handle(fd) | Of::Open(fd) => {
-                let object = descriptor(self.lookup.tid, *fd)?;
+                let object = self.lookup.callers.descriptor(self.lookup.tid, *fd)?;
                 let path = at::name_of(object.as_fd())?;
                 Ok((Source::Held(object), path))
             }
@@ -182,7 +181,7 @@ impl Attempt<'_> {
             Stop::Fails(Errno::EEXIST) => Stop::Fails(Errno::EADDRINUSE),
             Stop::Fails(_) | Stop::Met(..) => stop,
         })?;
-        let socket = descriptor(self.lookup.tid, socket)?;
+        let socket = self.lookup.callers.descriptor(self.lookup.tid, socket)?;
         self.still()?;
         self.masked(|| creds::bind_in(place.dir.as_fd(), &place.name, socket.as_fd()))?;
         Ok(Given::Nothing)

@@ -81,6 +81,11 @@ impl Standing {
         if self.rights(path).write && !super::resolve::is_proc(path) { Ok(()) } else { Err(Wall::Outside) }
     }
 
+    /// Whether a path may be written whatever stands there.
+    pub(crate) fn is_plain(&self, path: &[u8]) -> bool {
+        path.starts_with(b"/") && self.may(path, Kind::Other).is_ok()
+    }
+
     /// Whether something may move from one directory to another: by Landlock's rule (`LANDLOCK_ACCESS_FS_REFER`) it
     /// must not gain rights, and if it would, that looks like another file system.
     pub(crate) fn may_refer(&self, from: &[u8], to: &[u8]) -> Result<(), Errno> {

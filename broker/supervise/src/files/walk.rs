@@ -9,7 +9,6 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use tollgate_sys::at::{self, How, Reach};
 
 use super::call::Base;
-use super::caller::descriptor;
 use super::resolve::{LINKS, Lookup, Start, is_proc};
 
 /// A name and a handle on the link that stands there.
@@ -115,7 +114,7 @@ pub(crate) fn magic(
     };
     let number = || std::str::from_utf8(name).ok().and_then(|name| name.parse().ok());
     match (rest, name) {
-        ("/fd", _) => descriptor(lookup.tid, number().ok_or(Errno::ENOENT)?).map(Some),
+        ("/fd", _) => lookup.callers.descriptor(lookup.tid, number().ok_or(Errno::ENOENT)?).map(Some),
         ("", b"cwd") => lookup.callers.object(lookup.tid, Base::Cwd).map(Some),
         ("", b"root") => clone(lookup.root).map(Some),
         _ => Err(Errno::EACCES),

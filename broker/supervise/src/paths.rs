@@ -1,0 +1,119 @@
+//! Path calls at the gate: what the hands can't do inside the boundary is judged by policy, and asked, told or done.
+
+use tollgate_ledger::record::Event;
+use tollgate_policy::action::{Access, Action, PathAccess};
+use tollgate_policy::boundary::{Boundary, CallFate};
+use tollgate_policy::grant::Grants;
+use tollgate_policy::verdict::Effect;
+use tollgate_sys::notify::Notification;
+
+use crate::exec::{NEXT_RULE, NEXT_WALL, why};
+use crate::files::{CALLS, Crossing, Files, FilesError, Served, Wall};
+use crate::gate::Gate;
+use crate::hold::{Held, Then};
+use crate::record::now;
+
+/// How many paths' refusals are told and written down in one run; a program that tries thousands has had its answer.
+const TOLD: usize = 64;
+
+/// The hands, where the filter sends path calls here.
+pub(crate) fn hands(command: i32, boundary: &Boundary) -> Result<Option<Files>, FilesError> {
+    let sent = |name: &String| CALLS.contains(&name.as_str());
+    let wanted = boundary.calls.entries.iter().any(|entry| entry.then == CallFate::Judge && entry.names.iter().any(sent));
+    wanted.then(|| Files::new(command, boundary)).transpose()
+}
+
+impl Gate<'_> {
+    /// A path is to be changed.
+    pub(crate) fn path_call(&mut self, call: Notification, name: &str) {
+        let Some(listener) = self.listener.clone() else { return };
+        let Some(files) = &mut self.files else { return self.refuse(&call, libc::EPERM) };
+        let served = files.serve(&listener, (name, &call));
+        self.served(call, served);
+    }
+
+    /// Does what was approved, so far as it comes to no other wall.
+    pub(crate) fn write_on(&mut self, call: Notification, crossing: &Crossing) {
+        let Some(listener) = self.listener.clone() else { return };
+        let Some(files) = &mut self.files else { return self.refuse(&call, libc::EPERM) };
+        let served = files.approved(&listener, &call, crossing);
+        self.served(call, served);
+    }
+
+    fn served(&mut self, call: Notification, served: Served) {
+        match served {
+            Served::Answered => {}
+            Served::Proceed => {
+                if let Some(listener) = &self.listener
+                    && listener.proceed(call.id).is_err()
+                {
+                    // its caller has gone
+                }
+            }
+            Served::Crossing(crossing) => self.judge_write(call, crossing),
+        }
+    }
+
+    fn judge_write(&mut self, call: Notification, crossing: Box<Crossing>) {
+        let what = Action::Path(PathAccess { path: crossing.path.clone(), access: Access::Write });
+        let judge = |grants: &Grants| self.run.policy.judge(&self.run.subject, &what, grants, now());
+        let (verdict, granted) = (judge(&Grants::default()), judge(&self.grants));
+        let shown = format!("to write {:?}", crossing.path);
+        let action = self.tree.place(call.tid).action();
+        match (verdict.effect, &crossing.wall) {
+            (Effect::Allow, Wall::Outside) => self.write_on(call, &crossing),
+            // the path itself may be written, but something guarded would come or go with it
+            (Effect::Allow, Wall::Guarded(glob)) => {
+                let reason = format!("it would change what `{}` protects", glob.escape_debug());
+                let wall = reason.clone();
+                let event = Event::Refused { action, pid: call.tid.unsigned_abs(), what, wall };
+                self.turned_away((call, &crossing), (event, &shown), (&reason, NEXT_WALL));
+            }
+            (Effect::Review | Effect::Ask, _) if granted.effect != Effect::Allow && self.was_denied(&crossing) => {
+                self.ending.refusals += 1;
+                self.refuse(&call, crossing.errno);
+            }
+            (Effect::Review | Effect::Ask, _) => {
+                let held = Held { call, action, what, shown, verdict, then: Then::Write(crossing) };
+                if granted.effect == Effect::Allow {
+                    self.granted(held);
+                } else {
+                    self.question(held);
+                }
+            }
+            (Effect::Deny, _) => {
+                let reason = why(&verdict);
+                let event = Event::Denied { action, pid: call.tid.unsigned_abs(), what, verdict };
+                self.turned_away((call, &crossing), (event, &shown), (&reason, NEXT_RULE));
+            }
+        }
+    }
+
+    /// Refuses; the first time for a path it is written down and told.
+    fn turned_away(
+        &mut self,
+        (call, crossing): (Notification, &Crossing),
+        (event, shown): (Event, &str),
+        (reason, next): (&str, &str),
+    ) {
+        if self.was_denied(crossing) || self.denied_writes.len() >= TOLD {
+            self.ending.refusals += 1;
+        } else {
+            self.deny_again(crossing);
+            if let Err(unwritten) = self.pen.durable(event) {
+                self.broken(unwritten);
+            }
+            self.say(call.tid, shown, reason, next);
+        }
+        self.refuse(&call, crossing.errno);
+    }
+
+    /// A path that was refused in this run is not asked about again.
+    pub(crate) fn deny_again(&mut self, crossing: &Crossing) {
+        self.denied_writes.insert(crossing.path.clone());
+    }
+
+    fn was_denied(&self, crossing: &Crossing) -> bool {
+        self.denied_writes.contains(&crossing.path)
+    }
+}

@@ -83,7 +83,9 @@ fn serve(started: Started, terminal: Option<&Attached>) -> Result<(News, Remains
                     }
                 }
                 News::Continued => {}
-                ending => return Ok((ending, started.remains)),
+                ending @ (News::Exited(_) | News::Signalled(_) | News::Failed(_)) => {
+                    return Ok((ending, started.remains));
+                }
             }
         } else if told.contains(PollFlags::POLLHUP) {
             return Err("the guard was killed".into());

@@ -54,7 +54,24 @@ impl Attempt {
             Step::Proc if self.set.has(Set::PID) => next.lose(Set::PID, &why),
             Step::Loopback => next.lose(Set::NET, &why),
             Step::Masks if self.masks == Masks::Laid => next.masks = Masks::Refused(why),
-            _ => return None,
+            // Nothing is left to do without, or nothing may be done without.
+            Step::Guard
+            | Step::Maps
+            | Step::Proc
+            | Step::Masks
+            | Step::Temp
+            | Step::Ruleset
+            | Step::Plumbing
+            | Step::Session
+            | Step::Fork
+            | Step::Stdio
+            | Step::Directory
+            | Step::Limits
+            | Step::Capabilities
+            | Step::Landlock
+            | Step::Filter
+            | Step::Handover
+            | Step::Exec => return None,
         }
         Some(next)
     }

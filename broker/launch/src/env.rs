@@ -13,7 +13,9 @@ pub fn environment(
     rule: &Environment,
     from: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Vec<(OsString, OsString)> {
-    let named = |list: &[String], name: &OsStr| list.iter().any(|glob| matches(glob.as_bytes(), name.as_bytes()));
+    let named = |list: &[String], name: &OsStr| {
+        list.iter().any(|glob| may_match(glob.as_bytes(), name.as_bytes()) && matches(glob.as_bytes(), name.as_bytes()))
+    };
     let mut kept: Vec<_> = from
         .into_iter()
         .filter(|(name, _)| named(&rule.pass, name) && !named(&rule.drop, name))
@@ -21,4 +23,12 @@ pub fn environment(
         .collect();
     kept.extend(rule.set.iter().map(|(name, value)| (name.into(), value.into())));
     kept
+}
+
+/// Most names differ in their first byte from most globs.
+fn may_match(glob: &[u8], name: &[u8]) -> bool {
+    match glob.first() {
+        None | Some(b'*' | b'?') => true,
+        first => first == name.first(),
+    }
 }

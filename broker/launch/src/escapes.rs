@@ -56,7 +56,6 @@ impl Filter {
 
     fn byte(&mut self, byte: u8, out: &mut Vec<u8>) {
         self.state = match self.state {
-            State::Text => self.text(byte, out),
             State::Continued(left) if byte & 0xc0 == 0x80 => {
                 out.push(byte);
                 if left > 1 { State::Continued(left - 1) } else { State::Text }
@@ -67,7 +66,7 @@ impl Filter {
                 }
                 State::Text
             }
-            State::Continued(_) | State::MaybeControl => self.text(byte, out),
+            State::Text | State::Continued(_) | State::MaybeControl => self.text(byte, out),
             State::Escape => self.escape(byte, out),
             State::Control => self.control(byte, out),
             State::Text7(kind) => self.string(kind, byte, out),
@@ -82,21 +81,16 @@ impl Filter {
                 self.held.push(ESC);
                 return State::Escape;
             }
-            ENQ => {}         // the terminal would answer with a stored text
-            0x80..=0x9f => {} // controls of the upper set, in one byte
+            // The terminal would answer ENQ with a stored text; the rest are controls of the upper set in one byte, and
+            // bytes that UTF-8 never has.
+            ENQ | 0x80..=0x9f | 0xc0 | 0xc1 | 0xf8.. => {}
             0xc2 => return State::MaybeControl,
-            0xc0 | 0xc1 | 0xf8.. => {} // never in UTF-8
-            0xc3..=0xdf => return self.begin(byte, out, 1),
-            0xe0..=0xef => return self.begin(byte, out, 2),
-            0xf0..=0xf7 => return self.begin(byte, out, 3),
+            0xc3..=0xdf => return begin(byte, out, 1),
+            0xe0..=0xef => return begin(byte, out, 2),
+            0xf0..=0xf7 => return begin(byte, out, 3),
             _ => out.push(byte),
         }
         State::Text
-    }
-
-    fn begin(&mut self, byte: u8, out: &mut Vec<u8>, more: u8) -> State {
-        out.push(byte);
-        State::Continued(more)
     }
 
     fn escape(&mut self, byte: u8, out: &mut Vec<u8>) -> State {
@@ -191,6 +185,12 @@ impl Filter {
     }
 }
 
+/// The first byte of a UTF-8 character with so many more.
+fn begin(byte: u8, out: &mut Vec<u8>, more: u8) -> State {
+    out.push(byte);
+    State::Continued(more)
+}
+
 /// CSI: parameters, intermediates and the final byte.
 fn is_harmless_control(sequence: &[u8]) -> bool {
     let Some((last, before)) = sequence.split_last() else { return false };
@@ -202,8 +202,8 @@ fn is_harmless_control(sequence: &[u8]) -> bool {
             .fold(0u32, |n, digit| n.saturating_mul(10).saturating_add(u32::from(*digit - b'0')))
     };
     match (middle.as_slice(), last) {
-        (b"", b'i') => false,  // prints, or sends all that follows to a printer
-        (b"*", b'y') => false, // reads the screen back as a checksum (DECRQCRA)
+        // Prints, or sends all that follows to a printer; reads the screen back as a checksum (DECRQCRA).
+        (b"", b'i') | (b"*", b'y') => false,
         (b"", b't') if before.first().is_none_or(u8::is_ascii_digit) => {
             // Sizes as numbers, and the stack of titles; not: moving the window, the title as typed text (20, 21).
             matches!(number(), 11 | 13..=16 | 18 | 19 | 22 | 23)
@@ -241,7 +241,9 @@ mod tests {
         // Cut anywhere it must come out the same.
         let mut bytewise = Vec::new();
         let mut filter = Filter::default();
-        input.iter().for_each(|byte| filter.pass(&[*byte], &mut bytewise));
+        for byte in input {
+            filter.pass(&[*byte], &mut bytewise);
+        }
         assert_eq!(whole, bytewise);
         whole
     }

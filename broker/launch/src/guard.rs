@@ -172,22 +172,27 @@ fn reap(command: Pid) -> Option<News> {
     let mut ending = None;
     let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED | WaitPidFlag::WCONTINUED;
     while let Ok(status) = waitpid(None, Some(flags)) {
-        match status {
-            WaitStatus::StillAlive => break,
-            WaitStatus::Stopped(pid, signal) if pid == command => tell(News::Stopped(signal as i32)),
-            WaitStatus::Continued(pid) if pid == command => tell(News::Continued),
-            other => ending = ending.or(ended(other, command)),
+        if status == WaitStatus::StillAlive {
+            break;
+        }
+        match news(status, command) {
+            Some(passing @ (News::Stopped(_) | News::Continued)) => tell(passing),
+            other => ending = ending.or(other),
         }
     }
     ending
 }
 
-fn ended(status: WaitStatus, command: Pid) -> Option<News> {
-    match status {
-        WaitStatus::Exited(pid, code) if pid == command => Some(News::Exited(code)),
-        WaitStatus::Signaled(pid, signal, _) if pid == command => Some(News::Signalled(signal as i32)),
-        _ => None, // an orphan of the run
-    }
+/// What a child's change is news of; none where it is an orphan of the run that was adopted.
+fn news(status: WaitStatus, command: Pid) -> Option<News> {
+    let (of, news) = match status {
+        WaitStatus::Exited(of, code) => (of, News::Exited(code)),
+        WaitStatus::Signaled(of, signal, _) => (of, News::Signalled(signal as i32)),
+        WaitStatus::Stopped(of, signal) => (of, News::Stopped(signal as i32)),
+        WaitStatus::Continued(of) => (of, News::Continued),
+        WaitStatus::PtraceEvent(..) | WaitStatus::PtraceSyscall(_) | WaitStatus::StillAlive => return None,
+    };
+    (of == command).then_some(news)
 }
 
 fn tell(news: News) {
@@ -198,7 +203,7 @@ fn tell(news: News) {
 /// Kills what is left, tells how the command ended, removes the temp directory, ends.
 fn end(layout: &Layout<'_>, command: Pid, mut ending: Option<News>) -> ! {
     let scope = if layout.set.has(Set::PID) { Scope::Namespace } else { Scope::Descendants };
-    sweep::all(scope, |status| ending = ending.or(ended(status, command)));
+    sweep::all(scope, |status| ending = ending.or(news(status, command)));
     if let Some(ending) = ending {
         tell(ending);
     }

@@ -103,7 +103,7 @@ impl<'a> Layout<'a> {
             .filter(|path| !path.starts_with(self.plan.temp.path()))
             .collect();
         carried.sort_unstable();
-        carried.dedup_by(|inner, outer| inner.starts_with(&*outer));
+        carried.dedup_by(|inner, outer| inner.starts_with(*outer));
         self.carried = carried.into_iter().map(|path| text("a root", path)).collect::<Result<_, _>>()?;
         for place in &temporary {
             self.mounts.push(Mount::Temp(text("a path", place)?));
@@ -156,8 +156,9 @@ impl<'a> Layout<'a> {
             return Ok(None);
         }
         let rules = Ruleset::create(self.plan.probe.landlock_abi, &self.plan.governed)?;
+        let mut missing = Missing::default();
         for root in self.plan.roots.iter().filter(|root| !self.is_late(root)) {
-            if let Some(object) = object(root.path.as_path())? {
+            if let Some(object) = missing.object(root.path.as_path())? {
                 rules.allow(object, rights(root.rights))?;
             }
         }
@@ -189,6 +190,36 @@ fn object(path: &Path) -> io::Result<Option<OwnedFd>> {
         Ok(object) => Ok(Some(object)),
         Err(nix::Error::ENOENT | nix::Error::ENOTDIR | nix::Error::EACCES | nix::Error::ELOOP) => Ok(None),
         Err(other) => Err(other.into()),
+    }
+}
+
+/// Looks up roots. Of several beneath one directory only the first finds out that it is missing.
+#[derive(Default)]
+struct Missing<'a> {
+    directories: Vec<&'a Path>,
+    /// Parents that a root was found in.
+    there: Vec<&'a Path>,
+}
+
+impl<'a> Missing<'a> {
+    fn object(&mut self, path: &'a Path) -> io::Result<Option<OwnedFd>> {
+        let Some(parent) = path.parent() else { return object(path) };
+        let bytes = path.as_os_str().as_bytes();
+        let beneath =
+            |above: &&Path| bytes.strip_prefix(above.as_os_str().as_bytes()).is_some_and(|rest| rest.starts_with(b"/"));
+        if self.directories.iter().any(beneath) {
+            return Ok(None);
+        }
+        let found = object(path)?;
+        // Roots come in order, so the last parent is most often this one's too.
+        if self.there.last() != Some(&parent) && !self.there.contains(&parent) {
+            if found.is_some() || object(parent)?.is_some() {
+                self.there.push(parent);
+            } else {
+                self.directories.push(parent);
+            }
+        }
+        Ok(found)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The boundary lowered to this kernel, before anything is forked: what will hold, and the gaps.
 
 use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt as _;
 
 use tollgate_policy::boundary::{Boundary, Enforced, Feature, Namespace, Reach, Root};
 use tollgate_sys::handover::Pass;
@@ -131,23 +132,25 @@ fn limits(boundary: &Boundary) -> Result<Vec<(Resource, u64)>, LaunchError> {
     boundary.limits.iter().map(known).collect()
 }
 
-/// Hidden paths that some root would show; the others can't be reached anyway.
+/// Hidden paths that some root would show; the others can't be reached anyway. By bytes and in order, since all roots
+/// meet all globs here.
 fn covered(globs: &[String], roots: &[Root]) -> Vec<String> {
-    let literal = |glob: &str| -> usize { glob.find(['*', '?']).unwrap_or(glob.len()) };
-    let shown = |glob: &&String| {
-        roots.iter().any(|root| {
-            let Some(path) = root.path.as_path().to_str() else { return true };
-            let known = glob.get(..literal(glob)).unwrap_or_default();
-            // One leads to the other: the root covers the glob, or the glob reaches into the root.
-            under(known, path) || (known.len() < glob.len() && path.starts_with(known)) || under(path, known)
-        })
+    let mut shown: Vec<&[u8]> = roots.iter().map(|root| root.path.as_path().as_os_str().as_bytes()).collect();
+    shown.sort_unstable();
+    // One leads to the other: a root covers the glob, or the glob reaches into a root.
+    let meets = |glob: &&String| {
+        let glob = glob.as_bytes();
+        let literal = glob.iter().position(|byte| matches!(byte, b'*' | b'?')).unwrap_or(glob.len());
+        let known = glob.get(..literal).unwrap_or_default();
+        let above = known.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at.max(1));
+        let is_root = |end: usize| known.get(..end).is_some_and(|path| shown.binary_search(&path).is_ok());
+        let beneath = shown.get(shown.partition_point(|path| *path < known)..).unwrap_or_default();
+        let mut beneath = beneath.iter().map_while(|path| path.strip_prefix(known));
+        above.chain([known.len()]).any(is_root)
+            || beneath
+                .any(|rest| literal < glob.len() || rest.is_empty() || rest.starts_with(b"/") || known.ends_with(b"/"))
     };
-    globs.iter().filter(shown).cloned().collect()
-}
-
-fn under(path: &str, root: &str) -> bool {
-    let root = root.trim_end_matches('/');
-    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    globs.iter().filter(meets).cloned().collect()
 }
 
 /// Globs that name one path, or one directory with all in it: only these are worth a mount.

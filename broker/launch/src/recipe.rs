@@ -171,7 +171,6 @@ impl<'a> Filtered<'a> {
         drop(listener);
         Ok(Ready(layout))
     }
-
 }
 
 impl Ready<'_> {

@@ -112,7 +112,7 @@ mod tests {
         symlink(outside.path(), root.join("a/link")).unwrap();
         symlink("/nowhere", root.join("dangling")).unwrap();
         fs::set_permissions(root.join("a/b/c"), Permissions::from_mode(0o555)).unwrap();
-        fs::set_permissions(root.join("a/b"), Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(root.join("a/b"), Permissions::from_mode(0o000)).unwrap();
         let (parent, name) = temp.place();
         remove(parent, name);
         assert!(!root.exists());

@@ -19,6 +19,7 @@ pub const NEWEST: u32 = 7;
 
 /// What may be done beneath a path. `write` and `execute` imply `read`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "four rights that combine freely, each named where it is set")]
 pub struct Rights {
     /// Read files, list directories.
     pub read: bool,
@@ -86,15 +87,15 @@ impl Ruleset {
     /// What `landlock_create_ruleset(2)` says.
     pub fn create(kernel: u32, governed: &Governed) -> io::Result<Self> {
         let used = kernel.min(governed.cap).min(NEWEST);
-        let mut builder = Builder::default().handle_access(AccessFs::from_all(version(used))).map_err(plain)?;
+        let mut builder = Builder::default().handle_access(AccessFs::from_all(version(used))).map_err(|e| plain(&e))?;
         let tcp = tcp(governed);
         if used >= 4 && !tcp.is_empty() {
-            builder = builder.handle_access(tcp).map_err(plain)?;
+            builder = builder.handle_access(tcp).map_err(|e| plain(&e))?;
         }
         if used >= 6 {
-            builder = builder.scope(Scope::AbstractUnixSocket | Scope::Signal).map_err(plain)?;
+            builder = builder.scope(Scope::AbstractUnixSocket | Scope::Signal).map_err(|e| plain(&e))?;
         }
-        let fd: Option<OwnedFd> = builder.create().map_err(plain)?.into();
+        let fd: Option<OwnedFd> = builder.create().map_err(|e| plain(&e))?.into();
         let ruleset = Self { fd: fd.ok_or_else(|| io::Error::from_raw_os_error(libc::EOPNOTSUPP))?, abi: used };
         if used >= 4 {
             ruleset.ports(&governed.connect, AccessNet::ConnectTcp)?;
@@ -215,8 +216,8 @@ fn access(abi: ABI, rights: Rights) -> BitFlags<AccessFs> {
 }
 
 /// The errno inside the crate's error, which wraps it several times; `EINVAL` where there is none.
-fn plain(error: RulesetError) -> io::Error {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+fn plain(error: &RulesetError) -> io::Error {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(inner) = cause {
         if let Some(errno) = inner.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
             return io::Error::from_raw_os_error(errno);

@@ -22,28 +22,46 @@ impl News {
     /// The message: a tag and a little-endian number.
     #[must_use]
     pub fn encode(self) -> [u8; LENGTH] {
-        let (tag, n) = match self {
+        let (tag, number) = match self {
             Self::Exited(n) => (b'e', n),
             Self::Signalled(n) => (b's', n),
             Self::Stopped(n) => (b't', n),
             Self::Continued => (b'c', 0),
             Self::Failed(n) => (b'f', n),
         };
-        let [a, b, c, d] = n.to_le_bytes();
-        [tag, a, b, c, d]
+        let mut message = [tag, 0, 0, 0, 0];
+        for (to, from) in message.iter_mut().skip(1).zip(number.to_le_bytes()) {
+            *to = from;
+        }
+        message
     }
 
     /// The news in a message; none where the tag is unknown.
     #[must_use]
-    pub fn decode([tag, a, b, c, d]: [u8; LENGTH]) -> Option<Self> {
-        let n = i32::from_le_bytes([a, b, c, d]);
+    pub fn decode(message: [u8; LENGTH]) -> Option<Self> {
+        let (tag, number) = message.split_first()?;
+        let number = i32::from_le_bytes(number.try_into().ok()?);
         match tag {
-            b'e' => Some(Self::Exited(n)),
-            b's' => Some(Self::Signalled(n)),
-            b't' => Some(Self::Stopped(n)),
+            b'e' => Some(Self::Exited(number)),
+            b's' => Some(Self::Signalled(number)),
+            b't' => Some(Self::Stopped(number)),
             b'c' => Some(Self::Continued),
-            b'f' => Some(Self::Failed(n)),
+            b'f' => Some(Self::Failed(number)),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LENGTH, News};
+
+    #[test]
+    fn news_arrive_as_sent() {
+        let all = [News::Exited(255), News::Signalled(9), News::Stopped(20), News::Continued, News::Failed(-2)];
+        for news in all {
+            assert_eq!(News::decode(news.encode()), Some(news));
+        }
+        assert_eq!(News::decode([0; LENGTH]), None);
     }
 }

@@ -136,6 +136,7 @@ impl Image {
     }
 
     /// Becomes the program; comes back only with an error.
+    #[must_use]
     pub fn execute(&self) -> io::Error {
         // SAFETY: the program is NUL-terminated, both lists end with a null pointer and lead to strings owned by self.
         unsafe { libc::execve(self.program.as_ptr(), self.argv_pointers.as_ptr(), self.env_pointers.as_ptr()) };

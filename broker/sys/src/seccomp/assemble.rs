@@ -43,6 +43,14 @@ impl Backwards {
         self.distance(place) < 192
     }
 
+    /// Where to go on instead of at `place` when the word at `offset` is loaded already.
+    pub(super) fn past_load(&self, place: Place, offset: u32) -> Place {
+        match self.code.get(place.0) {
+            Some(step) if step.code == LOAD && step.k == offset && place.0 > 0 => Place(place.0 - 1),
+            _ => place,
+        }
+    }
+
     /// `return value`.
     pub(super) fn give(&mut self, value: u32) -> Place {
         self.push(RETURN, value, 0, 0)

@@ -209,6 +209,8 @@ impl Writer<'_> {
             (0, 0) => yes,
             (0, _) => no,
             (u32::MAX, _) => {
+                // The next test often looks at the same word.
+                let (yes, no) = (self.code.past_load(yes, offset), self.code.past_load(no, offset));
                 let compare = self.code.branch(Compare::Equal, equal, (yes, no));
                 self.code.load(offset, compare)
             }

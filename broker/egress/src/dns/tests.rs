@@ -139,6 +139,9 @@ fn what_is_no_question_gets_no_answer_and_a_bad_one_is_told_so() {
     assert_eq!(with(good.len() - 12, 3), Some(3), "another class");
     assert_eq!(answer(&good[..11]), None);
     assert_eq!(answer(&good[..20]).unwrap()[3] & 0xf, 1);
+    // a name that points forward, to where a good one is
+    let forward = [&good[..11], &[0, 0xc0, 18, 0, 1, 0, 1], b"\x04good\x07example\0".as_slice()].concat();
+    assert_eq!(answer(&forward).unwrap()[3] & 0xf, 1);
     // a name that points to itself, and a chain of pointers
     let looped = [&good[..12], &[0xc0, 12, 0, 1, 0, 1]].concat();
     assert_eq!(answer(&looped).unwrap()[3] & 0xf, 1);

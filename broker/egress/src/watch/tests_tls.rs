@@ -93,6 +93,8 @@ fn broken_hellos_do_not_pass() {
         ("shorter than its record", with(8, good[8] - 1)),
         ("an empty record", [&[22, 3, 1, 0, 0][..], &good].concat()),
         ("a record too long", [22, 3, 1, 0x40, 1, 1].to_vec()),
+        ("another one behind", records(22, &[&good[5..], &made(&[named("evil.example")], 999)[5..]].concat(), 16_384)),
+        ("something behind", records(22, &[&good[5..], &[0]].concat(), 16_384)),
         ("cut", good[..good.len() - 1].to_vec()),
         ("session too long", with(43, 33)),
     ];

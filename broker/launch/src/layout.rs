@@ -156,9 +156,9 @@ impl<'a> Layout<'a> {
             return Ok(None);
         }
         let rules = Ruleset::create(self.plan.probe.landlock_abi, &self.plan.governed)?;
-        let mut missing = Missing::default();
+        let mut lookup = Lookup::default();
         for root in self.plan.roots.iter().filter(|root| !self.is_late(root)) {
-            if let Some(object) = missing.object(root.path.as_path())? {
+            if let Some(object) = lookup.object(root.path.as_path())? {
                 rules.allow(object, rights(root.rights))?;
             }
         }
@@ -193,34 +193,42 @@ fn object(path: &Path) -> io::Result<Option<OwnedFd>> {
     }
 }
 
-/// Looks up roots. Of several beneath one directory only the first finds out that it is missing.
+/// Looks up roots. Of many beneath one directory that is missing only the first two are looked for.
 #[derive(Default)]
-struct Missing<'a> {
-    directories: Vec<&'a Path>,
-    /// Parents that a root was found in.
+struct Lookup<'a> {
+    missing: Vec<&'a Path>,
+    /// Parents in which a root was found, or that were found themselves.
     there: Vec<&'a Path>,
+    /// Parents in which a root was not found.
+    doubtful: Vec<&'a Path>,
 }
 
-impl<'a> Missing<'a> {
+impl<'a> Lookup<'a> {
     fn object(&mut self, path: &'a Path) -> io::Result<Option<OwnedFd>> {
-        let Some(parent) = path.parent() else { return object(path) };
         let bytes = path.as_os_str().as_bytes();
         let beneath =
             |above: &&Path| bytes.strip_prefix(above.as_os_str().as_bytes()).is_some_and(|rest| rest.starts_with(b"/"));
-        if self.directories.iter().any(beneath) {
+        if self.missing.iter().any(beneath) {
             return Ok(None);
         }
         let found = object(path)?;
-        // Roots come in order, so the last parent is most often this one's too.
-        if self.there.last() != Some(&parent) && !self.there.contains(&parent) {
-            if found.is_some() || object(parent)?.is_some() {
-                self.there.push(parent);
-            } else {
-                self.directories.push(parent);
-            }
+        let Some(parent) = path.parent().filter(|parent| !holds(&self.there, parent)) else { return Ok(found) };
+        if found.is_some() {
+            self.there.push(parent);
+        } else if !holds(&self.doubtful, parent) {
+            self.doubtful.push(parent);
+        } else if object(parent)?.is_some() {
+            self.there.push(parent);
+        } else {
+            self.missing.push(parent);
         }
         Ok(found)
     }
+}
+
+/// By bytes: roots are normalised, and a path compares by component.
+fn holds(list: &[&Path], path: &Path) -> bool {
+    list.iter().rev().any(|one| one.as_os_str() == path.as_os_str())
 }
 
 /// A path as it is seen inside: the private temp directory is `/tmp` in a mount namespace.

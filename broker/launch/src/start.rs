@@ -1,6 +1,7 @@
 //! Starting: forks the guard, which forks the command; comes back when the command is at its door (execve).
 
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 
@@ -96,7 +97,8 @@ impl Plan {
 
     fn attempt(&self, attempt: &Attempt, what: (&Command, Option<&Terminal>)) -> Result<Ready, LaunchError> {
         let plumbing = |e: io::Error| LaunchError::Step(Step::Plumbing, e);
-        let layout = Layout::new(self, attempt, what)?;
+        // Never taken apart: after the fork each page that is written is copied first.
+        let layout = ManuallyDrop::new(Layout::new(self, attempt, what)?);
         let ends = handover::ends().map_err(plumbing)?;
         let (news, news_end) = pipe2(OFlag::O_CLOEXEC).map_err(|e| plumbing(e.into()))?;
         let (swept, swept_end) = pipe2(OFlag::O_CLOEXEC).map_err(|e| plumbing(e.into()))?;

@@ -23,7 +23,12 @@ pub(crate) fn done(result: libc::c_int) -> io::Result<()> {
 pub fn is_single_threaded() -> bool {
     // unshare(2): CLONE_THREAD does nothing, but is EINVAL if the caller has more than one thread.
     // SAFETY: the flag changes nothing in the process.
-    unsafe { libc::unshare(libc::CLONE_THREAD) == 0 }
+    match done(unsafe { libc::unshare(libc::CLONE_THREAD) }) {
+        Ok(()) => true,
+        Err(e) if e.raw_os_error() == Some(libc::EINVAL) => false,
+        // A container's filter refuses the call, whatever its flags.
+        Err(_) => std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1),
+    }
 }
 
 /// Forks, the child in new namespaces. The child is a full copy, and may do what the parent may.

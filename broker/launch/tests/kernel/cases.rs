@@ -34,6 +34,11 @@ pub(crate) const ALL: &[Case] = &[
     ("what_is_refused_becomes_a_gap", what_is_refused_becomes_a_gap),
 ];
 
+/// The settings in which there are namespaces.
+fn with_namespaces() -> impl Iterator<Item = Setting> {
+    Setting::all().into_iter().filter(|setting| setting.has_namespaces())
+}
+
 /// An ABI's restrictions hold, and no more is claimed.
 fn abi(cap: u32) {
     if landlock::abi() < cap {
@@ -187,7 +192,7 @@ fn no_capability_is_left() {
             assert_eq!(field(set), "0000000000000000", "{setting:?}, {set}");
         }
         // Without CAP_SETPCAP nobody can empty it; no_new_privs makes it moot.
-        if setting != Setting::UserWithoutNamespaces {
+        if setting.is_root() || setting.has_namespaces() {
             assert_eq!(field("CapBnd:"), "0000000000000000", "{setting:?}");
         }
         assert_eq!((field("NoNewPrivs:"), field("Seccomp:")), ("1".to_owned(), "2".to_owned()), "{setting:?}");
@@ -246,10 +251,7 @@ fn a_workspace_beneath_tmp_stays() {
 }
 
 fn processes_are_unseen() {
-    for setting in [Setting::Root, Setting::User] {
-        if !Setting::all().contains(&setting) {
-            continue;
-        }
+    for setting in with_namespaces() {
         let outcome = Scene::new(setting)
             .shell("ls /proc > seen; grep -c '^[0-9]' seen; echo $$; read -r me rest < /proc/self/stat; echo $me");
         let lines: Vec<&str> = outcome.well().lines().collect();
@@ -282,10 +284,7 @@ fn hidden_paths_look_empty() {
 }
 
 fn protected_paths_are_frozen() {
-    for setting in [Setting::Root, Setting::User] {
-        if !Setting::all().contains(&setting) {
-            continue;
-        }
+    for setting in with_namespaces() {
         let mut scene = Scene::new(setting);
         let hooks = scene.path("work/hooks");
         fs::create_dir_all(&hooks).unwrap();
@@ -299,10 +298,7 @@ fn protected_paths_are_frozen() {
 }
 
 fn a_network_of_its_own() {
-    for setting in [Setting::Root, Setting::User] {
-        if !Setting::all().contains(&setting) {
-            continue;
-        }
+    for setting in with_namespaces() {
         let mut scene = Scene::new(setting);
         scene.spec.boundary.namespaces.insert(Namespace::Net);
         let outcome = scene.shell("cut -d: -f1 /proc/net/dev | tail -n +3 | tr -d ' '");
@@ -333,4 +329,8 @@ fn what_is_refused_becomes_a_gap() {
         assert!(outcome.gap(feature).is_some(), "{feature:?}: {outcome:?}");
         assert!(!outcome.report.enforced.held.contains(&feature), "{feature:?}");
     }
+    let contained = Scene::new(Setting::UserInContainer).run(&["/bin/true"]);
+    contained.well();
+    let why = contained.gap(Feature::MountNamespace).unwrap();
+    assert!(why.contains("could not start the guard: Operation not permitted"), "{why}");
 }

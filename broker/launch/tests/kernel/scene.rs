@@ -23,12 +23,14 @@ pub(crate) enum Setting {
     RootWithoutNamespaces,
     User,
     UserWithoutNamespaces,
+    /// Where a seccomp filter refuses the making of namespaces, as that of a container.
+    UserInContainer,
 }
 
 impl Setting {
     /// All that can be tried here: the root ones only by root.
     pub(crate) fn all() -> Vec<Self> {
-        let mut all = vec![Self::User, Self::UserWithoutNamespaces];
+        let mut all = vec![Self::User, Self::UserWithoutNamespaces, Self::UserInContainer];
         if nix::unistd::geteuid().is_root() {
             all.extend([Self::Root, Self::RootWithoutNamespaces]);
         } else {
@@ -107,7 +109,7 @@ impl Scene {
         let spec = Spec {
             boundary,
             landlock_cap: None,
-            user_namespaces: setting.has_namespaces() || setting.is_root(),
+            user_namespaces: setting != Setting::UserWithoutNamespaces,
             argv: Vec::new(),
             cwd: work,
             temp: base.path().join("temp"),
@@ -122,10 +124,7 @@ impl Scene {
 
     /// Compiles the attempts into the workspace.
     pub(crate) fn with_attempts(self) -> Self {
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kernel/attempts.c");
-        let to = self.path("work/attempts");
-        let built = Command::new("cc").args(["-O1", "-w", "-o"]).arg(&to).arg(source).status();
-        assert!(built.expect("a C compiler is needed").success());
+        compile("attempts", &self.path("work/attempts"));
         self
     }
 
@@ -153,6 +152,15 @@ impl Scene {
             Command::new(&me)
         };
         command.arg("contain").arg(at);
+        if self.setting == Setting::UserInContainer { self.in_container(&command) } else { command }
+    }
+
+    fn in_container(&self, inner: &Command) -> Command {
+        let container = self.path("report/container");
+        compile("container", &container);
+        let mut command = Command::new(container);
+        let program = if inner.get_program() == "setpriv" { "/usr/bin/setpriv".as_ref() } else { inner.get_program() };
+        command.arg(program).args(inner.get_args());
         command
     }
 
@@ -233,6 +241,12 @@ fn boundary(work: &Path, setting: Setting) -> Boundary {
 
 pub(crate) fn root(path: &Path, rights: Rights) -> Root {
     Root { path: AbsPath::new(path).unwrap(), rights }
+}
+
+fn compile(name: &str, to: &Path) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/kernel/{name}.c"));
+    let built = Command::new("cc").args(["-O1", "-w", "-o"]).arg(to).arg(source).status();
+    assert!(built.expect("a C compiler is needed").success());
 }
 
 /// The shipped filter.

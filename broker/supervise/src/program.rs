@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -189,9 +190,16 @@ impl Programs {
                 );
                 meant.writable |= self.is_writable(object);
                 let given = Raw(line.first().cloned().unwrap_or_default());
+                // the loader as interpreter runs the program that the script's first line names behind it
+                let (image, words) = match self.format_of(&found)? {
+                    Format::Loader => self.loaded(attempt.asked, &attempt.cwd, &found, &line),
+                    Format::Native | Format::Script { .. } | Format::Unknown => {
+                        (self.image(&found, Form::Native), line.clone())
+                    }
+                };
                 let inner = Exec {
                     given,
-                    ..attempt.exec(self.image(&found, Form::Native), &line)
+                    ..attempt.exec(image, &words)
                 };
                 (
                     vec![attempt.exec(meant, argv), inner],
@@ -349,11 +357,15 @@ impl Programs {
             s.st_ctime,
             s.st_ctime_nsec,
         );
+        if s.st_mode & libc::S_IFMT != libc::S_IFREG {
+            // the kernel runs nothing else; and opening a pipe waits for its writer, opening a device may start it
+            return Ok(Format::Unknown);
+        }
         let stable = !self.is_writable(object);
         if stable && let Some(known) = self.formats.get(&key) {
             return Ok(known.clone());
         }
-        let file = File::open(format!("/proc/self/fd/{}", object.handle.as_raw_fd()))?;
+        let file = opened(&format!("/proc/self/fd/{}", object.handle.as_raw_fd()))?;
         let format = image::format(&file)?;
         if stable {
             if self.formats.len() >= REMEMBERED {
@@ -413,6 +425,11 @@ pub(crate) fn standing(tid: i32) -> io::Result<Expected> {
         file: (stat.st_dev, stat.st_ino),
         cmdline: cmdline(tid)?,
     })
+}
+
+/// A regular file, opened without waiting: one that its owner inside holds a lease on (`fcntl(2)`) is `EWOULDBLOCK`.
+pub(crate) fn opened(path: &str) -> io::Result<File> {
+    File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
 /// The bytes of `/proc/TID/cmdline`.

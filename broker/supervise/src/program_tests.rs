@@ -105,6 +105,23 @@ fn what_the_kernel_would_refuse_gets_its_errno() {
 }
 
 #[test]
+fn what_is_no_file_is_not_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let path = script(dir.path(), "waits", &format!("#!{}\n", pipe.display()));
+    let root = dir.path().to_owned();
+    // opening a pipe that nobody writes would wait for ever
+    let (done, looked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut programs = programs(&root);
+        done.send(look(&mut programs, &asked(&path, &["waits"])).map(|program| program.execs.len()))
+    });
+    let looked = looked.recv_timeout(std::time::Duration::from_secs(10));
+    assert!(looked.is_ok());
+}
+
+#[test]
 fn an_image_without_a_name_has_no_executable() {
     let dir = tempfile::tempdir().unwrap();
     let mut programs = programs(dir.path());
@@ -163,6 +180,11 @@ fn the_loader_counts_as_what_it_loads() {
             "{argv:?}"
         );
     }
+    let through = script(dir.path(), "push", &format!("#!{loader} /bin/true\n"));
+    let program = look(&mut programs, &asked(&through, &["push", "x"])).unwrap();
+    let inner = program.execs.last().unwrap();
+    assert_eq!(inner.image.executable.as_ref().map(AbsPath::as_path), Some(real.as_path()));
+    assert_eq!(inner.argv, ["/bin/true", through.as_str(), "x"].map(Raw::from));
     let telling = look(
         &mut programs,
         &asked(loader, &["ld.so", "--list", "/bin/true"]),

@@ -1,6 +1,7 @@
 //! The only place where a path is normalised or compared.
 
 use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -39,13 +40,15 @@ impl AbsPath {
     /// # Errors
     /// [`PathFault`] where the path is relative or holds a NUL byte.
     pub fn new(path: impl AsRef<Path>) -> Result<Self, PathFault> {
-        use std::os::unix::ffi::OsStrExt as _;
         let path = path.as_ref();
         if !path.is_absolute() {
             return Err(PathFault::Relative);
         }
         if path.as_os_str().as_bytes().contains(&0) {
             return Err(PathFault::Nul);
+        }
+        if is_clean(path.as_os_str().as_bytes()) {
+            return Ok(Self(path.to_owned()));
         }
         let mut clean = PathBuf::with_capacity(path.as_os_str().len());
         clean.push("/");
@@ -96,8 +99,16 @@ impl AbsPath {
     /// Whether `self` is `root` or lies beneath it, by component: `/home` does not contain `/homeless`.
     #[must_use]
     pub fn is_within(&self, root: &Self) -> bool {
-        self.0.starts_with(&root.0)
+        // Both are normalised, so bytes tell what components would.
+        let (path, root) = (self.0.as_os_str().as_bytes(), root.0.as_os_str().as_bytes());
+        path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/") || root == b"/")
     }
+}
+
+/// Whether an absolute path is normalised already, as nearly all are: no empty part, `.` or `..`, no slash at the end.
+fn is_clean(path: &[u8]) -> bool {
+    let mut parts = path.split(|byte| *byte == b'/').skip(1);
+    path == b"/" || parts.all(|part| !matches!(part, b"" | b"." | b".."))
 }
 
 impl fmt::Debug for AbsPath {
@@ -116,5 +127,46 @@ impl TryFrom<Raw> for AbsPath {
 impl From<AbsPath> for Raw {
     fn from(path: AbsPath) -> Self {
         Self::from(path.0.into_os_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::AbsPath;
+
+    #[test]
+    fn paths_are_normalised_however_they_are_written() {
+        for (written, clean) in [
+            ("/", "/"),
+            ("//", "/"),
+            ("/a/b", "/a/b"),
+            ("/a/b/", "/a/b"),
+            ("/a//b", "/a/b"),
+            ("/./a/./b/.", "/a/b"),
+            ("/../a/x/../b", "/a/b"),
+            ("/a/...", "/a/..."),
+            ("/a/.b", "/a/.b"),
+        ] {
+            let path = AbsPath::new(written).unwrap();
+            assert_eq!(path.as_path().as_os_str(), clean, "{written}");
+        }
+    }
+
+    #[test]
+    fn within_is_by_component() {
+        for (path, root, within) in [
+            ("/home/u", "/home", true),
+            ("/home", "/home", true),
+            ("/homeless", "/home", false),
+            ("/home", "/home/u", false),
+            ("/home", "/", true),
+            ("/", "/", true),
+            ("/", "/home", false),
+        ] {
+            let [path, root] = [path, root].map(|text| AbsPath::new(text).unwrap());
+            assert_eq!(path.is_within(&root), within, "{path:?} {root:?}");
+            assert_eq!(path.as_path().starts_with(root.as_path()), within, "as the library says");
+        }
     }
 }

@@ -34,7 +34,12 @@ pub(crate) fn fits(pattern: &str, word: &[u8]) -> bool {
 /// Whether any of `patterns` fits.
 #[must_use]
 pub(crate) fn any_fits(patterns: &[String], word: &[u8]) -> bool {
-    patterns.iter().any(|pattern| fits(pattern, word))
+    // Most differ in their first byte.
+    let may = |pattern: &String| match pattern.as_bytes().first() {
+        None | Some(b'*' | b'?') => true,
+        first => first == word.first(),
+    };
+    patterns.iter().any(|pattern| may(pattern) && fits(pattern, word))
 }
 
 /// Whether the pattern stands for itself alone.

@@ -20,7 +20,8 @@ const GROUP: usize = 256;
 /// … or when its first has waited so long.
 const DELAY: Duration = Duration::from_millis(250);
 /// How many records may wait for the thread before who writes must wait.
-const QUEUE: usize = 4096;
+/// All places are made at once, so a launch pays for each.
+const QUEUE: usize = 512;
 /// The WAL is folded in at this size while a run goes on …
 const WAL_RUNNING: u64 = 8 << 20;
 /// … and at this size when it ends. The first run to open it reads all of it, so it must stay small.
@@ -94,6 +95,12 @@ impl Writer {
         self.ask(Message::Flush)
     }
 
+    /// Takes no more: what is left is written, and the ledger closed, while the caller goes on. [`Self::finish`] waits
+    /// for that.
+    pub fn hang_up(&mut self) {
+        drop(self.queue.take());
+    }
+
     /// Writes what is left and closes the ledger.
     ///
     /// # Errors
@@ -120,7 +127,7 @@ impl Writer {
 
     /// Hangs up, upon which the thread writes what is left, and waits for it.
     fn close(&mut self) {
-        drop(self.queue.take());
+        self.hang_up();
         if self.thread.take().is_some_and(|t| t.join().is_err()) {
             self.shared.set(State::Failed(Fault::new(Kind::Stopped, &self.path)));
         }

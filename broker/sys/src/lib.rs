@@ -9,6 +9,7 @@ pub mod caps;
 pub mod creds;
 pub mod fds;
 pub mod handover;
+pub mod heap;
 pub mod landlock;
 pub mod limits;
 pub mod masks;

@@ -58,6 +58,7 @@ struct Settled {
 /// Runs the command.
 pub(crate) fn run(args: args::Run) -> Outcome {
     let begun = Instant::now();
+    tollgate_sys::heap::keep_simple();
     let verbose = args.verbose;
     let temp = PrivateTemp::choose(&ground::temp()).map_err(|e| not_started(&e))?;
     // Never taken apart: the process ends with the run, and a policy is many small pieces.
@@ -115,7 +116,7 @@ fn watch(
     signals: Signals,
     terminal: Option<Terminal>,
 ) -> Result<Ending, GateError> {
-    let writer = Writer::spawn_with(settled.ground.state.as_path(), ground::redactor(&settled.command.env));
+    let mut writer = Writer::spawn_with(settled.ground.state.as_path(), ground::redactor(&settled.command.env));
     let attached = match terminal.map(|terminal| terminal.attach(started.command, started.guard)).transpose() {
         Ok(attached) => attached,
         Err(e) => {
@@ -146,6 +147,8 @@ fn watch(
             }
         },
     });
+    // The last records are written while the guard tidies up.
+    writer.hang_up();
     // Whatever became of the gate: nothing of the run outlives it.
     started.remains.end();
     drop(asker);

@@ -23,6 +23,7 @@ use crate::address::{self, Address};
 use crate::exec::{NEXT_RULE, why};
 use crate::gate::Gate;
 use crate::hold::{Held, Then};
+use crate::places;
 use crate::program::Asked;
 use crate::record::now;
 
@@ -55,9 +56,6 @@ impl Gate<'_> {
             Err(errno) => return self.refuse(&call, errno),
         };
         let connecting = Connecting { socket, to };
-        if self.is_inside(&connecting) {
-            return self.make(&call, connecting);
-        }
         self.judge_connect(call, &Connect { target, port }, connecting);
     }
 
@@ -110,13 +108,24 @@ impl Gate<'_> {
         }
     }
 
-    /// Whether a unix socket is one of the sandbox's own: a connection of our own says who listens there. An inode
-    /// keeps its listener; an abstract name could change hands only between processes outside.
-    fn is_inside(&self, connecting: &Connecting) -> bool {
+    /// Whether a unix socket is one of the sandbox's own. In a private place nobody else can make one. Elsewhere a
+    /// connection of our own says who listens there: only where something inside can have made the socket, since a
+    /// service outside may act on a connection alone, and a server inside may take only one. An inode keeps its
+    /// listener; an abstract name could change hands only between processes outside.
+    fn is_inside(&self, connecting: &Connecting, target: &Target) -> bool {
+        match target {
+            Target::Unix(path) if places::is_private(self.run.boundary, &self.run.started.enforced, path) => true,
+            Target::Unix(path) => self.programs.beneath_writable(path) && self.listens_inside(connecting),
+            Target::Abstract(_) => self.listens_inside(connecting),
+            Target::Name(_) | Target::Address(_) => false,
+        }
+    }
+
+    fn listens_inside(&self, connecting: &Connecting) -> bool {
         let Ok(kind) = getsockopt(&connecting.socket, sockopt::SockType) else {
             return false;
         };
-        if matches!(connecting.to, To::Inet(_)) || kind == SockType::Datagram {
+        if kind == SockType::Datagram {
             return false;
         }
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
@@ -124,6 +133,11 @@ impl Gate<'_> {
             return false;
         };
         if connect_to(&probe, &connecting.to).is_err() {
+            return false;
+        }
+        // a process that has ended keeps its number in the credentials, and the number may be another's by now
+        let ended = |errno| matches!(errno, Errno::EINVAL | Errno::ESRCH | Errno::ENODATA);
+        if getsockopt(&probe, sockopt::PeerPidfd).is_err_and(ended) {
             return false;
         }
         let Ok(peer) = getsockopt(&probe, sockopt::PeerCredentials) else {
@@ -144,6 +158,9 @@ impl Gate<'_> {
         let shown = format!("to connect to {}", shown(connect));
         match verdict.effect {
             Effect::Allow => self.make(&call, connecting),
+            Effect::Review | Effect::Ask | Effect::Deny if self.is_inside(&connecting, &connect.target) => {
+                self.make(&call, connecting);
+            }
             Effect::Review | Effect::Ask => {
                 let held = Held {
                     call,

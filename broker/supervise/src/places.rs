@@ -46,6 +46,11 @@ fn private(enforced: &Enforced) -> impl Iterator<Item = AbsPath> {
     PRIVATE.into_iter().filter(move |_| held).filter_map(|path| AbsPath::new(path).ok())
 }
 
+/// Whether a path inside lies in a place that only this run sees, and not in a root that is shown there again.
+pub(crate) fn is_private(boundary: &Boundary, enforced: &Enforced, path: &AbsPath) -> bool {
+    private(enforced).any(|place| path.is_within(&place)) && !boundary.roots.iter().any(|root| path.is_within(&root.path))
+}
+
 /// A root that doesn't resolve stays as written: nothing is beneath it.
 fn real(roots: &[AbsPath]) -> Vec<AbsPath> {
     let resolve = |root: &AbsPath| std::fs::canonicalize(root.as_path()).ok().and_then(|path| AbsPath::new(path).ok());
@@ -57,6 +62,20 @@ mod tests {
     use tollgate_policy::boundary::Root;
 
     use super::*;
+
+    #[test]
+    fn a_root_in_a_private_place_is_not_private() {
+        let path = |text: &str| AbsPath::new(text).unwrap();
+        let root = |text: &str| Root { path: path(text), rights: Rights { write: true, ..Rights::default() } };
+        let boundary = Boundary { roots: vec![root("/tmp/ws"), root("/home/u/ws")], ..Boundary::default() };
+        let held = Enforced { held: [Feature::PrivateTemp].into(), ..Enforced::default() };
+        for (text, private) in [("/tmp/x", true), ("/tmp/ws/x", false), ("/home/u/ws/x", false), ("/run/x", false)] {
+            assert_eq!(is_private(&boundary, &held, &path(text)), private, "{text}");
+            assert!(!is_private(&boundary, &Enforced::default(), &path(text)), "{text}");
+        }
+        let shared = Boundary { roots: vec![root("/tmp")], ..Boundary::default() };
+        assert!(!is_private(&shared, &held, &path("/tmp/x")));
+    }
 
     #[test]
     fn a_root_holds_what_its_link_leads_to() {

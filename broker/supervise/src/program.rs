@@ -307,7 +307,8 @@ impl Programs {
             .is_none_or(|path| self.beneath_writable(path))
     }
 
-    fn beneath_writable(&self, path: &AbsPath) -> bool {
+    /// Whether something inside can change what a path leads to.
+    pub(crate) fn beneath_writable(&self, path: &AbsPath) -> bool {
         self.writable.iter().any(|root| path.is_within(root))
     }
 

@@ -47,7 +47,7 @@ fn workload(marker: &str) -> String {
     format!(
         "sleep {marker} & setsid sleep {marker} & nohup sleep {marker} >/dev/null 2>&1 &
          (setsid sh -c 'sleep {marker} & exec setsid sleep {marker}' </dev/null >/dev/null 2>&1 &) &
-         trap '' TERM HUP INT; (trap '' TERM HUP INT; sleep {marker}) & disown -a
+         (trap '' TERM HUP INT; sleep {marker}) & disown -a
          while [ $(pgrep -cf 'sleep {marker}') -lt 6 ] && [ $((++n)) -lt 100 ]; do sleep 0.02; done; echo started"
     )
 }

@@ -61,7 +61,7 @@ fn nul_in_argument(scene: &Scene) {
     let policy =
         scene.policy("[[command]]\neffect = \"deny\"\nprogram = [\"a\\u0000b\"]\nbecause = \"x\"\nmatches = [\"a\"]\n");
     let outcome = scene.job(&[Path::new("--policy"), &policy], &["/bin/echo", "hi"]).end();
-    outcome.ended(120).printed("").told("policy.toml:3");
+    outcome.ended(120).printed("").told("policy.toml:4");
 }
 
 fn missing_home(scene: &Scene) {

@@ -64,9 +64,9 @@ fn full_disk(scene: &Scene) {
 
 fn corrupt_ledger(scene: &Scene) {
     scene.run(&["/bin/echo", "hi"]).ended(0);
-    let ledger = scene.state.join("ledger.sqlite");
+    let ledger = scene.state.join("ledger.db");
     fs::write(&ledger, "this is no database".repeat(400)).unwrap();
-    for rest in ["ledger.sqlite-wal", "ledger.sqlite-shm"] {
+    for rest in ["ledger.db-wal", "ledger.db-shm"] {
         fs::remove_file(scene.state.join(rest)).ok();
     }
     let outcome = nothing_ran(scene);
@@ -81,10 +81,10 @@ fn truncated_ledger(scene: &Scene) {
         scene.shell("for i in 1 2 3 4 5; do /bin/true; done").ended(0);
     }
     scene.verifies();
-    let ledger = scene.state.join("ledger.sqlite");
+    let ledger = scene.state.join("ledger.db");
     let whole = fs::read(&ledger).unwrap();
     fs::write(&ledger, &whole[..whole.len() / 2]).unwrap();
-    for rest in ["ledger.sqlite-wal", "ledger.sqlite-shm"] {
+    for rest in ["ledger.db-wal", "ledger.db-shm"] {
         fs::remove_file(scene.state.join(rest)).ok();
     }
     let verify = scene.verb(&["ledger", "verify"]).end();
@@ -95,7 +95,7 @@ fn ledger_is_private(scene: &Scene) {
     scene.run(&["/bin/echo", "hi"]).ended(0);
     let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&scene.state) & 0o077, 0, "the state folder is open to others");
-    assert_eq!(mode(&scene.state.join("ledger.sqlite")) & 0o077, 0, "the ledger is open to others");
+    assert_eq!(mode(&scene.state.join("ledger.db")) & 0o077, 0, "the ledger is open to others");
     let outcome = scene.shell(&format!("cat {0}/* ; ls {0}; echo x > {0}/new", scene.state.display()));
     assert!(outcome.out.is_empty(), "{outcome}");
     assert!(!scene.state.join("new").exists());

@@ -117,7 +117,11 @@ fn through_the_loader(scene: &Scene) {
 
 fn scripts(scene: &Scene) {
     scene.script(scene.workspace.join("script"), "#!/bin/sh\necho script $0 $1\n");
-    scene.run(&["./script", "a"]).ended(0).printed("script ./script a\n");
+    let outcome = scene.run(&["./script", "a"]);
+    // The command itself is named by its whole path.
+    outcome.ended(0);
+    assert!(outcome.out.ends_with("/script a\n"), "{outcome}");
+    scene.shell("./script a").ended(0).printed("script ./script a\n");
     scene.script(scene.workspace.join("enved"), "#!/usr/bin/env bash\necho enved $1\n");
     scene.run(&["./enved", "a"]).ended(0).printed("enved a\n");
     scene.script(scene.workspace.join("bare"), "echo bare\n");

@@ -10,3 +10,4 @@
 
 mod odd;
 mod swap;
+mod together;

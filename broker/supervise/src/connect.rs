@@ -6,7 +6,6 @@ use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrLike, UnixAddr, getsockopt,
     socket, sockopt,
@@ -26,6 +25,9 @@ use crate::hold::{Held, Then};
 use crate::places;
 use crate::program::Asked;
 use crate::record::now;
+
+/// More connections at once than any program waits for.
+const CONNECTING: usize = 512;
 
 /// A connection that may be made: the caller's socket, and the very object or address that was judged.
 #[derive(Debug)]
@@ -193,16 +195,16 @@ impl Gate<'_> {
         }
     }
 
-    /// Connects, and gives the caller what came of it. What may take long happens on a thread of its own.
+    /// Connects, and gives the caller what came of it: on a thread of its own, since it may take long. Whether it
+    /// may is the caller's to change at any time, with `O_NONBLOCK` on the socket that it shares.
     pub(crate) fn make(&mut self, call: &Notification, connecting: Connecting) {
         let Some(listener) = self.listener.clone() else {
             return;
         };
         let id = call.id;
-        let waits = fcntl(&connecting.socket, FcntlArg::F_GETFL)
-            .is_ok_and(|flags| !OFlag::from_bits_truncate(flags).contains(OFlag::O_NONBLOCK));
-        if !waits {
-            return finish(&listener, id, &connecting);
+        // each thread holds its own reference
+        if Arc::strong_count(&listener) > CONNECTING {
+            return self.refuse(call, libc::EAGAIN);
         }
         let spawned = std::thread::Builder::new()
             .stack_size(64 * 1024)

@@ -39,6 +39,9 @@ impl Gate<'_> {
     /// Lets a judged exec go on to its exec stop.
     pub(crate) fn let_on(&mut self, call: &Notification, judged: Judged, question: Option<String>) {
         let tid = call.tid;
+        if self.another_executes(tid) {
+            return self.refuse(call, libc::EAGAIN);
+        }
         if let Err(err) = self.seize(tid) {
             let what = format!("to run `{}`", crate::tree::line(&judged.asked.argv));
             self.say(
@@ -61,6 +64,14 @@ impl Gate<'_> {
         if !went_on {
             // the caller was interrupted meanwhile: it stops, is let go of, and asks again
         }
+    }
+
+    /// Whether another thread of the same process is on its way to an exec stop. Its exec holds a lock that attaching
+    /// waits for (`cred_guard_mutex`), and waits itself for the threads that it ends to be reaped, which the gate does:
+    /// attaching now could wait for ever. If its exec succeeds this thread ends; if not, this one may try again.
+    fn another_executes(&self, tid: i32) -> bool {
+        let same_process = |other: i32| std::fs::exists(format!("/proc/{tid}/task/{other}")).unwrap_or(true);
+        self.stopping.keys().any(|&other| other != tid && same_process(other))
     }
 
     /// Attaches; a thread whose last exec failed unnoticed is attached still.

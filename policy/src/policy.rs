@@ -61,6 +61,11 @@ impl Policy {
         }
     }
 
+    /// Files the rules that every run asks for first: for a moment in which there is nothing else to do.
+    pub fn prepare(&self) {
+        self.exec_rules();
+    }
+
     /// All that speaks of an action, strictest first.
     pub(crate) fn hear(&self, action: &Action) -> Heard<'_> {
         let mut heard = match action {

@@ -67,6 +67,20 @@ impl Plan {
     /// # Errors
     /// [`LaunchError`]; then nothing runs and nothing is left.
     pub fn start(self, command: &Command, terminal: Option<&Terminal>) -> Result<Started, LaunchError> {
+        self.start_meanwhile(command, terminal, &mut || ())
+    }
+
+    /// As [`Plan::start`], with something to do while guard and command are on their way, at each try. It must start no
+    /// thread.
+    ///
+    /// # Errors
+    /// As [`Plan::start`].
+    pub fn start_meanwhile(
+        self,
+        command: &Command,
+        terminal: Option<&Terminal>,
+        meanwhile: &mut dyn FnMut(),
+    ) -> Result<Started, LaunchError> {
         if !process::is_single_threaded() {
             return Err(LaunchError::Threads);
         }
@@ -75,7 +89,7 @@ impl Plan {
         loop {
             let enforced = attempt.enforced(&self);
             self.demand(&enforced)?;
-            match self.attempt(&attempt, (command, terminal)) {
+            match self.attempt(&attempt, (command, terminal), meanwhile) {
                 Ok(Ready { guard, heard, news, swept }) => {
                     let views = self.views(&attempt);
                     let command = Pid::from_raw(heard.sender);
@@ -95,7 +109,12 @@ impl Plan {
         places.iter().map(|inside| (PathBuf::from(inside), self.temp.path().to_owned())).collect()
     }
 
-    fn attempt(&self, attempt: &Attempt, what: (&Command, Option<&Terminal>)) -> Result<Ready, LaunchError> {
+    fn attempt(
+        &self,
+        attempt: &Attempt,
+        what: (&Command, Option<&Terminal>),
+        meanwhile: &mut dyn FnMut(),
+    ) -> Result<Ready, LaunchError> {
         let plumbing = |e: io::Error| LaunchError::Step(Step::Plumbing, e);
         // Never taken apart: after the fork each page that is written is copied first.
         let layout = ManuallyDrop::new(Layout::new(self, attempt, what)?);
@@ -128,6 +147,7 @@ impl Plan {
             reap(guard);
             return Err(LaunchError::Step(Step::Ruleset, e));
         }
+        meanwhile();
         match handover::receive(ends.parent.as_fd()) {
             Ok(Some(heard @ Heard { word: Word::Ready(_), .. })) => Ok(Ready { guard, heard, news, swept }),
             Ok(Some(Heard { word: Word::Failed { step, errno }, .. })) => {

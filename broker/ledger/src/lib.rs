@@ -26,4 +26,4 @@ pub use list::{Clock, Entry, Filter};
 pub use reader::{Reader, Shown};
 pub use redact::Redactor;
 pub use verify::{Expected, Finding, Flaw, Verification, verify};
-pub use writer::Writer;
+pub use writer::{Opening, Writer};

@@ -57,6 +57,23 @@ enum State {
     Failed(Fault),
 }
 
+/// A ledger that was opened, or why not; for a [`Writer`].
+pub struct Opening(Result<store::Store, Fault>);
+
+impl Opening {
+    /// Opens the ledger in `state`, making it where there is none. Starts no thread.
+    #[must_use]
+    pub fn now(state: &Path) -> Self {
+        Self(store::open(state))
+    }
+}
+
+impl fmt::Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Opening").field(&self.0.as_ref().map(|store| &store.path)).finish()
+    }
+}
+
 impl Writer {
     /// Starts the thread, which opens the ledger in `state` (making it where there is none); returns at once.
     #[must_use]
@@ -67,11 +84,23 @@ impl Writer {
     /// The same, with a redactor that knows the values of secrets.
     #[must_use]
     pub fn spawn_with(state: &Path, redactor: Redactor) -> Self {
+        let dir = state.to_owned();
+        Self::spawn_opening(state, redactor, move || Opening::now(&dir))
+    }
+
+    /// The same, with a ledger in `state` that was opened before.
+    #[must_use]
+    pub fn spawn_opened(state: &Path, redactor: Redactor, opening: Opening) -> Self {
+        Self::spawn_opening(state, redactor, move || opening)
+    }
+
+    fn spawn_opening(state: &Path, redactor: Redactor, opening: impl FnOnce() -> Opening + Send + 'static) -> Self {
         let (queue, messages) = mpsc::sync_channel(QUEUE);
         let shared = Arc::new(Shared::default());
         let (theirs, dir) = (Arc::clone(&shared), state.to_owned());
-        let thread =
-            std::thread::Builder::new().name("ledger".into()).spawn(move || work(&dir, redactor, &messages, &theirs));
+        let thread = std::thread::Builder::new()
+            .name("ledger".into())
+            .spawn(move || work(&dir, redactor, (opening, &messages, &theirs)));
         let path = state.join(store::LEDGER_FILE);
         if let Err(e) = &thread {
             shared.set(State::Failed(Fault::new(Kind::Stopped, &path).because(e.to_string())));
@@ -191,12 +220,15 @@ fn unwritten(fault: &Fault) -> Unwritten {
 }
 
 /// The thread: opens, takes messages until nobody can send any more, closes.
-fn work(state: &Path, redactor: Redactor, messages: &Receiver<Message>, shared: &Shared) {
+fn work(
+    state: &Path,
+    redactor: Redactor,
+    (opening, messages, shared): (impl FnOnce() -> Opening, &Receiver<Message>, &Shared),
+) {
     // Signals are the supervisor's; one that is delivered here would end the whole process.
     let blocked = nix::sys::signal::SigSet::all().thread_block();
     let path = state.join(store::LEDGER_FILE);
-    let store = match blocked.map_err(|e| Fault::new(Kind::Stopped, &path).because(e)).and_then(|()| store::open(state))
-    {
+    let store = match blocked.map_err(|e| Fault::new(Kind::Stopped, &path).because(e)).and_then(|()| opening().0) {
         Ok(store) => store,
         Err(fault) => return shared.set(State::Failed(fault)),
     };

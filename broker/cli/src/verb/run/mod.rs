@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 
 use tollgate_approve::{Nobody, Queue};
 use tollgate_launch::{Command, LaunchError, Options, Plan, PrivateTemp, Started, Terminal};
-use tollgate_ledger::Writer;
 use tollgate_ledger::record::{RunStarted, Unwritten};
+use tollgate_ledger::{Opening, Writer};
 use tollgate_policy::Policy;
 use tollgate_policy::boundary::{Boundary, Enforced};
 use tollgate_policy::raw::Raw;
@@ -65,12 +65,19 @@ pub(crate) fn run(args: args::Run) -> Outcome {
     let settled = ManuallyDrop::new(settle(args, &temp, begun)?);
     let plan = Plan::lower(&settled.boundary, Probe::here(), Options::default(), temp).map_err(|e| not_started(&e))?;
     let terminal = Terminal::open().map_err(|e| not_started(&e))?;
-    let started = plan.start(&settled.command, terminal.as_ref()).map_err(|e| not_started(&e))?;
+    let mut opening = None;
+    let mut meanwhile = || {
+        opening.get_or_insert_with(|| Opening::now(settled.ground.state.as_path()));
+        settled.policy.prepare();
+    };
+    let started = plan.start_meanwhile(&settled.command, terminal.as_ref(), &mut meanwhile);
+    let started = started.map_err(|e| not_started(&e))?;
     let signals = Signals::take().map_err(|e| internal("can't take signals").because(&e))?;
     if verbose {
         ending::holds(&settled.id, &started.enforced);
     }
-    let ending = watch(&settled, started, signals, terminal);
+    let writer = writer(&settled, opening);
+    let ending = watch(&settled, started, (signals, terminal, writer));
     let ending =
         ending.map_err(|e| Failure::of(Exit::Internal, &e).hint("everything that the run started was stopped"))?;
     ending::conclude(&settled.id, &settled.command, &ending, verbose)
@@ -109,14 +116,21 @@ fn settle(args: args::Run, temp: &PrivateTemp, begun: Instant) -> Result<Settled
     })
 }
 
-/// Opens ledger, terminal and questions around the started command, and supervises it to its end.
+/// Who writes the ledger; it was opened while the command was on its way.
+fn writer(settled: &Settled, opening: Option<Opening>) -> Writer {
+    let (state, redactor) = (settled.ground.state.as_path(), ground::redactor(&settled.command.env));
+    match opening {
+        Some(opening) => Writer::spawn_opened(state, redactor, opening),
+        None => Writer::spawn_with(state, redactor),
+    }
+}
+
+/// Opens terminal and questions around the started command, and supervises it to its end.
 fn watch(
     settled: &Settled,
     started: Started,
-    signals: Signals,
-    terminal: Option<Terminal>,
+    (signals, terminal, mut writer): (Signals, Option<Terminal>, Writer),
 ) -> Result<Ending, GateError> {
-    let mut writer = Writer::spawn_with(settled.ground.state.as_path(), ground::redactor(&settled.command.env));
     let attached = match terminal.map(|terminal| terminal.attach(started.command, started.guard)).transpose() {
         Ok(attached) => attached,
         Err(e) => {

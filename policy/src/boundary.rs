@@ -131,6 +131,8 @@ pub enum Feature {
     HiddenPaths,
     /// A temp directory that nobody else sees.
     PrivateTemp,
+    /// Permissions, owners, times and attributes of files outside the writable roots stay as they are.
+    OutsideMetadata,
 }
 
 /// What the kernel holds for a run, and what it doesn't. Who starts a command must look at the gaps.

@@ -131,6 +131,10 @@ impl Attempt {
             Feature::IpcNamespace => self.namespace(Set::IPC, "IPC"),
             Feature::NetNamespace => self.namespace(Set::NET, "network"),
             Feature::HiddenPaths => self.hidden(plan),
+            Feature::OutsideMetadata => (!self.set.has(Set::MOUNT)).then(|| {
+                let detail = "permissions, owners, times and attributes of the user's files outside can be changed";
+                (detail.to_owned(), MORE_NAMESPACES)
+            }),
             Feature::PrivateTemp => (!self.set.has(Set::MOUNT)).then(|| {
                 let detail = "TMPDIR is private, but other programs of the user can look into it".to_owned();
                 (detail, MORE_NAMESPACES)

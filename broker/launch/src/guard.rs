@@ -5,7 +5,8 @@
 //! supervisor dies, or from the supervisor) ends the run, `SIGUSR1` and `SIGUSR2` resume the command in
 //! its terminal's foreground and background.
 
-use std::fs;
+mod mounting;
+
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -69,7 +70,7 @@ fn prepare(layout: &Layout<'_>, wires: &Wires) -> Result<(), Failed> {
     let (parent, name) = layout.temp_place();
     mkdirat(parent, name, Mode::S_IRWXU).map_err(|e| (Step::Temp, e.into()))?;
     if layout.set.has(Set::MOUNT) {
-        mount(layout)?;
+        mounting::mount(layout)?;
     }
     if layout.set.has(Set::NET) {
         bring_up_loopback().map_err(at(Step::Loopback))?;
@@ -81,57 +82,6 @@ fn is_alone(word: BorrowedFd<'_>) -> bool {
     let mut ends = [PollFd::new(word, PollFlags::empty())];
     poll(&mut ends, PollTimeout::ZERO).is_ok()
         && ends.iter().any(|end| end.revents().is_some_and(|got| got.contains(PollFlags::POLLHUP)))
-}
-
-fn mount(layout: &Layout<'_>) -> Result<(), Failed> {
-    if layout.maps.is_none() {
-        // In a user namespace of its own the kernel has cut the propagation already.
-        mounts::make_private().map_err(at(Step::Mounts))?;
-    }
-    let held: Vec<Option<OwnedFd>> = layout.carried.iter().map(|path| mounts::hold(path).ok()).collect();
-    for mount in layout.mounts.iter().filter(|mount| matches!(mount, Mount::Temp(_) | Mount::Scratch(_))) {
-        lay(mount, layout).map_err(at(Step::Mounts))?;
-    }
-    for (path, held) in layout.carried.iter().zip(&held) {
-        if let Some(held) = held {
-            carry(held.as_fd(), path).map_err(at(Step::Mounts))?;
-        }
-    }
-    for mount in layout.mounts.iter().filter(|mount| !matches!(mount, Mount::Temp(_) | Mount::Scratch(_))) {
-        lay(mount, layout).map_err(at(Step::Masks))?;
-    }
-    if layout.set.has(Set::PID) {
-        mounts::proc(c"/proc").map_err(at(Step::Proc))?;
-    }
-    Ok(())
-}
-
-fn lay(mount: &Mount, layout: &Layout<'_>) -> io::Result<()> {
-    let done = match mount {
-        Mount::Temp(at) => mounts::bind(&layout.temp, at),
-        Mount::Scratch(at) => mounts::scratch(at),
-        Mount::EmptyDirectory(at) => mounts::empty_directory(at),
-        Mount::EmptyFile(at) => mounts::empty_file(at),
-        Mount::Frozen(at) => mounts::freeze(at),
-    };
-    match done {
-        // A usual place that this machine lacks, or a path that has gone since it was looked up.
-        Err(e) if matches!(e.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) => Ok(()),
-        other => other,
-    }
-}
-
-/// Shows a root again that lies beneath a place now covered.
-fn carry(held: BorrowedFd<'_>, path: &std::ffi::CString) -> io::Result<()> {
-    use std::os::unix::ffi::OsStrExt as _;
-    let path_here = std::path::Path::new(std::ffi::OsStr::from_bytes(path.as_bytes()));
-    if fs::File::from(held.try_clone_to_owned()?).metadata()?.is_dir() {
-        fs::create_dir_all(path_here)?;
-    } else {
-        path_here.parent().map_or(Ok(()), fs::create_dir_all)?;
-        fs::File::create(path_here)?;
-    }
-    mounts::show(held, path)
 }
 
 /// Waits with the command, to the end.

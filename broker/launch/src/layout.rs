@@ -2,12 +2,10 @@
 
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
 use tollgate_policy::boundary::{self, Root};
 use tollgate_sys::landlock::{Rights, Ruleset};
 use tollgate_sys::namespaces::{Maps, Set};
@@ -17,12 +15,14 @@ use crate::attempt::{Attempt, Masks};
 use crate::command::Command;
 use crate::fault::LaunchError;
 use crate::hide::Kind;
+use crate::lookup::{Lookup, lies_in};
 use crate::plan::Plan;
 use crate::terminal::Terminal;
 
 const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
 const SHARED_MEMORY: &str = "/dev/shm";
 const PROC: &str = "/proc";
+const TERMINALS: &str = "/dev/pts";
 
 /// A mount to be made, in order.
 #[derive(Debug)]
@@ -31,6 +31,10 @@ pub(crate) enum Mount {
     Temp(CString),
     /// Fresh shared memory.
     Scratch(CString),
+    /// Pseudo-terminals of its own.
+    Terminals(CString),
+    /// Not to be renamed or removed.
+    Pinned(CString),
     /// Nothing to be seen in a directory.
     EmptyDirectory(CString),
     /// Nothing to be read in a file.
@@ -44,8 +48,18 @@ impl Mount {
     pub(crate) fn temporary(&self) -> Option<&CStr> {
         match self {
             Self::Temp(at) => Some(at),
-            Self::Scratch(_) | Self::EmptyDirectory(_) | Self::EmptyFile(_) | Self::Frozen(_) => None,
+            Self::Scratch(_)
+            | Self::Terminals(_)
+            | Self::Pinned(_)
+            | Self::EmptyDirectory(_)
+            | Self::EmptyFile(_)
+            | Self::Frozen(_) => None,
         }
+    }
+
+    /// Whether it is laid before what hides and protects.
+    pub(crate) fn is_ground(&self) -> bool {
+        matches!(self, Self::Temp(_) | Self::Scratch(_) | Self::Terminals(_))
     }
 }
 
@@ -56,7 +70,9 @@ pub(crate) struct Layout<'a> {
     pub(crate) set: Set,
     pub(crate) maps: Option<Maps>,
     pub(crate) temp: CString,
-    /// Paths beneath a place that will be covered, to be shown again where they were.
+    /// Writable roots, to be shown again where they were after all else was made unwritable.
+    pub(crate) kept: Vec<CString>,
+    /// Readable paths beneath a place that will be covered, to be shown again where they were.
     pub(crate) carried: Vec<CString>,
     pub(crate) mounts: Vec<Mount>,
     /// Roots that only exist once guard and mounts are there.
@@ -78,6 +94,7 @@ impl<'a> Layout<'a> {
             set,
             maps: set.has(Set::USER).then(Maps::same),
             temp: text("the temp directory", plan.temp.path())?,
+            kept: Vec::new(),
             carried: Vec::new(),
             mounts: Vec::new(),
             late: Vec::new(),
@@ -95,21 +112,29 @@ impl<'a> Layout<'a> {
     fn mounts(&mut self, attempt: &Attempt, cwd: &Path) -> Result<(), LaunchError> {
         let roots = || self.plan.roots.iter().map(|root| root.path.as_path());
         // Who names such a place as a root means the one that all share.
-        let private = |place: &&str| roots().all(|root| root != Path::new(place));
+        let private = |place: &&str| !roots().any(|root| root.as_os_str() == *place);
         let temporary: Vec<&str> = TEMPORARY.into_iter().filter(private).collect();
-        let mut carried: Vec<&Path> = roots()
-            .chain([cwd])
-            .filter(|path| temporary.iter().any(|place| path.starts_with(place) && *path != Path::new(place)))
-            .filter(|path| !path.starts_with(self.plan.temp.path()))
-            .collect();
-        carried.sort_unstable();
-        carried.dedup_by(|inner, outer| inner.starts_with(*outer));
-        self.carried = carried.into_iter().map(|path| text("a root", path)).collect::<Result<_, _>>()?;
+        // Devices are written as they are: what a mount forbids is to change the file, not what it stands for.
+        let writable = self.plan.roots.iter().filter(|root| root.rights.write && !root.rights.device);
+        let writable = writable.map(|root| root.path.as_path());
+        let kept = outermost(writable.filter(|path| !lies_in(path, self.plan.temp.path())));
+        let covered = |path: &&Path| {
+            temporary.iter().any(|place| lies_in(path, place.as_ref()) && path.as_os_str() != *place)
+                && !lies_in(path, self.plan.temp.path())
+                && !kept.iter().any(|outer| lies_in(path, outer))
+        };
+        let carried = outermost(roots().chain([cwd]).filter(covered));
+        let texts = |paths: Vec<&Path>| paths.into_iter().map(|path| text("a root", path)).collect::<Result<_, _>>();
+        let (kept, carried) = (texts(kept)?, texts(carried)?);
+        (self.kept, self.carried) = (kept, carried);
         for place in &temporary {
             self.mounts.push(Mount::Temp(text("a path", place)?));
         }
         if private(&SHARED_MEMORY) {
             self.mounts.push(Mount::Scratch(text("a path", SHARED_MEMORY)?));
+        }
+        if roots().any(|root| root == Path::new(TERMINALS)) {
+            self.mounts.push(Mount::Terminals(text("a path", TERMINALS)?));
         }
         if attempt.masks == Masks::Laid {
             self.masks()?;
@@ -118,6 +143,10 @@ impl<'a> Layout<'a> {
     }
 
     fn masks(&mut self) -> Result<(), LaunchError> {
+        // Whoever could rename a directory on the way could put another in its place, and write there.
+        let ways = self.ways_to_protected().into_iter().map(|folder| text("a protected path", folder).map(Mount::Pinned));
+        let ways = ways.collect::<Result<Vec<_>, _>>()?;
+        self.mounts.extend(ways);
         for found in &self.plan.protected {
             self.mounts.push(Mount::Frozen(text("a protected path", &found.path)?));
         }
@@ -129,6 +158,19 @@ impl<'a> Layout<'a> {
             });
         }
         Ok(())
+    }
+
+    /// Directories between a writable root and a protected path, outermost first.
+    fn ways_to_protected(&self) -> Vec<&Path> {
+        let mut ways: Vec<&Path> = Vec::new();
+        let writable = || self.plan.roots.iter().filter(|root| root.rights.write).map(|root| root.path.as_path());
+        for found in &self.plan.protected {
+            let above = found.path.ancestors().skip(1);
+            ways.extend(above.filter(|folder| writable().any(|root| folder.starts_with(root) && *folder != root)));
+        }
+        ways.sort_unstable();
+        ways.dedup();
+        ways
     }
 
     /// The roots that only exist later, where they are seen inside.
@@ -147,7 +189,7 @@ impl<'a> Layout<'a> {
 
     fn is_late(&self, root: &Root) -> bool {
         let path = root.path.as_path();
-        path.starts_with(self.plan.temp.path()) || self.fresh().iter().any(|place| path.starts_with(place))
+        lies_in(path, self.plan.temp.path()) || self.fresh().iter().any(|place| lies_in(path, place))
     }
 
     /// The rules for all roots that exist now; none without Landlock.
@@ -157,7 +199,9 @@ impl<'a> Layout<'a> {
         }
         let rules = Ruleset::create(self.plan.probe.landlock_abi, &self.plan.governed)?;
         let mut lookup = Lookup::default();
-        for root in self.plan.roots.iter().filter(|root| !self.is_late(root)) {
+        // The user's other terminals lie there too: without a namespace in which they don't, it isn't granted.
+        let shared = |root: &&Root| root.path.as_path() == Path::new(TERMINALS) && !self.set.has(Set::MOUNT);
+        for root in self.plan.roots.iter().filter(|root| !self.is_late(root) && !shared(root)) {
             if let Some(object) = lookup.object(root.path.as_path())? {
                 rules.allow(object, rights(root.rights))?;
             }
@@ -171,9 +215,18 @@ impl<'a> Layout<'a> {
     /// Places where a new file system will be, so that what is there now is not what will be.
     fn fresh(&self) -> Vec<&'static Path> {
         let shared = self.mounts.iter().any(|mount| matches!(mount, Mount::Scratch(_)));
+        let terminals = self.mounts.iter().any(|mount| matches!(mount, Mount::Terminals(_)));
         let proc = self.set.has(Set::PID.with(Set::MOUNT));
-        [(shared, SHARED_MEMORY), (proc, PROC)].into_iter().filter(|(is, _)| *is).map(|(_, at)| Path::new(at)).collect()
+        [(shared, SHARED_MEMORY), (terminals, TERMINALS), (proc, PROC)].into_iter().filter(|(is, _)| *is).map(|(_, at)| Path::new(at)).collect()
     }
+}
+
+/// Of paths beneath each other only the upper ones.
+fn outermost<'p>(paths: impl Iterator<Item = &'p Path>) -> Vec<&'p Path> {
+    let mut paths: Vec<&Path> = paths.collect();
+    paths.sort_unstable();
+    paths.dedup_by(|inner, outer| inner.starts_with(&*outer));
+    paths
 }
 
 fn text(what: &'static str, path: impl AsRef<OsStr>) -> Result<CString, LaunchError> {
@@ -182,53 +235,6 @@ fn text(what: &'static str, path: impl AsRef<OsStr>) -> Result<CString, LaunchEr
 
 fn rights(of: boundary::Rights) -> Rights {
     Rights { read: of.read, execute: of.execute, write: of.write, device: of.device }
-}
-
-/// The object at a root; none if there is none, or none that the caller could reach either.
-fn object(path: &Path) -> io::Result<Option<OwnedFd>> {
-    match open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) {
-        Ok(object) => Ok(Some(object)),
-        Err(nix::Error::ENOENT | nix::Error::ENOTDIR | nix::Error::EACCES | nix::Error::ELOOP) => Ok(None),
-        Err(other) => Err(other.into()),
-    }
-}
-
-/// Looks up roots. Of many beneath one directory that is missing only the first two are looked for.
-#[derive(Default)]
-struct Lookup<'a> {
-    missing: Vec<&'a Path>,
-    /// Parents in which a root was found, or that were found themselves.
-    there: Vec<&'a Path>,
-    /// Parents in which a root was not found.
-    doubtful: Vec<&'a Path>,
-}
-
-impl<'a> Lookup<'a> {
-    fn object(&mut self, path: &'a Path) -> io::Result<Option<OwnedFd>> {
-        let bytes = path.as_os_str().as_bytes();
-        let beneath =
-            |above: &&Path| bytes.strip_prefix(above.as_os_str().as_bytes()).is_some_and(|rest| rest.starts_with(b"/"));
-        if self.missing.iter().any(beneath) {
-            return Ok(None);
-        }
-        let found = object(path)?;
-        let Some(parent) = path.parent().filter(|parent| !holds(&self.there, parent)) else { return Ok(found) };
-        if found.is_some() {
-            self.there.push(parent);
-        } else if !holds(&self.doubtful, parent) {
-            self.doubtful.push(parent);
-        } else if object(parent)?.is_some() {
-            self.there.push(parent);
-        } else {
-            self.missing.push(parent);
-        }
-        Ok(found)
-    }
-}
-
-/// By bytes: roots are normalised, and a path compares by component.
-fn holds(list: &[&Path], path: &Path) -> bool {
-    list.iter().rev().any(|one| one.as_os_str() == path.as_os_str())
 }
 
 /// A path as it is seen inside: the private temp directory is `/tmp` in a mount namespace.

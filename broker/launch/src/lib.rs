@@ -17,6 +17,7 @@ mod filter;
 mod guard;
 mod hide;
 mod layout;
+mod lookup;
 mod pattern;
 mod plan;
 mod recipe;

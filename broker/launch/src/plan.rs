@@ -168,6 +168,7 @@ fn wanted(boundary: &Boundary, plan: &Plan) -> BTreeSet<Feature> {
         Feature::LandlockAbstractSockets,
         Feature::Seccomp,
         Feature::PrivateTemp,
+        Feature::OutsideMetadata,
     ]);
     if boundary.network.reach != Reach::Open {
         wanted.insert(Feature::LandlockTcp);

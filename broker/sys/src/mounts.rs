@@ -77,6 +77,52 @@ pub fn freeze(target: &CStr) -> io::Result<()> {
     )
 }
 
+/// Makes all that is mounted now unwritable, where it is seen from here (`mount_setattr(2)`, Linux 5.12): content, names,
+/// and also permissions, owners, times and attributes, which Landlock does not govern. Devices stay usable.
+///
+/// # Errors
+/// What `mount_setattr(2)` says; `EINVAL` where `/` is no mount point.
+pub fn freeze_all() -> io::Result<()> {
+    #[repr(C)]
+    struct Attributes {
+        set: u64,
+        clear: u64,
+        propagation: u64,
+        user_namespace: u64,
+    }
+    const READ_ONLY: u64 = 1; // MOUNT_ATTR_RDONLY
+    let wanted = Attributes { set: READ_ONLY, clear: 0, propagation: 0, user_namespace: 0 };
+    // SAFETY: the path is NUL-terminated; the struct is a mount_attr of the size that is named.
+    let got = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            c"/".as_ptr(),
+            libc::AT_RECURSIVE,
+            &raw const wanted,
+            size_of::<Attributes>(),
+        )
+    };
+    done(i32::try_from(got).unwrap_or(-1))
+}
+
+/// Pins a directory to its place: shown once more at its own path, it can't be renamed or removed (`EBUSY`).
+///
+/// # Errors
+/// What `mount(2)` says.
+pub fn pin(target: &CStr) -> io::Result<()> {
+    mount(Some(target), target, (None, libc::MS_BIND | libc::MS_REC), None)
+}
+
+/// Pseudo-terminals of one's own (Linux, Documentation/filesystems/devpts.rst): `/dev/ptmx` finds them beside itself.
+///
+/// # Errors
+/// What `mount(2)` says.
+pub fn terminals(target: &CStr) -> io::Result<()> {
+    let flags = libc::MS_NOSUID | libc::MS_NOEXEC;
+    mount(Some(c"devpts"), target, (Some(c"devpts"), flags), Some(c"newinstance,ptmxmode=0666,mode=0600"))
+}
+
 /// A fresh memory file system that everybody inside may write (`/dev/shm`).
 ///
 /// # Errors

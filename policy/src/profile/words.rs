@@ -104,6 +104,7 @@ pub(super) const FEATURES: &[(&str, Feature)] = &[
     ("net-namespace", Feature::NetNamespace),
     ("hidden-paths", Feature::HiddenPaths),
     ("private-temp", Feature::PrivateTemp),
+    ("outside-metadata", Feature::OutsideMetadata),
 ];
 /// `RLIMIT_*` of getrlimit(2), in lower case.
 pub(super) const LIMITS: Keys = &[

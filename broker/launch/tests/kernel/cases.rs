@@ -246,6 +246,11 @@ fn a_workspace_beneath_tmp_stays() {
         assert!(outcome.out.starts_with(&format!("{pwd}\n")), "{setting:?}: {outcome:?}");
         assert!(!outcome.out.contains("secret"), "{setting:?}: {outcome:?}");
         assert_eq!(fs::read_to_string(scene.path("work/file")).unwrap(), "hello\n", "{setting:?}");
+        if setting.has_namespaces() {
+            // The same private directory, though its first name is covered.
+            let both = scene.shell("echo x > /var/tmp/one; ls /tmp/one; ls /var/tmp | grep -c .");
+            assert_eq!(both.well(), "/tmp/one\n2\n", "{setting:?}: {both:?}");
+        }
         assert!(!outcome.report.temp.exists(), "{setting:?}: the temp directory is left behind");
     }
 }

@@ -3,7 +3,7 @@
 use tollgate_policy::boundary::Feature;
 
 /// Feature and what it holds.
-pub(crate) const ALL: [(Feature, &str); 17] = [
+pub(crate) const ALL: [(Feature, &str); 18] = [
     (Feature::LandlockFiles, "files outside the roots can't be opened, whatever their permissions say"),
     (Feature::LandlockRefer, "files move between folders, but never to where more is allowed"),
     (Feature::LandlockTruncate, "files that may not be written can't be cut either"),
@@ -21,6 +21,7 @@ pub(crate) const ALL: [(Feature, &str); 17] = [
     (Feature::NetNamespace, "the network is a loopback of its own"),
     (Feature::HiddenPaths, "secrets beneath readable roots look empty"),
     (Feature::PrivateTemp, "/tmp is the run's own"),
+    (Feature::OutsideMetadata, "permissions, owners, times and attributes of files outside can't be changed"),
 ];
 
 #[cfg(test)]
@@ -49,9 +50,10 @@ mod tests {
                 | Feature::IpcNamespace
                 | Feature::NetNamespace
                 | Feature::HiddenPaths
-                | Feature::PrivateTemp => seen.insert(feature),
+                | Feature::PrivateTemp
+                | Feature::OutsideMetadata => seen.insert(feature),
             };
         }
-        assert_eq!(seen.len(), 17);
+        assert_eq!(seen.len(), 18);
     }
 }

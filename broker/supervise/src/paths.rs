@@ -19,7 +19,8 @@ const TOLD: usize = 64;
 /// The hands, where the filter sends path calls here.
 pub(crate) fn hands(command: i32, boundary: &Boundary) -> Result<Option<Files>, FilesError> {
     let sent = |name: &String| CALLS.contains(&name.as_str());
-    let wanted = boundary.calls.entries.iter().any(|entry| entry.then == CallFate::Judge && entry.names.iter().any(sent));
+    let wanted =
+        boundary.calls.entries.iter().any(|entry| entry.then == CallFate::Judge && entry.names.iter().any(sent));
     wanted.then(|| Files::new(command, boundary)).transpose()
 }
 

@@ -21,10 +21,6 @@ static char path[256], other[256];
 static struct sockaddr_un address;
 static volatile int stop;
 static int slot, good, evil;
-static volatile int place;
-
-/* what stands at the two ends */
-static const char *const GOOD[] = {"free/x", "guard/x"};
 
 static void *swap(void *unused) {
     (void)unused;
@@ -41,7 +37,12 @@ static void *swap(void *unused) {
 }
 
 int main(int argc, char **argv) {
-    const char *call = argv[1]; how = argv[2]; int tries = atoi(argv[3]); (void)argc; (void)GOOD; (void)place;
+    const char *call = argv[1]; how = argv[2]; int tries = atoi(argv[3]); (void)argc;
+    if (!strcmp(call, "prepare")) {
+        const char *all[] = {"guard/there", "guard/x", "free/there", "free/x"};
+        for (int i = 0; i < 4; i++) setxattr(all[i], "user.kept", "1", 1, 0);
+        return 0;
+    }
     int home = open(".", O_RDONLY), won = 0;
     const char *p = path; int base = AT_FDCWD;
     slot = 100; address.sun_family = AF_UNIX;
@@ -58,10 +59,8 @@ int main(int argc, char **argv) {
     }
     int desc = !strcmp(how, "descriptor");
     pthread_t t; pthread_create(&t, 0, swap, 0);
-    char src[64]; sprintf(src, "free/src"); 
     for (int i = 0; i < tries; i++) {
         int r = -1;
-        char away[64]; sprintf(away, "away%d", i & 7);
         if (!strcmp(call, "open")) { r = openat(base, p, O_CREAT | O_WRONLY | (i & 1 ? O_TRUNC : O_EXCL), 0666); if (desc && r < 0) r = openat(base, p, O_WRONLY); if (r >= 0) { write(r, "w", 1); close(r); } }
         else if (!strcmp(call, "mkdir")) r = mkdirat(base, p, 0777);
         else if (!strcmp(call, "mknod")) r = mknodat(base, p, S_IFIFO | 0666, 0);
@@ -84,7 +83,7 @@ int main(int argc, char **argv) {
         int there = !strcmp(call, "unlink") || !strcmp(call, "rmdir") || !strncmp(call, "ch", 2) || strstr(call, "xattr") || !strcmp(call, "utime") || !strcmp(call, "truncate") || !strcmp(call, "exchange");
         if (there) {
             if (!strcmp(call, "rmdir")) mkdirat(home, "free/x", 0777);
-            else { int f = openat(home, "free/x", O_CREAT | O_WRONLY, 0666); if (f >= 0) close(f); }
+            else { int f = openat(home, desc ? "free/there" : "free/x", O_CREAT | O_WRONLY, 0666); if (f >= 0) { if (!strcmp(call, "removexattr")) fsetxattr(f, "user.kept", "1", 1, 0); close(f); } }
         } else { unlinkat(home, "free/x", 0); unlinkat(home, "free/x", AT_REMOVEDIR); unlinkat(home, "free/m/x", 0); }
     }
     stop = 1; pthread_join(t, 0);

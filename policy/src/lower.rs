@@ -47,8 +47,10 @@ impl Policy {
             // What is hidden needs no protection beside it.
             rule.terms.effect > Effect::Allow && rule.access.contains(&access) && (access == Access::Read || !hides)
         });
-        let texts: BTreeSet<String> = floors.map(|(_, _, glob)| glob.text().to_owned()).collect();
-        texts.into_iter().collect()
+        let mut texts: Vec<&str> = floors.map(|(_, _, glob)| glob.text()).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        texts.into_iter().map(str::to_owned).collect()
     }
 
     fn lower_roots(&self) -> Vec<Root> {
@@ -132,16 +134,15 @@ impl Policy {
     fn lower_environment(&self) -> Environment {
         let every = || self.sources.iter();
         let entitled = || every().filter(|(layer, _)| layer.may_grant());
-        let drop: BTreeSet<String> = every().flat_map(|(_, d)| d.environment.drop.iter().cloned()).collect();
-        let pass: BTreeSet<String> = entitled().flat_map(|(_, d)| d.environment.pass.iter().cloned()).collect();
-        let drop: Vec<String> = drop.into_iter().collect();
+        let drop = sorted(every().flat_map(|(_, d)| &d.environment.drop));
+        let pass = sorted(entitled().flat_map(|(_, d)| &d.environment.pass));
         let mut set = BTreeMap::new();
         for (name, value) in entitled().flat_map(|(_, document)| &document.environment.set) {
             if let Some(value) = self.value(value).filter(|_| !any_fits(&drop, name.as_bytes())) {
                 set.insert(name.clone(), value);
             }
         }
-        Environment { pass: pass.into_iter().collect(), drop, set }
+        Environment { pass, drop, set }
     }
 
     /// A value with its leading short form resolved; none if that is no UTF-8.
@@ -152,6 +153,14 @@ impl Policy {
         }
         resolve(text, &self.place)?.as_path().to_str().map(str::to_owned)
     }
+}
+
+/// Each once, in order.
+fn sorted<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut names: Vec<&String> = names.collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().cloned().collect()
 }
 
 fn bytes(path: &AbsPath) -> &[u8] {

@@ -75,7 +75,9 @@ impl AbsPath {
     /// # Errors
     /// [`PathFault::Nul`] where `rest` holds a NUL byte.
     pub fn join(&self, rest: impl AsRef<Path>) -> Result<Self, PathFault> {
-        Self::new(self.0.join(rest))
+        let joined = self.0.join(rest);
+        let bytes = joined.as_os_str().as_bytes();
+        if is_clean(bytes) && !bytes.contains(&0) { Ok(Self(joined)) } else { Self::new(joined) }
     }
 
     /// The path for the operating system.
@@ -108,7 +110,7 @@ impl AbsPath {
 /// Whether an absolute path is normalised already, as nearly all are: no empty part, `.` or `..`, no slash at the end.
 fn is_clean(path: &[u8]) -> bool {
     let mut parts = path.split(|byte| *byte == b'/').skip(1);
-    path == b"/" || parts.all(|part| !matches!(part, b"" | b"." | b".."))
+    path == b"/" || path.starts_with(b"/") && parts.all(|part| !matches!(part, b"" | b"." | b".."))
 }
 
 impl fmt::Debug for AbsPath {

@@ -236,6 +236,9 @@ fn compiled<'a>(lazy: &'a Lazy, text: &str) -> Result<&'a GlobMatcher, Uncompile
 }
 
 fn escaped(path: &Path) -> (String, bool) {
+    if let Some(plain) = path.to_str().filter(|text| text.bytes().all(is_ordinary)) {
+        return (plain.to_owned(), false);
+    }
     let mut out = String::new();
     let mut blurred = false;
     for chunk in path.as_os_str().as_bytes().utf8_chunks() {
@@ -248,6 +251,11 @@ fn escaped(path: &Path) -> (String, bool) {
         }
     }
     (out, blurred)
+}
+
+/// Bytes of most paths, none of which is special in a glob.
+const fn is_ordinary(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-')
 }
 
 fn prefix_key(path: &[u8]) -> u64 {

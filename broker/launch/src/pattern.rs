@@ -2,6 +2,10 @@
 
 /// Whether `glob` covers `name` as a whole.
 pub(crate) fn matches(glob: &[u8], name: &[u8]) -> bool {
+    // Most names differ in their last byte from most globs.
+    if glob.last().is_some_and(|last| !matches!(last, b'*' | b'?') && name.last() != Some(last)) {
+        return false;
+    }
     let (mut g, mut n) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
     while n < name.len() {

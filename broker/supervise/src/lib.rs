@@ -2,6 +2,7 @@
 //! stop, holds what is asked, writes down what was decided. No async runtime, one thread; it writes to no terminal.
 
 mod address;
+mod brief;
 mod calls;
 mod connect;
 mod evidence;

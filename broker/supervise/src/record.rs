@@ -9,7 +9,7 @@ use tollgate_policy::path::AbsPath;
 use tollgate_policy::raw::Raw;
 use tollgate_sys::news::News;
 
-use crate::{Ending, Run};
+use crate::{Ending, Run, brief};
 
 /// Writes the run's events.
 pub(crate) struct Pen<'a> {
@@ -129,6 +129,7 @@ impl<'a> Pen<'a> {
     }
 
     fn record(&self, event: Event) -> Record {
+        let event = brief::event(event);
         Record {
             at: now(),
             mono: milliseconds(self.begun),

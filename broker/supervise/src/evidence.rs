@@ -58,7 +58,8 @@ fn of_exec(exec: &Exec) -> Vec<(String, String)> {
         );
     }
     if let Some(digest) = &exec.image.sha256 {
-        fact("sha256", digest.clone());
+        let of = if matches!(exec.image.form, Form::Script { .. }) { "script's sha256" } else { "sha256" };
+        fact(of, digest.clone());
     }
     match &exec.image.form {
         Form::Native => {}

@@ -109,7 +109,7 @@ impl Gate<'_> {
             .iter()
             .any(|exec| self.run.policy.wants_digest(exec));
         if wants {
-            verify::add_digests(&mut program);
+            verify::add_digests(call.tid, &mut program);
         }
         let verdict = self.verdict(&program.execs, &Grants::default());
         let Ok(action) = self.begin_action(&asked, &program, &verdict) else {
@@ -264,7 +264,16 @@ impl Gate<'_> {
 
     /// Review or ask: a crossing.
     fn cross(&mut self, call: Notification, mut judged: Judged) {
-        verify::add_digests(&mut judged.program);
+        verify::add_digests(call.tid, &mut judged.program);
+        let unbound = |exec: &Exec| exec.image.writable && exec.image.sha256.is_none();
+        if judged.program.execs.iter().any(unbound) {
+            // it could be something else by the time that somebody says yes
+            let what = format!("to run `{}`", line(&judged.asked.argv));
+            let why = "it can be changed from inside, and its content can't be held to an approval";
+            self.say(call.tid, &what, why, NEXT_WALL);
+            self.not_started(&what);
+            return self.refuse(&call, libc::EPERM);
+        }
         let granted = self.verdict(&judged.program.execs, &self.grants);
         let Some(exec) = judged.exec().cloned() else {
             return self.refuse(&call, libc::EPERM);

@@ -366,7 +366,7 @@ impl Programs {
         if stable && let Some(known) = self.formats.get(&key) {
             return Ok(known.clone());
         }
-        let file = opened(&format!("/proc/self/fd/{}", object.handle.as_raw_fd()))?;
+        let file = opened(Path::new(&format!("/proc/self/fd/{}", object.handle.as_raw_fd())))?;
         let format = image::format(&file)?;
         if stable {
             if self.formats.len() >= REMEMBERED {
@@ -429,7 +429,7 @@ pub(crate) fn standing(tid: i32) -> io::Result<Expected> {
 }
 
 /// A regular file, opened without waiting: one that its owner inside holds a lease on (`fcntl(2)`) is `EWOULDBLOCK`.
-pub(crate) fn opened(path: &str) -> io::Result<File> {
+pub(crate) fn opened(path: &Path) -> io::Result<File> {
     File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 

@@ -2,7 +2,7 @@
 //! of its own, so that a full pipe holds up nobody else.
 
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -12,6 +12,9 @@ use tollgate_sys::pidfd;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long the gate waits, so that in the usual case the words come before the errno.
 const FIRST: Duration = Duration::from_millis(20);
+
+/// How many blocks may wait for readers that don't read; further ones are not written.
+const UNREAD: usize = 64;
 
 /// One refusal, in an agent's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +44,10 @@ impl Teller {
     /// is read or not.
     pub(crate) fn tell(&mut self, tid: i32, text: String) {
         const STDERR: i32 = 2;
+        self.0.retain(|written| written.try_recv() == Err(TryRecvError::Empty));
+        if self.0.len() >= UNREAD {
+            return;
+        }
         let Ok(handle) = pidfd::open(tid) else { return };
         let Ok(stderr) = pidfd::descriptor(handle.as_fd(), STDERR) else {
             return;

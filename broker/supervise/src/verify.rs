@@ -1,10 +1,13 @@
 //! The second look: at the exec stop the image and arguments that will really run are compared with what was judged.
 
-use std::fs::File;
+use std::ffi::OsString;
 use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 use tollgate_ledger::record::Event;
+use tollgate_policy::action::{Exec, Form};
+use tollgate_policy::path::AbsPath;
 use tollgate_policy::verdict::Effect;
 use tollgate_sys::notify::Notification;
 use tollgate_sys::{ptrace, wait};
@@ -14,7 +17,7 @@ use nix::unistd::Pid;
 
 use crate::exec::{Judged, NEXT_WALL};
 use crate::gate::Gate;
-use crate::program::{Program, standing};
+use crate::program::{Program, opened, standing};
 
 /// Larger executables aren't digested while the gate waits; they then have no digest, and no approval binds them.
 const DIGESTED: u64 = 256 << 20;
@@ -136,17 +139,17 @@ impl Gate<'_> {
             }
             Ok(_) => {}
         }
-        let digest = judged
-            .program
-            .execs
-            .iter()
-            .find_map(|exec| exec.image.sha256.as_ref());
-        match digest {
-            Some(judged) if sha256(&format!("/proc/{tid}/exe")).ok().as_ref() != Some(judged) => {
-                Second::Other("the executable's content changed".into())
+        for exec in &judged.program.execs {
+            let Some(known) = &exec.image.sha256 else { continue };
+            let now = match (&exec.image.form, content(exec)) {
+                (Form::Native, _) | (_, None) => sha256(Path::new(&format!("/proc/{tid}/exe"))),
+                (Form::Script { .. } | Form::Loader { .. }, Some(path)) => sha256(&beneath_root(tid, path)),
+            };
+            if now.ok().as_ref() != Some(known) {
+                return Second::Other("the content of what is run changed".into());
             }
-            Some(_) | None => Second::Same,
         }
+        Second::Same
     }
 
     /// The first look could not name the image: it is judged by what stands there. An approval can't be bound to it.
@@ -212,21 +215,37 @@ fn kill_now(tid: i32) {
     }
 }
 
-/// Adds the digest of each executable, as it is now; it is compared again at the exec stop.
-pub(crate) fn add_digests(program: &mut Program) {
+/// Adds the digest of each executable, or of the script where one is run, as it is now; it is compared again at the
+/// exec stop. Paths are the caller's: looked up beneath its root.
+pub(crate) fn add_digests(tid: i32, program: &mut Program) {
     for exec in &mut program.execs {
-        if exec.image.sha256.is_none()
-            && let Some(path) = &exec.image.executable
-            && let Some(path) = path.as_path().to_str()
-        {
-            exec.image.sha256 = sha256(path).ok();
+        if exec.image.sha256.is_none() {
+            exec.image.sha256 = content(exec).and_then(|path| sha256(&beneath_root(tid, path)).ok());
         }
     }
 }
 
-fn sha256(path: &str) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    if file.metadata()?.len() > DIGESTED {
+/// Whose content an approval is for.
+fn content(exec: &Exec) -> Option<&AbsPath> {
+    match &exec.image.form {
+        Form::Script { script } => script.as_ref(),
+        Form::Native | Form::Loader { .. } => exec.image.executable.as_ref(),
+    }
+}
+
+fn beneath_root(tid: i32, path: &AbsPath) -> PathBuf {
+    let mut beneath = OsString::from(format!("/proc/{tid}/root"));
+    beneath.push(path.as_path());
+    beneath.into()
+}
+
+fn sha256(path: &Path) -> io::Result<String> {
+    let mut file = opened(path)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    }
+    if meta.len() > DIGESTED {
         return Err(io::Error::from(io::ErrorKind::FileTooLarge));
     }
     let mut hash = Sha256::new();

@@ -158,11 +158,9 @@ fn end(layout: &Layout<'_>, command: Pid, mut ending: Option<News>) -> ! {
         tell(ending);
     }
     let (_, name) = layout.temp_place();
-    if !layout.carried.is_empty() {
-        // Roots are shown in the temp directory: a directory that carries a mount cannot be removed.
-        for place in layout.mounts.iter().filter_map(Mount::temporary) {
-            let _shown_no_more = mounts::detach(place);
-        }
+    // A directory that carries a mount, as where roots are shown in the temp directory, cannot be removed.
+    for place in layout.mounts.iter().filter_map(Mount::temporary).filter(|place| layout.shows_roots_in(place)) {
+        let _shown_no_more = mounts::detach(place);
     }
     temp::remove(io::stdout().as_fd(), name);
     if fds::say(3, b"s").is_err() {

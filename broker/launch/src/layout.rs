@@ -144,7 +144,8 @@ impl<'a> Layout<'a> {
 
     fn masks(&mut self) -> Result<(), LaunchError> {
         // Whoever could rename a directory on the way could put another in its place, and write there.
-        let ways = self.ways_to_protected().into_iter().map(|folder| text("a protected path", folder).map(Mount::Pinned));
+        let ways =
+            self.ways_to_protected().into_iter().map(|folder| text("a protected path", folder).map(Mount::Pinned));
         let ways = ways.collect::<Result<Vec<_>, _>>()?;
         self.mounts.extend(ways);
         for found in &self.plan.protected {
@@ -217,7 +218,11 @@ impl<'a> Layout<'a> {
         let shared = self.mounts.iter().any(|mount| matches!(mount, Mount::Scratch(_)));
         let terminals = self.mounts.iter().any(|mount| matches!(mount, Mount::Terminals(_)));
         let proc = self.set.has(Set::PID.with(Set::MOUNT));
-        [(shared, SHARED_MEMORY), (terminals, TERMINALS), (proc, PROC)].into_iter().filter(|(is, _)| *is).map(|(_, at)| Path::new(at)).collect()
+        [(shared, SHARED_MEMORY), (terminals, TERMINALS), (proc, PROC)]
+            .into_iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, at)| Path::new(at))
+            .collect()
     }
 }
 
@@ -225,7 +230,7 @@ impl<'a> Layout<'a> {
 fn outermost<'p>(paths: impl Iterator<Item = &'p Path>) -> Vec<&'p Path> {
     let mut paths: Vec<&Path> = paths.collect();
     paths.sort_unstable();
-    paths.dedup_by(|inner, outer| inner.starts_with(&*outer));
+    paths.dedup_by(|inner, outer| inner.starts_with(*outer));
     paths
 }
 
@@ -260,6 +265,13 @@ fn image(command: &Command, plan: &Plan, set: Set) -> Result<Image, LaunchError>
 }
 
 impl Layout<'_> {
+    /// Whether roots are shown beneath a place of the private temp directory.
+    pub(crate) fn shows_roots_in(&self, place: &CStr) -> bool {
+        let beneath =
+            |path: &CString| path.as_bytes().strip_prefix(place.to_bytes()).is_some_and(|rest| rest.starts_with(b"/"));
+        self.kept.iter().chain(&self.carried).any(beneath)
+    }
+
     /// The directory that holds the private temp directory, and the latter's name in it.
     pub(crate) fn temp_place(&self) -> (BorrowedFd<'_>, &CStr) {
         self.plan.temp.place()

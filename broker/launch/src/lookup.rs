@@ -55,7 +55,9 @@ impl<'a> Lookup<'a> {
                 let names: Result<Vec<CString>, _> =
                     entries.map(|entry| entry.map(|entry| entry.file_name().to_owned())).collect();
                 let mut names = names.ok().filter(|names| names.len() <= MOST_NAMES);
-                names.iter_mut().for_each(|names| names.sort_unstable());
+                if let Some(names) = &mut names {
+                    names.sort_unstable();
+                }
                 self.there.push((directory, names));
             }
             Err(nix::Error::ENOENT | nix::Error::ENOTDIR) => self.missing.push(directory),

@@ -165,7 +165,11 @@ fn serve(child: i32, (listener, files): (&Arc<Listener>, &mut Files), options: &
     Ok(match waitpid(Pid::from_raw(child), None::<WaitPidFlag>)? {
         WaitStatus::Exited(_, code) => code,
         WaitStatus::Signaled(_, signal, _) => 128 + signal as i32,
-        _ => 124,
+        WaitStatus::Stopped(..)
+        | WaitStatus::PtraceEvent(..)
+        | WaitStatus::PtraceSyscall(_)
+        | WaitStatus::Continued(_)
+        | WaitStatus::StillAlive => 124,
     })
 }
 

@@ -297,7 +297,6 @@ races! {
 /// A day's work with git; what it says and leaves must not depend on the hands.
 const WORK: &str = r"
 export GIT_AUTHOR_DATE='2026-01-01T00:00:00Z' GIT_COMMITTER_DATE='2026-01-01T00:00:00Z' GIT_EDITOR=true HOME=/nonexistent
-set -x
 cd main
 seq 100 > a; mkdir -p dir/sub; seq 5 > dir/sub/b; chmod +x a; ln -s a link
 git add . && git commit -qm one && git status --short

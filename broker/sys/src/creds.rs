@@ -19,7 +19,8 @@ pub fn own_umask() -> io::Result<()> {
     done(unsafe { libc::unshare(libc::CLONE_FS) })
 }
 
-/// Sets the umask and gives the one before.
+/// Sets the umask and gives the one before, to be set again.
+#[must_use]
 pub fn umask(mask: u32) -> u32 {
     // SAFETY: takes a number and cannot fail.
     unsafe { libc::umask(mask) }

@@ -277,8 +277,9 @@ impl Args<'_> {
         let of = self.of(0, self.int(2), Last::Followed)?;
         let name = self.attribute(3)?;
         let [value, packed] = self.words(self.raw(4))?;
-        let [a, b, c, d, e, f, g, h] = packed.to_ne_bytes();
-        let (size, flags) = (u32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h]));
+        let packed = packed.to_ne_bytes();
+        let half = |at: usize| packed.get(at..).and_then(|rest| rest.first_chunk::<4>()).copied().unwrap_or_default();
+        let (size, flags) = (u32::from_ne_bytes(half(0)), i32::from_ne_bytes(half(4)));
         let value = self.value((value.cast_unsigned(), u64::from(size)), flags)?;
         Ok(What::Alter { of, change: Change::Attribute(name, Some(value)) })
     }

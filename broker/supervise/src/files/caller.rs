@@ -136,7 +136,7 @@ impl Callers {
     }
 
     /// How a thread calls itself in `/proc`, by process and thread, in its own process-id namespace.
-    pub(crate) fn own_ids(&mut self, tid: i32) -> Result<(i32, i32), Errno> {
+    pub(crate) fn own_ids(tid: i32) -> Result<(i32, i32), Errno> {
         let status = std::fs::read_to_string(format!("/proc/{tid}/status")).map_err(|_| Errno::ESRCH)?;
         let last = |head: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(head))?;

@@ -91,7 +91,7 @@ impl Guards {
             guards.globs.push(text.clone());
             for spelling in spellings {
                 let parts = parts(&spelling).ok_or_else(|| Unreadable(text.clone()))?;
-                for real in real(parts) {
+                for real in real(&parts) {
                     guards.add(&real);
                 }
             }
@@ -317,11 +317,11 @@ fn spelled_out(part: &str) -> Option<Vec<u8>> {
 }
 
 /// The glob as written, with the symlinks above its last plain name followed, and with that one followed too.
-fn real(parts: Vec<Part>) -> Vec<Vec<Part>> {
+fn real(parts: &[Part]) -> Vec<Vec<Part>> {
     let mut plain = PathBuf::from("/");
     let mut above = plain.clone();
     let mut count = 0;
-    for part in &parts {
+    for part in parts {
         let Part::Name(name) = part else { break };
         above.clone_from(&plain);
         plain.push(OsStr::from_bytes(name));
@@ -336,7 +336,7 @@ fn real(parts: Vec<Part>) -> Vec<Vec<Part>> {
     };
     let parent = lead(&resolved(&above), [last, rest]);
     let whole = lead(&resolved(&plain), [&[], rest]);
-    vec![parts.clone(), parent, whole]
+    vec![parts.to_vec(), parent, whole]
 }
 
 /// Where a path leads: its symlinks followed as far as it exists.

@@ -255,7 +255,7 @@ impl Attempt<'_> {
         let umask = self.lookup.callers.umask(self.lookup.tid)?;
         let before = creds::umask(umask);
         let done = act();
-        creds::umask(before);
+        let _ours = creds::umask(before);
         done
     }
 }

@@ -9,6 +9,7 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use tollgate_sys::at::{self, How, Reach};
 
 use super::call::Base;
+use super::caller::Callers;
 use super::resolve::{LINKS, Lookup, Start, is_proc};
 
 /// A name and a handle on the link that stands there.
@@ -106,7 +107,7 @@ pub(crate) fn magic(
     if !is_proc(above) || above == b"/proc" || !in_proc(link)? {
         return Ok(None);
     }
-    let (process, thread) = lookup.callers.own_ids(lookup.tid)?;
+    let (process, thread) = Callers::own_ids(lookup.tid)?;
     let text = std::str::from_utf8(above).map_err(|_| Errno::EACCES)?;
     let own = [format!("/proc/{process}"), format!("/proc/{process}/task/{thread}")];
     let Some(rest) = own.iter().rev().find_map(|own| text.strip_prefix(own.as_str())) else {
@@ -128,7 +129,7 @@ pub(crate) fn target(
     (link, name): Link<'_>,
 ) -> Result<Vec<u8>, Errno> {
     if above == b"/proc" && in_proc(link)? {
-        let (process, thread) = lookup.callers.own_ids(lookup.tid)?;
+        let (process, thread) = Callers::own_ids(lookup.tid)?;
         return match name {
             b"self" => Ok(process.to_string().into_bytes()),
             b"thread-self" => Ok(format!("{process}/task/{thread}").into_bytes()),

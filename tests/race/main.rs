@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod late;
 mod odd;
 mod swap;
 mod together;

@@ -11,20 +11,14 @@ fn close_range(first: RawFd, last: libc::c_uint, flags: libc::c_uint) -> io::Res
     let got = unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) };
     match done(i32::try_from(got).unwrap_or(-1)) {
         // Linux before 5.11 (5.9 for closing): one by one.
-        Err(e) if matches!(e.raw_os_error(), Some(libc::ENOSYS | libc::EINVAL)) => {
-            one_by_one(first, last, flags)
-        }
+        Err(e) if matches!(e.raw_os_error(), Some(libc::ENOSYS | libc::EINVAL)) => one_by_one(first, last, flags),
         other => other,
     }
 }
 
 fn one_by_one(first: libc::c_uint, last: libc::c_uint, flags: libc::c_uint) -> io::Result<()> {
     let (limit, _) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)?;
-    let end = last.min(
-        libc::c_uint::try_from(limit)
-            .unwrap_or(1 << 20)
-            .min(1 << 20),
-    );
+    let end = last.min(libc::c_uint::try_from(limit).unwrap_or(1 << 20).min(1 << 20));
     for fd in first..=end {
         let fd = RawFd::try_from(fd).unwrap_or(RawFd::MAX);
         if flags == 0 {

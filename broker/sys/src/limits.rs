@@ -37,16 +37,10 @@ pub fn resource(name: &str) -> Option<Resource> {
 /// # Errors
 /// What `getrlimit(2)` and `setrlimit(2)` say.
 pub fn lower(resource: Resource, most: u64) -> io::Result<()> {
-    let mut now = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut now = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `now` is a writable rlimit.
     done(unsafe { libc::getrlimit(resource.0, &raw mut now) })?;
-    let limit = libc::rlimit {
-        rlim_cur: now.rlim_cur.min(most),
-        rlim_max: now.rlim_max.min(most),
-    };
+    let limit = libc::rlimit { rlim_cur: now.rlim_cur.min(most), rlim_max: now.rlim_max.min(most) };
     // SAFETY: `limit` is an rlimit that outlives the call.
     done(unsafe { libc::setrlimit(resource.0, &raw const limit) })
 }

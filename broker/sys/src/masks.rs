@@ -16,11 +16,7 @@ pub struct Mask(SigSet);
 /// What `sigprocmask(2)` says.
 pub fn block_all() -> io::Result<Mask> {
     let mut before = SigSet::empty();
-    sigprocmask(
-        SigmaskHow::SIG_SETMASK,
-        Some(&SigSet::all()),
-        Some(&mut before),
-    )?;
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))?;
     Ok(Mask(before))
 }
 

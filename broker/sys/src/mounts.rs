@@ -17,15 +17,7 @@ fn mount(
 ) -> io::Result<()> {
     let pointer = |text: Option<&CStr>| text.map_or(ptr::null(), CStr::as_ptr);
     // SAFETY: each pointer is null or leads to a NUL-terminated string that outlives the call.
-    done(unsafe {
-        libc::mount(
-            pointer(source),
-            target.as_ptr(),
-            pointer(kind),
-            flags,
-            pointer(data).cast(),
-        )
-    })
+    done(unsafe { libc::mount(pointer(source), target.as_ptr(), pointer(kind), flags, pointer(data).cast()) })
 }
 
 /// What is mounted here later is not seen outside, and the other way round.
@@ -57,24 +49,12 @@ pub fn freeze(target: &CStr) -> io::Result<()> {
     done(unsafe { libc::statvfs(target.as_ptr(), &raw mut found) })?;
     // ST_NOSUID, ST_NODEV, ST_NOEXEC have the values of MS_*; ST_NOATIME 0x400, ST_NODIRATIME 0x800, ST_RELATIME 0x1000.
     let flags = found.f_flag;
-    let mut kept = flags
-        & (libc::MS_NOSUID
-            | libc::MS_NODEV
-            | libc::MS_NOEXEC
-            | libc::MS_NOATIME
-            | libc::MS_NODIRATIME);
+    let mut kept =
+        flags & (libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC | libc::MS_NOATIME | libc::MS_NODIRATIME);
     if flags & 0x1000 != 0 {
         kept |= libc::MS_RELATIME;
     }
-    mount(
-        None,
-        target,
-        (
-            None,
-            libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY | kept,
-        ),
-        None,
-    )
+    mount(None, target, (None, libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY | kept), None)
 }
 
 /// Makes all that is mounted now unwritable, where it is seen from here (`mount_setattr(2)`, Linux 5.12): content, names,
@@ -128,12 +108,7 @@ pub fn terminals(target: &CStr) -> io::Result<()> {
 /// # Errors
 /// What `mount(2)` says.
 pub fn scratch(target: &CStr) -> io::Result<()> {
-    mount(
-        Some(c"tmpfs"),
-        target,
-        (Some(c"tmpfs"), NO_RIGHTS),
-        Some(c"mode=1777"),
-    )
+    mount(Some(c"tmpfs"), target, (Some(c"tmpfs"), NO_RIGHTS), Some(c"mode=1777"))
 }
 
 /// An empty directory that nobody can write.
@@ -142,12 +117,7 @@ pub fn scratch(target: &CStr) -> io::Result<()> {
 /// What `mount(2)` says.
 pub fn empty_directory(target: &CStr) -> io::Result<()> {
     let flags = NO_RIGHTS | libc::MS_RDONLY | libc::MS_NOEXEC;
-    mount(
-        Some(c"tmpfs"),
-        target,
-        (Some(c"tmpfs"), flags),
-        Some(c"mode=0555,size=4k,nr_inodes=2"),
-    )
+    mount(Some(c"tmpfs"), target, (Some(c"tmpfs"), flags), Some(c"mode=0555,size=4k,nr_inodes=2"))
 }
 
 /// A file that reads as empty and swallows what is written.
@@ -163,12 +133,7 @@ pub fn empty_file(target: &CStr) -> io::Result<()> {
 /// # Errors
 /// What `mount(2)` says; `EPERM` in a container that masks parts of its own.
 pub fn proc(target: &CStr) -> io::Result<()> {
-    mount(
-        Some(c"proc"),
-        target,
-        (Some(c"proc"), NO_RIGHTS | libc::MS_NOEXEC),
-        None,
-    )
+    mount(Some(c"proc"), target, (Some(c"proc"), NO_RIGHTS | libc::MS_NOEXEC), None)
 }
 
 /// Takes away what is mounted at `target`, and all beneath it, at once; users that are left keep it until they go.
@@ -202,15 +167,7 @@ pub fn show(held: BorrowedFd<'_>, path: &CStr) -> io::Result<()> {
     const EMPTY_PATH: libc::c_uint = 4; // MOVE_MOUNT_F_EMPTY_PATH
     let at = libc::AT_FDCWD;
     // SAFETY: both paths are NUL-terminated; the rest are numbers.
-    let got = unsafe {
-        libc::syscall(
-            libc::SYS_move_mount,
-            held.as_raw_fd(),
-            c"".as_ptr(),
-            at,
-            path.as_ptr(),
-            EMPTY_PATH,
-        )
-    };
+    let got =
+        unsafe { libc::syscall(libc::SYS_move_mount, held.as_raw_fd(), c"".as_ptr(), at, path.as_ptr(), EMPTY_PATH) };
     done(i32::try_from(got).unwrap_or(-1))
 }

@@ -69,10 +69,7 @@ impl Maps {
         let user = unsafe { libc::geteuid() };
         // SAFETY: takes no arguments and cannot fail.
         let group = unsafe { libc::getegid() };
-        Self {
-            user: format!("{user} {user} 1"),
-            group: format!("{group} {group} 1"),
-        }
+        Self { user: format!("{user} {user} 1"), group: format!("{group} {group} 1") }
     }
 
     /// Writes the maps of the calling process, just after it came into its new user namespace.
@@ -81,10 +78,7 @@ impl Maps {
     /// What writing to `/proc/self` says; `EPERM` where a security module allows no such namespaces.
     pub fn write(&self) -> io::Result<()> {
         let write = |path: &str, text: &str| -> io::Result<()> {
-            std::fs::OpenOptions::new()
-                .write(true)
-                .open(path)?
-                .write_all(text.as_bytes())
+            std::fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())
         };
         // Before a group map without CAP_SETGID outside, setgroups must be given up (Linux 3.19, commit 9cc46516ddf4).
         write("/proc/self/setgroups", "deny")?;

@@ -35,11 +35,7 @@ pub fn open() -> io::Result<Pair> {
     // By descriptor, not by name: /dev/pts may be another instance than the one behind /dev/ptmx.
     // SAFETY: TIOCGPTPEER takes open flags by value and gives a new descriptor.
     let slave = owned(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags) })?;
-    Ok(Pair {
-        master,
-        slave,
-        number,
-    })
+    Ok(Pair { master, slave, number })
 }
 
 fn owned(fd: libc::c_int) -> io::Result<OwnedFd> {
@@ -88,12 +84,7 @@ pub fn is_terminal(fd: impl AsFd) -> bool {
 /// # Errors
 /// What `ioctl_tty(2)` says.
 pub fn copy_size(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> io::Result<()> {
-    let mut size = libc::winsize {
-        ws_row: 0,
-        ws_col: 0,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: TIOCGWINSZ writes a winsize.
     done(unsafe { libc::ioctl(from.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) })?;
     // SAFETY: TIOCSWINSZ reads a winsize.

@@ -108,7 +108,8 @@ fn ctrl_c_reaches_the_command() {
 fn window_size_passes() {
     for setting in Setting::all() {
         let scene = Scene::new(setting);
-        let text = "trap 'stty size; exit 0' WINCH; echo ready; while :; do sleep 0.05; done";
+        // stty sets rows and columns one after the other.
+        let text = "trap 's=$(stty size); echo $s; test \"$s\" = \"33 77\" && exit 0' WINCH; echo ready; while :; do sleep 0.05; done";
         let mut user = User::at(&scene, &["/bin/sh", "-c", text], None);
         user.see("ready");
         let mut sized = Command::new("stty");

@@ -381,7 +381,7 @@ mod tests {
             "/w/od[d]/[*]x",
         ]);
         for (path, expected) in [
-            ("/", "named"),
+            ("/", "above"),
             ("/v", "free"),
             ("/w", "named"),
             ("/ww", "free"),

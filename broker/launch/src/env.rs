@@ -19,7 +19,7 @@ pub fn environment(
     let mut kept: Vec<_> = from
         .into_iter()
         .filter(|(name, _)| named(&rule.pass, name) && !named(&rule.drop, name))
-        .filter(|(name, _)| !rule.set.contains_key(&*name.to_string_lossy()))
+        .filter(|(name, _)| !name.to_str().is_some_and(|name| rule.set.contains_key(name)))
         .collect();
     kept.extend(rule.set.iter().map(|(name, value)| (name.into(), value.into())));
     kept

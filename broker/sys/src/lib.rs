@@ -8,6 +8,7 @@ pub mod at;
 pub mod caps;
 pub mod creds;
 pub mod fds;
+pub mod first;
 pub mod handover;
 pub mod heap;
 pub mod landlock;

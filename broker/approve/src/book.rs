@@ -27,10 +27,7 @@ pub(crate) struct Now {
 
 impl Now {
     pub(crate) fn read() -> Self {
-        Self {
-            wall: jiff::Timestamp::now().as_millisecond(),
-            mono: Instant::now(),
-        }
+        Self { wall: jiff::Timestamp::now().as_millisecond(), mono: Instant::now() }
     }
 }
 
@@ -50,9 +47,7 @@ impl fmt::Display for Declined {
         match self {
             Self::Unknown(id) => write!(f, "there is no question `{id}`"),
             Self::Closed { question, how } => write!(f, "question `{question}` {how}"),
-            Self::Digest => {
-                f.write_str("the question is another one than was shown: look at it again")
-            }
+            Self::Digest => f.write_str("the question is another one than was shown: look at it again"),
             Self::Scope(why) => f.write_str(why),
             Self::Full => f.write_str("too many questions are open in this run"),
             Self::Double(id) => write!(f, "question `{id}` was put twice"),
@@ -87,23 +82,14 @@ pub(crate) struct Book {
 
 impl fmt::Debug for Book {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Book")
-            .field("open", &self.open)
-            .field("closed", &self.closed)
-            .finish_non_exhaustive()
+        f.debug_struct("Book").field("open", &self.open).field("closed", &self.closed).finish_non_exhaustive()
     }
 }
 
 impl Book {
     /// An empty one.
     pub(crate) fn new(check: Check) -> Self {
-        Self {
-            check,
-            open: BTreeMap::new(),
-            closed: VecDeque::new(),
-            ended: Vec::new(),
-            count: 0,
-        }
+        Self { check, open: BTreeMap::new(), closed: VecDeque::new(), ended: Vec::new(), count: 0 }
     }
 
     /// Puts a question on the list.
@@ -112,10 +98,7 @@ impl Book {
             return Err(Declined::Double(question.id));
         }
         let size = serde_json::to_vec(&question).map_or(usize::MAX, |json| json.len());
-        let held = self
-            .open
-            .values()
-            .fold(size, |sum, open| sum.saturating_add(open.size));
+        let held = self.open.values().fold(size, |sum, open| sum.saturating_add(open.size));
         if held > OPEN_LIMIT {
             return Err(Declined::Full);
         }
@@ -123,24 +106,13 @@ impl Book {
         // A deadline beyond what the clock can hold is no deadline: it is cut to a day.
         let until = now.mono + Duration::from_millis(left).min(Duration::from_hours(24));
         self.count += 1;
-        self.open.insert(
-            self.count,
-            Open {
-                question,
-                until,
-                size,
-            },
-        );
+        self.open.insert(self.count, Open { question, until, size });
         Ok(())
     }
 
     /// The open questions, oldest first.
     pub(crate) fn list(&self, now: Now) -> Vec<Question> {
-        self.open
-            .values()
-            .filter(|open| !open.is_late(now))
-            .map(|open| open.question.clone())
-            .collect()
+        self.open.values().filter(|open| !open.is_late(now)).map(|open| open.question.clone()).collect()
     }
 
     /// Takes an answer, if it is the first one and in time and to this very question.
@@ -149,10 +121,7 @@ impl Book {
         let id = &approval.question;
         let Some(key) = self.find(id) else {
             return Err(match self.how_closed(id) {
-                Some(how) => Declined::Closed {
-                    question: id.clone(),
-                    how: how.to_owned(),
-                },
+                Some(how) => Declined::Closed { question: id.clone(), how: how.to_owned() },
                 None => Declined::Unknown(id.clone()),
             });
         };
@@ -162,8 +131,7 @@ impl Book {
         if approval.digest != open.question.digest {
             return Err(Declined::Digest);
         }
-        scope::fits(&approval.answer, &open.question, now.wall)
-            .map_err(|why| Declined::Scope(why.to_string()))?;
+        scope::fits(&approval.answer, &open.question, now.wall).map_err(|why| Declined::Scope(why.to_string()))?;
         (self.check)(&open.question, &approval).map_err(Declined::Scope)?;
         self.close(key, format!("was already answered by {}", approval.by));
         self.ended.push(Ended::Answered(approval));
@@ -172,17 +140,10 @@ impl Book {
 
     /// Closes what nobody answered in time.
     pub(crate) fn expire(&mut self, now: Now) {
-        let late: Vec<u64> = self
-            .open
-            .iter()
-            .filter(|(_, open)| open.is_late(now))
-            .map(|(key, _)| *key)
-            .collect();
+        let late: Vec<u64> = self.open.iter().filter(|(_, open)| open.is_late(now)).map(|(key, _)| *key).collect();
         for key in late {
             if let Some(question) = self.close(key, "has expired".to_owned()) {
-                self.ended.push(Ended::Expired {
-                    question: question.id,
-                });
+                self.ended.push(Ended::Expired { question: question.id });
             }
         }
     }
@@ -190,10 +151,7 @@ impl Book {
     /// Closes a question that is no longer of interest; it has no end to be taken.
     pub(crate) fn withdraw(&mut self, id: &str) {
         if let Some(key) = self.find(id) {
-            self.close(
-                key,
-                "was withdrawn: the process that asked is gone".to_owned(),
-            );
+            self.close(key, "was withdrawn: the process that asked is gone".to_owned());
         }
     }
 
@@ -201,9 +159,7 @@ impl Book {
     pub(crate) fn rest(&self, now: Now) -> Option<Duration> {
         let rest = |open: &Open| {
             let wall = u64::try_from(open.question.deadline.saturating_sub(now.wall)).unwrap_or(0);
-            open.until
-                .saturating_duration_since(now.mono)
-                .min(Duration::from_millis(wall))
+            open.until.saturating_duration_since(now.mono).min(Duration::from_millis(wall))
         };
         self.open.values().map(rest).min()
     }
@@ -218,17 +174,11 @@ impl Book {
     }
 
     fn find(&self, id: &str) -> Option<u64> {
-        self.open
-            .iter()
-            .find(|(_, open)| open.question.id == id)
-            .map(|(key, _)| *key)
+        self.open.iter().find(|(_, open)| open.question.id == id).map(|(key, _)| *key)
     }
 
     fn how_closed(&self, id: &str) -> Option<&str> {
-        self.closed
-            .iter()
-            .find(|(closed, _)| closed == id)
-            .map(|(_, how)| how.as_str())
+        self.closed.iter().find(|(closed, _)| closed == id).map(|(_, how)| how.as_str())
     }
 
     fn close(&mut self, key: u64, how: String) -> Option<Question> {

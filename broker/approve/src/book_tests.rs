@@ -21,22 +21,13 @@ pub(crate) fn question(id: &str, deadline: i64) -> Question {
         argv: ["git", "push", "origin", "main"].map(Raw::from).to_vec(),
         cwd: AbsPath::root(),
     };
-    let reason = Reason {
-        file: "policy.toml".into(),
-        line: 3,
-        because: "publishing".into(),
-    };
+    let reason = Reason { file: "policy.toml".into(), line: 3, because: "publishing".into() };
     Question {
         id: id.into(),
         run: "r".into(),
         action: Action::Exec(exec),
         digest: format!("digest of {id}"),
-        verdict: Verdict {
-            effect: Effect::Ask,
-            reason,
-            class: None,
-            profile: None,
-        },
+        verdict: Verdict { effect: Effect::Ask, reason, class: None, profile: None },
         lineage: Vec::new(),
         evidence: Vec::new(),
         asked_at: 0,
@@ -56,10 +47,7 @@ pub(crate) fn approval(id: &str, answer: Answer) -> Approval {
 }
 
 fn at(start: Instant, wall: i64, mono: u64) -> Now {
-    Now {
-        wall,
-        mono: start + Duration::from_millis(mono),
-    }
+    Now { wall, mono: start + Duration::from_millis(mono) }
 }
 
 fn told(outcome: Result<(), Declined>) -> String {
@@ -68,49 +56,25 @@ fn told(outcome: Result<(), Declined>) -> String {
 
 #[test]
 fn the_first_answer_wins_and_the_second_is_told() {
-    let now = Now {
-        wall: 0,
-        mono: Instant::now(),
-    };
+    let now = Now { wall: 0, mono: Instant::now() };
     let mut book = Book::new(Box::new(|_, _| Ok(())));
     book.put(question("r-1", 1000), now).unwrap();
-    assert_eq!(
-        told(book.answer(approval("r-1", Answer::Deny), now)),
-        "taken"
-    );
+    assert_eq!(told(book.answer(approval("r-1", Answer::Deny), now)), "taken");
     let second = approval("r-1", Answer::Approve(Scope::Once));
-    assert_eq!(
-        told(book.answer(second, now)),
-        "question `r-1` was already answered by ann (uid 1000)"
-    );
-    assert_eq!(
-        book.take(),
-        [Ended::Answered(approval("r-1", Answer::Deny))]
-    );
+    assert_eq!(told(book.answer(second, now)), "question `r-1` was already answered by ann (uid 1000)");
+    assert_eq!(book.take(), [Ended::Answered(approval("r-1", Answer::Deny))]);
     assert!(book.take().is_empty());
     assert!(book.list(now).is_empty());
 }
 
 #[test]
 fn an_answer_is_bound_to_what_was_shown() {
-    let now = Now {
-        wall: 0,
-        mono: Instant::now(),
-    };
+    let now = Now { wall: 0, mono: Instant::now() };
     let mut book = Book::new(Box::new(|_, _| Ok(())));
     book.put(question("r-1", 1000), now).unwrap();
-    let stale = Approval {
-        digest: "another".into(),
-        ..approval("r-1", Answer::Approve(Scope::Once))
-    };
-    assert_eq!(
-        told(book.answer(stale, now)),
-        "the question is another one than was shown: look at it again"
-    );
-    assert_eq!(
-        told(book.answer(approval("r-2", Answer::Deny), now)),
-        "there is no question `r-2`"
-    );
+    let stale = Approval { digest: "another".into(), ..approval("r-1", Answer::Approve(Scope::Once)) };
+    assert_eq!(told(book.answer(stale, now)), "the question is another one than was shown: look at it again");
+    assert_eq!(told(book.answer(approval("r-2", Answer::Deny), now)), "there is no question `r-2`");
     assert_eq!(book.list(now).len(), 1);
     assert!(!book.has_ended());
 }
@@ -133,18 +97,8 @@ fn whichever_clock_reaches_the_deadline_first_closes() {
         let now = at(start, wall, mono);
         assert_eq!(book.list(now).is_empty(), expired, "{wall} {mono}");
         let said = told(book.answer(approval("r-1", Answer::Approve(Scope::Once)), now));
-        assert_eq!(
-            said,
-            if expired {
-                "question `r-1` has expired"
-            } else {
-                "taken"
-            },
-            "{wall} {mono}"
-        );
-        let late = Ended::Expired {
-            question: "r-1".into(),
-        };
+        assert_eq!(said, if expired { "question `r-1` has expired" } else { "taken" }, "{wall} {mono}");
+        let late = Ended::Expired { question: "r-1".into() };
         assert_eq!(book.take().contains(&late), expired, "{wall} {mono}");
     }
 }
@@ -154,90 +108,55 @@ fn a_deadline_in_the_past_or_far_away_is_harmless() {
     let start = Instant::now();
     for deadline in [i64::MIN, -1, 0] {
         let mut book = Book::new(Box::new(|_, _| Ok(())));
-        book.put(question("r-1", deadline), at(start, 0, 0))
-            .unwrap();
+        book.put(question("r-1", deadline), at(start, 0, 0)).unwrap();
         assert_eq!(book.rest(at(start, 0, 0)), Some(Duration::ZERO));
         book.expire(at(start, 0, 0));
         assert!(book.has_ended());
     }
     let mut book = Book::new(Box::new(|_, _| Ok(())));
-    book.put(question("r-1", i64::MAX), at(start, 0, 0))
-        .unwrap();
+    book.put(question("r-1", i64::MAX), at(start, 0, 0)).unwrap();
     assert_eq!(book.rest(at(start, 0, 0)), Some(Duration::from_hours(24)));
 }
 
 #[test]
 fn a_withdrawn_question_takes_no_answer() {
-    let now = Now {
-        wall: 0,
-        mono: Instant::now(),
-    };
+    let now = Now { wall: 0, mono: Instant::now() };
     let mut book = Book::new(Box::new(|_, _| Ok(())));
     book.put(question("r-1", 1000), now).unwrap();
     book.withdraw("r-1");
     book.withdraw("r-1");
     let said = told(book.answer(approval("r-1", Answer::Deny), now));
-    assert_eq!(
-        said,
-        "question `r-1` was withdrawn: the process that asked is gone"
-    );
+    assert_eq!(said, "question `r-1` was withdrawn: the process that asked is gone");
     assert!(book.take().is_empty());
     assert_eq!(book.rest(now), None);
 }
 
 #[test]
 fn ids_are_not_used_twice_and_the_list_is_bounded() {
-    let now = Now {
-        wall: 0,
-        mono: Instant::now(),
-    };
+    let now = Now { wall: 0, mono: Instant::now() };
     let mut book = Book::new(Box::new(|_, _| Ok(())));
     book.put(question("r-1", 1000), now).unwrap();
-    assert_eq!(
-        told(book.put(question("r-1", 1000), now)),
-        "question `r-1` was put twice"
-    );
+    assert_eq!(told(book.put(question("r-1", 1000), now)), "question `r-1` was put twice");
     book.withdraw("r-1");
-    assert_eq!(
-        told(book.put(question("r-1", 1000), now)),
-        "question `r-1` was put twice"
-    );
-    let big = |id: &str| Question {
-        lineage: vec!["x".repeat(10 << 20)],
-        ..question(id, 1000)
-    };
+    assert_eq!(told(book.put(question("r-1", 1000), now)), "question `r-1` was put twice");
+    let big = |id: &str| Question { lineage: vec!["x".repeat(10 << 20)], ..question(id, 1000) };
     for id in ["r-2", "r-3", "r-4"] {
         book.put(big(id), now).unwrap();
     }
-    assert_eq!(
-        told(book.put(big("r-5"), now)),
-        "too many questions are open in this run"
-    );
+    assert_eq!(told(book.put(big("r-5"), now)), "too many questions are open in this run");
 }
 
 #[test]
 fn what_policy_forbids_is_not_taken() {
-    let now = Now {
-        wall: 0,
-        mono: Instant::now(),
-    };
+    let now = Now { wall: 0, mono: Instant::now() };
     let mut book = Book::new(Box::new(|_, approval| match approval.answer {
         Answer::Approve(Scope::Prefix(_)) => Err("never for shells".into()),
         Answer::Approve(_) | Answer::Deny => Ok(()),
     }));
     book.put(question("r-1", 1000), now).unwrap();
     let wide = Answer::Approve(Scope::Prefix(vec!["git".into(), "push".into()]));
-    assert_eq!(
-        told(book.answer(approval("r-1", wide), now)),
-        "never for shells"
-    );
+    assert_eq!(told(book.answer(approval("r-1", wide), now)), "never for shells");
     let other = Answer::Approve(Scope::Prefix(vec!["git".into(), "pull".into()]));
-    assert_eq!(
-        told(book.answer(approval("r-1", other), now)),
-        "the command does not start with `git pull`"
-    );
-    assert_eq!(
-        told(book.answer(approval("r-1", Answer::Approve(Scope::Run)), now)),
-        "taken"
-    );
+    assert_eq!(told(book.answer(approval("r-1", other), now)), "the command does not start with `git pull`");
+    assert_eq!(told(book.answer(approval("r-1", Answer::Approve(Scope::Run)), now)), "taken");
 }

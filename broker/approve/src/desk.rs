@@ -47,10 +47,7 @@ impl fmt::Display for Closed {
                 write!(f, "nobody can be asked: {unfit}")?;
                 std::error::Error::source(unfit).map_or(Ok(()), |cause| write!(f, ": {cause}"))
             }
-            Self::Socket(cause) => write!(
-                f,
-                "nobody can be asked: can't make the socket for answers: {cause}"
-            ),
+            Self::Socket(cause) => write!(f, "nobody can be asked: can't make the socket for answers: {cause}"),
             Self::Thread(cause) => write!(f, "nobody can be asked: can't start a thread: {cause}"),
         }
     }
@@ -78,15 +75,10 @@ impl Desk {
             closing: Arc::clone(&closing),
             thread: None,
         };
-        let clerk = Clerk {
-            shared: Arc::clone(shared),
-            token: Arc::new(token),
-            seats: Arc::new(AtomicUsize::new(SEATS)),
-        };
+        let clerk =
+            Clerk { shared: Arc::clone(shared), token: Arc::new(token), seats: Arc::new(AtomicUsize::new(SEATS)) };
         let work = move || clerk.work(&listener, &closing);
-        let thread = std::thread::Builder::new()
-            .name("approvals".to_owned())
-            .spawn(work);
+        let thread = std::thread::Builder::new().name("approvals".to_owned()).spawn(work);
         desk.thread = Some(thread.map_err(Closed::Thread)?);
         Ok(desk)
     }
@@ -149,9 +141,7 @@ impl Clerk {
 
     fn seat(&self, stream: UnixStream) {
         let seats = Arc::clone(&self.seats);
-        let free = seats.fetch_update(Ordering::AcqRel, Ordering::Acquire, |free| {
-            free.checked_sub(1)
-        });
+        let free = seats.fetch_update(Ordering::AcqRel, Ordering::Acquire, |free| free.checked_sub(1));
         if free.is_err() {
             return;
         }
@@ -163,10 +153,7 @@ impl Clerk {
             drop(seat);
         };
         // Without a thread the connection is closed unanswered, and its seat is free again.
-        std::thread::Builder::new()
-            .name("approver".to_owned())
-            .spawn(talk)
-            .ok();
+        std::thread::Builder::new().name("approver".to_owned()).spawn(talk).ok();
     }
 }
 
@@ -185,15 +172,7 @@ fn talk(stream: &UnixStream, shared: &Shared, token: &Token) {
     }
     let bounds = Bounds::within(REQUEST_LIMIT, PATIENCE);
     let reply = match peer::identify(stream) {
-        Ok(peer) => reply(
-            stream,
-            bounds,
-            &Office {
-                shared,
-                token,
-                peer,
-            },
-        ),
+        Ok(peer) => reply(stream, bounds, &Office { shared, token, peer }),
         Err(stranger) => Reply::Refused(stranger.to_string()),
     };
     // An approver that went away has nothing to be told; what it answered is in the book.
@@ -221,8 +200,7 @@ fn reply(stream: &UnixStream, bounds: Bounds, office: &Office<'_>) -> Reply {
 
 /// The request, or why it is none. Another version may look otherwise, so its number is read by itself first.
 fn read_request(line: &[u8]) -> Result<Request, String> {
-    let value: serde_json::Value =
-        serde_json::from_slice(line).map_err(|_| "the request is no JSON".to_owned())?;
+    let value: serde_json::Value = serde_json::from_slice(line).map_err(|_| "the request is no JSON".to_owned())?;
     let version = value.get("version").and_then(serde_json::Value::as_u64);
     if version != Some(u64::from(VERSION)) {
         return Err(format!("this run speaks version {VERSION} of the protocol"));
@@ -234,27 +212,12 @@ impl Office<'_> {
     fn serve(&self, ask: Ask) -> Reply {
         match ask {
             Ask::List => Reply::Questions(self.shared.book().list(Now::read())),
-            Ask::Answer {
-                reason, channel, ..
-            } if reason.len() > WORD_LIMIT || channel.len() > WORD_LIMIT => {
+            Ask::Answer { reason, channel, .. } if reason.len() > WORD_LIMIT || channel.len() > WORD_LIMIT => {
                 Reply::Refused(format!("a reason has at most {WORD_LIMIT} bytes"))
             }
-            Ask::Answer {
-                question,
-                digest,
-                answer,
-                channel,
-                reason,
-            } => {
+            Ask::Answer { question, digest, answer, channel, reason } => {
                 let by = self.peer.name();
-                self.answer(Approval {
-                    question,
-                    digest,
-                    answer,
-                    by,
-                    channel,
-                    reason,
-                })
+                self.answer(Approval { question, digest, answer, by, channel, reason })
             }
         }
     }
@@ -263,9 +226,6 @@ impl Office<'_> {
         let mut book = self.shared.book();
         let outcome = book.answer(approval, Now::read());
         self.shared.tell(&book);
-        outcome.map_or_else(
-            |declined| Reply::Refused(declined.to_string()),
-            |()| Reply::Taken,
-        )
+        outcome.map_or_else(|declined| Reply::Refused(declined.to_string()), |()| Reply::Taken)
     }
 }

@@ -15,9 +15,7 @@ impl Nobody {
     /// Refuses everything, for this reason (shown to the agent and written in the ledger).
     #[must_use]
     pub fn because(reason: &str) -> Self {
-        Self {
-            reason: reason.to_owned(),
-        }
+        Self { reason: reason.to_owned() }
     }
 }
 
@@ -46,10 +44,7 @@ mod tests {
     fn nobody_refuses_at_once() {
         let mut nobody = Nobody::because("nobody can be asked in this run (--ci)");
         let refused = nobody.raise(question("r-1", 60_000));
-        assert_eq!(
-            refused,
-            Err(Unasked("nobody can be asked in this run (--ci)".into()))
-        );
+        assert_eq!(refused, Err(Unasked("nobody can be asked in this run (--ci)".into())));
         assert!(nobody.take().is_empty());
     }
 }

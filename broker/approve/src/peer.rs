@@ -43,17 +43,14 @@ impl fmt::Display for Stranger {
             Self::Unknown => f.write_str("can't tell who is asking"),
             Self::Unseen => f.write_str("can't see the process that is asking"),
             Self::User(uid) => write!(f, "this run belongs to another user than uid {uid}"),
-            Self::Contained | Self::Elsewhere => {
-                f.write_str("a process inside a boundary can't answer questions")
-            }
+            Self::Contained | Self::Elsewhere => f.write_str("a process inside a boundary can't answer questions"),
         }
     }
 }
 
 /// Who is at the other end of the stream.
 pub(crate) fn identify(stream: &UnixStream) -> Result<Peer, Stranger> {
-    let credentials =
-        getsockopt(stream, sockopt::PeerCredentials).map_err(|_| Stranger::Unknown)?;
+    let credentials = getsockopt(stream, sockopt::PeerCredentials).map_err(|_| Stranger::Unknown)?;
     let (uid, pid) = (credentials.uid(), credentials.pid());
     if uid != getuid().as_raw() && uid != 0 {
         return Err(Stranger::User(uid));
@@ -140,11 +137,7 @@ fn lineage(pid: i32) -> Result<Vec<i32>, Stranger> {
 }
 
 fn runs_this_program(pid: i32) -> bool {
-    let object = |path: String| {
-        std::fs::metadata(path)
-            .ok()
-            .map(|meta| (meta.dev(), meta.ino()))
-    };
+    let object = |path: String| std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
     let it = object(format!("/proc/{pid}/exe"));
     it.is_some() && it == object("/proc/self/exe".to_owned())
 }
@@ -166,11 +159,8 @@ fn field<T: std::str::FromStr>(pid: i32, number: usize) -> Result<T, Stranger> {
     let stat = std::fs::read(format!("/proc/{pid}/stat")).map_err(|_| Stranger::Unseen)?;
     let stat = String::from_utf8_lossy(&stat);
     let (_, rest) = stat.rsplit_once(')').ok_or(Stranger::Unseen)?;
-    let text = number
-        .checked_sub(3)
-        .and_then(|at| rest.split_ascii_whitespace().nth(at));
-    text.and_then(|text| text.parse().ok())
-        .ok_or(Stranger::Unseen)
+    let text = number.checked_sub(3).and_then(|at| rest.split_ascii_whitespace().nth(at));
+    text.and_then(|text| text.parse().ok()).ok_or(Stranger::Unseen)
 }
 
 #[cfg(test)]
@@ -192,17 +182,12 @@ mod tests {
 
     #[test]
     fn a_child_is_beneath_us_however_it_is_called() {
-        let mut child = std::process::Command::new("sh")
-            .args(["-c", "exec -a 'x) S 1 1' sleep 60 || sleep 60"])
-            .spawn()
-            .unwrap();
+        let mut child =
+            std::process::Command::new("sh").args(["-c", "exec -a 'x) S 1 1' sleep 60 || sleep 60"]).spawn().unwrap();
         let found = lineage(i32::try_from(child.id()).unwrap());
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(
-            found.unwrap().first().copied(),
-            i32::try_from(std::process::id()).ok()
-        );
+        assert_eq!(found.unwrap().first().copied(), i32::try_from(std::process::id()).ok());
     }
 
     #[test]

@@ -57,32 +57,18 @@ impl Queue {
     /// Where the process has no descriptors left.
     pub fn new(run: &str, sockets: PathBuf, check: Check) -> io::Result<Self> {
         let event = || EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
-        let shared = Shared {
-            book: Mutex::new(Book::new(check)),
-            ended: event()?,
-            changed: event()?,
-        };
-        Ok(Self {
-            run: run.to_owned(),
-            sockets,
-            shared: Arc::new(shared),
-            desk: None,
-        })
+        let shared = Shared { book: Mutex::new(Book::new(check)), ended: event()?, changed: event()? };
+        Ok(Self { run: run.to_owned(), sockets, shared: Arc::new(shared), desk: None })
     }
 }
 
 impl Asker for Queue {
     fn raise(&mut self, question: Question) -> Result<(), Unasked> {
         if self.desk.is_none() {
-            self.desk = Some(
-                Desk::open(&self.run, &self.sockets, &self.shared)
-                    .map_err(|fault| Unasked(fault.to_string()))?,
-            );
+            self.desk =
+                Some(Desk::open(&self.run, &self.sockets, &self.shared).map_err(|fault| Unasked(fault.to_string()))?);
         }
-        self.shared
-            .book()
-            .put(question, Now::read())
-            .map_err(|declined| Unasked(declined.to_string()))?;
+        self.shared.book().put(question, Now::read()).map_err(|declined| Unasked(declined.to_string()))?;
         self.shared.changed.write(1).ok();
         Ok(())
     }
@@ -106,10 +92,7 @@ impl Asker for Queue {
 
 impl fmt::Debug for Queue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Queue")
-            .field("run", &self.run)
-            .field("open", &self.desk.is_some())
-            .finish_non_exhaustive()
+        f.debug_struct("Queue").field("run", &self.run).field("open", &self.desk.is_some()).finish_non_exhaustive()
     }
 }
 

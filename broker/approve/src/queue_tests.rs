@@ -21,20 +21,11 @@ fn queue(folder: &Path) -> Queue {
 
 fn soon(id: &str) -> Question {
     let now = Now::read().wall;
-    Question {
-        asked_at: now,
-        ..question(id, now + 60_000)
-    }
+    Question { asked_at: now, ..question(id, now + 60_000) }
 }
 
 fn yes<'a>(id: &'a str, digest: &'a str) -> Reaction<'a> {
-    Reaction {
-        question: id,
-        digest,
-        answer: Answer::Approve(Scope::Once),
-        channel: "cli",
-        reason: "fine",
-    }
+    Reaction { question: id, digest, answer: Answer::Approve(Scope::Once), channel: "cli", reason: "fine" }
 }
 
 fn wakes_within(queue: &Queue, wait: u16) -> bool {
@@ -73,20 +64,12 @@ fn an_answer_wakes_the_gate() {
     client.answer(yes("r-1", "digest of r-1")).unwrap();
     assert!(wakes_within(&queue, 1000));
     let ended = queue.take();
-    let Some(Ended::Answered(approval)) = ended.first() else {
-        unreachable!("{ended:?}")
-    };
-    assert_eq!(
-        (approval.channel.as_str(), approval.reason.as_str()),
-        ("cli", "fine")
-    );
+    let Some(Ended::Answered(approval)) = ended.first() else { unreachable!("{ended:?}") };
+    assert_eq!((approval.channel.as_str(), approval.reason.as_str()), ("cli", "fine"));
     assert!(approval.by.contains("uid "), "{}", approval.by);
     assert!(!wakes_within(&queue, 0));
     let second = refusal(client.answer(yes("r-1", "digest of r-1")));
-    assert_eq!(
-        second,
-        format!("question `r-1` was already answered by {}", approval.by)
-    );
+    assert_eq!(second, format!("question `r-1` was already answered by {}", approval.by));
     assert!(queue.take().is_empty());
 }
 
@@ -98,18 +81,9 @@ fn of_many_answers_at_once_one_wins() {
     queue.raise(soon("r-1")).unwrap();
     let socket = folder.join("r.sock");
     let taken = std::thread::scope(|scope| {
-        let answer = || {
-            Client::connect(&socket)
-                .unwrap()
-                .answer(yes("r-1", "digest of r-1"))
-                .is_ok()
-        };
+        let answer = || Client::connect(&socket).unwrap().answer(yes("r-1", "digest of r-1")).is_ok();
         let threads: Vec<_> = (0..12).map(|_| scope.spawn(answer)).collect();
-        threads
-            .into_iter()
-            .filter_map(|thread| thread.join().ok())
-            .filter(|taken| *taken)
-            .count()
+        threads.into_iter().filter_map(|thread| thread.join().ok()).filter(|taken| *taken).count()
     });
     assert_eq!(taken, 1);
     assert_eq!(queue.take().len(), 1);
@@ -124,17 +98,8 @@ fn silence_expires() {
     queue.raise(question("r-2", now + 150)).unwrap();
     let began = Instant::now();
     assert!(wakes_within(&queue, 5000));
-    assert!(
-        began.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        began.elapsed()
-    );
-    assert_eq!(
-        queue.take(),
-        [Ended::Expired {
-            question: "r-2".into()
-        }]
-    );
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert_eq!(queue.take(), [Ended::Expired { question: "r-2".into() }]);
 }
 
 #[test]
@@ -155,11 +120,7 @@ fn who_does_not_know_the_token_is_refused() {
         }
     };
     let request = |token: &str| {
-        let request = Request {
-            version: VERSION,
-            token: token.into(),
-            ask: Ask::List,
-        };
+        let request = Request { version: VERSION, token: token.into(), ask: Ask::List };
         let mut line = serde_json::to_vec(&request).unwrap();
         line.push(b'\n');
         line
@@ -170,19 +131,10 @@ fn who_does_not_know_the_token_is_refused() {
     for bad in ["", "x", &token.replace(|_: char| true, "0"), &token[..63]] {
         assert_eq!(ask(&request(bad)), wrong);
     }
-    assert_eq!(
-        ask(b"{\"version\":2,\"new\":1}\n"),
-        "this run speaks version 1 of the protocol"
-    );
-    assert_eq!(
-        ask(b"{\"version\":1}\n"),
-        "the request has not the expected form"
-    );
+    assert_eq!(ask(b"{\"version\":2,\"new\":1}\n"), "this run speaks version 1 of the protocol");
+    assert_eq!(ask(b"{\"version\":1}\n"), "the request has not the expected form");
     assert_eq!(ask(b"GET / HTTP/1.1\n"), "the request is no JSON");
-    assert_eq!(
-        ask(&vec![b'x'; 2 << 20]),
-        "the message is longer than 1048576 bytes"
-    );
+    assert_eq!(ask(&vec![b'x'; 2 << 20]), "the message is longer than 1048576 bytes");
 }
 
 /// Not a test by itself: what the next one starts, to be a process beneath the supervisor.
@@ -191,10 +143,7 @@ fn beneath() {
     let Some(socket) = std::env::var_os("TOLLGATE_TEST_SOCKET") else {
         return;
     };
-    let said = match Client::connect(Path::new(&socket))
-        .unwrap()
-        .answer(yes("r-1", "digest of r-1"))
-    {
+    let said = match Client::connect(Path::new(&socket)).unwrap().answer(yes("r-1", "digest of r-1")) {
         Ok(()) => "taken".to_owned(),
         Err(fault) => fault.to_string(),
     };
@@ -215,10 +164,7 @@ fn a_process_beneath_the_supervisor_cannot_answer() {
         .output()
         .unwrap();
     assert!(child.status.success(), "{child:?}");
-    assert_eq!(
-        std::fs::read_to_string(&said).unwrap(),
-        "a process inside a boundary can't answer questions"
-    );
+    assert_eq!(std::fs::read_to_string(&said).unwrap(), "a process inside a boundary can't answer questions");
     assert!(queue.take().is_empty());
 }
 
@@ -228,9 +174,7 @@ fn idle_connections_do_not_keep_others_out_for_long() {
     let folder = dir.path().join("run");
     let mut queue = queue(&folder);
     queue.raise(soon("r-1")).unwrap();
-    let idle: Vec<_> = (0..40)
-        .map(|_| UnixStream::connect(folder.join("r.sock")).unwrap())
-        .collect();
+    let idle: Vec<_> = (0..40).map(|_| UnixStream::connect(folder.join("r.sock")).unwrap()).collect();
     // The seats are taken: the connections beyond them were closed, and a new one is too.
     std::thread::sleep(Duration::from_millis(200));
     let client = Client::connect(&folder.join("r.sock")).unwrap();
@@ -248,12 +192,6 @@ fn a_folder_that_cannot_be_trusted_means_nobody_is_asked() {
     std::fs::create_dir(&folder).unwrap();
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
     let refused = queue(&folder).raise(soon("r-1")).unwrap_err();
-    assert!(
-        refused.0.starts_with("nobody can be asked: the folder `"),
-        "{refused}"
-    );
-    assert!(
-        refused.0.ends_with("is open to others (mode 0777)"),
-        "{refused}"
-    );
+    assert!(refused.0.starts_with("nobody can be asked: the folder `"), "{refused}");
+    assert!(refused.0.ends_with("is open to others (mode 0777)"), "{refused}");
 }

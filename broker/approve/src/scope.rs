@@ -45,12 +45,8 @@ impl ScopeFault {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Form(_) => "use `once`, `run`, `until=30m` or `prefix=git push`",
-            Self::Time(_) | Self::Past => {
-                "use a duration as `until=30m` or a time as `until=2030-01-31T12:00:00Z`"
-            }
-            Self::Words(_) | Self::NotItsStart(_) => {
-                "use the first words of the command, as in `prefix=git push`"
-            }
+            Self::Time(_) | Self::Past => "use a duration as `until=30m` or a time as `until=2030-01-31T12:00:00Z`",
+            Self::Words(_) | Self::NotItsStart(_) => "use the first words of the command, as in `prefix=git push`",
             Self::NoCommand => "use `once`, `run` or `until=30m`",
         }
     }
@@ -82,10 +78,7 @@ pub fn text(scope: &Scope) -> String {
         Scope::Run => "run".to_owned(),
         Scope::Until(at) => jiff::Timestamp::from_millisecond(*at)
             .map_or_else(|_| format!("until={at}"), |time| format!("until={time}")),
-        Scope::Prefix(words) => format!(
-            "prefix={}",
-            neutral::command(words.iter().map(String::as_bytes))
-        ),
+        Scope::Prefix(words) => format!("prefix={}", neutral::command(words.iter().map(String::as_bytes))),
     }
 }
 
@@ -113,10 +106,7 @@ fn prefix_fits(words: &[String], action: &Action) -> Result<(), ScopeFault> {
     };
     let shown = || neutral::short_command(words.iter().map(String::as_bytes), 80);
     let starts = words.len() <= exec.argv.len()
-        && words
-            .iter()
-            .zip(&exec.argv)
-            .all(|(word, argument)| word.as_bytes() == argument.bytes());
+        && words.iter().zip(&exec.argv).all(|(word, argument)| word.as_bytes() == argument.bytes());
     if words.is_empty() || !starts {
         return Err(ScopeFault::NotItsStart(shown()));
     }
@@ -133,11 +123,7 @@ fn moment(text: &str, now: i64) -> Result<i64, ScopeFault> {
         from.checked_add(span).map_err(|_| fault())?
     };
     let at = time.as_millisecond();
-    if at > now {
-        Ok(at)
-    } else {
-        Err(ScopeFault::Past)
-    }
+    if at > now { Ok(at) } else { Err(ScopeFault::Past) }
 }
 
 #[cfg(test)]

@@ -42,10 +42,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Address {
 fn inet4(rest: &[u8]) -> Option<SocketAddr> {
     let (port, rest) = rest.split_first_chunk::<2>()?;
     let address = rest.first_chunk::<4>()?;
-    Some(SocketAddr::new(
-        IpAddr::V4(Ipv4Addr::from(*address)),
-        u16::from_be_bytes(*port),
-    ))
+    Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::from(*address)), u16::from_be_bytes(*port)))
 }
 
 /// An IPv4-mapped address is the IPv4 address that it reaches.
@@ -53,16 +50,9 @@ fn inet6(rest: &[u8]) -> Option<SocketAddr> {
     let (port, rest) = rest.split_first_chunk::<2>()?;
     let (flow, rest) = rest.split_first_chunk::<4>()?;
     let (address, rest) = rest.split_first_chunk::<16>()?;
-    let scope = rest
-        .first_chunk::<4>()
-        .map_or(0, |s| u32::from_ne_bytes(*s));
+    let scope = rest.first_chunk::<4>().map_or(0, |s| u32::from_ne_bytes(*s));
     let port = u16::from_be_bytes(*port);
-    Some(SocketAddr::V6(SocketAddrV6::new(
-        Ipv6Addr::from(*address),
-        port,
-        u32::from_be_bytes(*flow),
-        scope,
-    )))
+    Some(SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::from(*address), port, u32::from_be_bytes(*flow), scope)))
 }
 
 /// The address that is judged: an IPv4-mapped one is the IPv4 address that it reaches.
@@ -77,39 +67,15 @@ mod tests {
     #[test]
     fn addresses_are_read_as_the_kernel_reads_them() {
         let unix = |path: &[u8]| [&1u16.to_ne_bytes()[..], path].concat();
-        assert_eq!(
-            parse(&unix(b"/run/x.sock\0junk")),
-            Address::Path(b"/run/x.sock".to_vec())
-        );
-        assert_eq!(
-            parse(&unix(b"/run/x.sock")),
-            Address::Path(b"/run/x.sock".to_vec())
-        );
-        assert_eq!(
-            parse(&unix(b"\0name\0x")),
-            Address::Abstract(b"name\0x".to_vec())
-        );
+        assert_eq!(parse(&unix(b"/run/x.sock\0junk")), Address::Path(b"/run/x.sock".to_vec()));
+        assert_eq!(parse(&unix(b"/run/x.sock")), Address::Path(b"/run/x.sock".to_vec()));
+        assert_eq!(parse(&unix(b"\0name\0x")), Address::Abstract(b"name\0x".to_vec()));
         assert_eq!(parse(&unix(b"")), Address::Other(1));
-        let v4 = [
-            &2u16.to_ne_bytes()[..],
-            &443u16.to_be_bytes(),
-            &[127, 0, 0, 1],
-            &[0; 8],
-        ]
-        .concat();
+        let v4 = [&2u16.to_ne_bytes()[..], &443u16.to_be_bytes(), &[127, 0, 0, 1], &[0; 8]].concat();
         assert_eq!(parse(&v4), Address::Inet("127.0.0.1:443".parse().unwrap()));
         let mapped: Ipv6Addr = "::ffff:10.0.0.1".parse().unwrap();
-        let v6 = [
-            &10u16.to_ne_bytes()[..],
-            &80u16.to_be_bytes(),
-            &[0; 4],
-            &mapped.octets(),
-            &[0; 4],
-        ]
-        .concat();
-        let Address::Inet(address) = parse(&v6) else {
-            panic!("an IPv6 address")
-        };
+        let v6 = [&10u16.to_ne_bytes()[..], &80u16.to_be_bytes(), &[0; 4], &mapped.octets(), &[0; 4]].concat();
+        let Address::Inet(address) = parse(&v6) else { panic!("an IPv6 address") };
         assert_eq!(judged(&address), "10.0.0.1".parse::<IpAddr>().unwrap());
         assert_eq!(parse(&[0, 0]), Address::Nowhere);
         assert_eq!(parse(&[9]), Address::Other(0));

@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn a_long_command_line_is_kept_in_brief() {
-        let mut argv: Vec<Raw> = std::iter::once(Raw::from("true")).chain((0..9).map(|_| Raw(vec![b'x'; 1000]))).collect();
+        let mut argv: Vec<Raw> =
+            std::iter::once(Raw::from("true")).chain((0..9).map(|_| Raw(vec![b'x'; 1000]))).collect();
         words(&mut argv);
         assert_eq!(argv.len(), 6);
         assert_eq!(argv[0], Raw::from("true"));

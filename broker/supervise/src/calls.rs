@@ -16,10 +16,7 @@ pub(crate) struct Calls<'a> {
 
 impl<'a> Calls<'a> {
     pub(crate) fn new(filter: &'a CallFilter) -> Self {
-        Self {
-            filter,
-            by_number: HashMap::new(),
-        }
+        Self { filter, by_number: HashMap::new() }
     }
 
     /// The entry that decides about a call: the first that names it and whose conditions hold.
@@ -27,34 +24,20 @@ impl<'a> Calls<'a> {
         let filter = self.filter;
         let entries = self.by_number.entry(call.call).or_insert_with(|| {
             let name = name(call.call);
-            filter
-                .entries
-                .iter()
-                .filter(|entry| entry.names.contains(&name))
-                .collect()
+            filter.entries.iter().filter(|entry| entry.names.contains(&name)).collect()
         });
-        entries
-            .iter()
-            .copied()
-            .find(|entry| entry.when.iter().all(|test| holds(test, call)))
+        entries.iter().copied().find(|entry| entry.when.iter().all(|test| holds(test, call)))
     }
 }
 
 fn holds(test: &ArgTest, call: &Notification) -> bool {
-    let value = call
-        .args
-        .get(usize::from(test.arg))
-        .copied()
-        .unwrap_or_default();
+    let value = call.args.get(usize::from(test.arg)).copied().unwrap_or_default();
     ((value & test.mask) == test.equal) != test.not
 }
 
 /// A call's name; its number in brackets where the table has none.
 pub(crate) fn name(call: i32) -> String {
-    usize::try_from(call)
-        .ok()
-        .and_then(Sysno::new)
-        .map_or_else(|| format!("[{call}]"), |known| known.name().to_owned())
+    usize::try_from(call).ok().and_then(Sysno::new).map_or_else(|| format!("[{call}]"), |known| known.name().to_owned())
 }
 
 /// The errno that an entry asks for; `EPERM` where it names none, or one that is not known here.
@@ -85,45 +68,20 @@ mod tests {
             when,
             because: "x".into(),
         };
-        let test = ArgTest {
-            arg: 1,
-            mask: 0xffff_ffff,
-            equal: 0x5412,
-            not: false,
-        };
-        let filter = CallFilter {
-            entries: vec![
-                entry(CallFate::Refuse, vec![test]),
-                entry(CallFate::Allow, Vec::new()),
-            ],
-        };
+        let test = ArgTest { arg: 1, mask: 0xffff_ffff, equal: 0x5412, not: false };
+        let filter =
+            CallFilter { entries: vec![entry(CallFate::Refuse, vec![test]), entry(CallFate::Allow, Vec::new())] };
         let mut calls = Calls::new(&filter);
         let mut fate = |request| {
-            let call = Notification {
-                id: 1,
-                tid: 1,
-                call: 16,
-                args: [0, request, 0, 0, 0, 0],
-            };
+            let call = Notification { id: 1, tid: 1, call: 16, args: [0, request, 0, 0, 0, 0] };
             calls.entry(&call).map(|entry| (entry.then, errno(entry)))
         };
         // ioctl is 16 on x86_64 only
         if name(16) == "ioctl" {
             assert_eq!(fate(0x5412), Some((CallFate::Refuse, libc::EIO)));
-            assert_eq!(
-                fate(0xffff_ffff_0000_5412),
-                Some((CallFate::Refuse, libc::EIO))
-            );
+            assert_eq!(fate(0xffff_ffff_0000_5412), Some((CallFate::Refuse, libc::EIO)));
             assert_eq!(fate(0x5413), Some((CallFate::Allow, libc::EIO)));
         }
-        assert_eq!(
-            calls.entry(&Notification {
-                id: 1,
-                tid: 1,
-                call: 9999,
-                args: [0; 6]
-            }),
-            None
-        );
+        assert_eq!(calls.entry(&Notification { id: 1, tid: 1, call: 9999, args: [0; 6] }), None);
     }
 }

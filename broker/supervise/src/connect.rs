@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrLike, UnixAddr, getsockopt,
-    socket, sockopt,
+    AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrLike, UnixAddr, getsockopt, socket, sockopt,
 };
 use tollgate_ledger::record::Event;
 use tollgate_policy::action::{Action, Connect, Target};
@@ -62,10 +61,7 @@ impl Gate<'_> {
     }
 
     fn socket_and_address(&self, call: &Notification) -> Result<(OwnedFd, Address), i32> {
-        let length = usize::try_from(call.args[2])
-            .ok()
-            .filter(|&n| n <= address::LONGEST)
-            .ok_or(libc::EINVAL)?;
+        let length = usize::try_from(call.args[2]).ok().filter(|&n| n <= address::LONGEST).ok_or(libc::EINVAL)?;
         let mut bytes = [0u8; address::LONGEST];
         let bytes = bytes.get_mut(..length).unwrap_or_default();
         memory::read_exact(call.tid, call.args[1], bytes).map_err(|_| libc::EFAULT)?;
@@ -74,37 +70,20 @@ impl Gate<'_> {
         #[allow(clippy::cast_possible_truncation, reason = "as the kernel does")]
         let fd = call.args[0] as u32;
         let fd = fd.cast_signed();
-        let socket = pidfd::descriptor(handle.as_fd(), fd)
-            .map_err(|err| err.raw_os_error().unwrap_or(libc::EBADF))?;
-        let valid = self
-            .listener
-            .as_ref()
-            .is_some_and(|listener| listener.is_valid(call.id));
-        if valid {
-            Ok((socket, address::parse(bytes)))
-        } else {
-            Err(libc::EINTR)
-        }
+        let socket = pidfd::descriptor(handle.as_fd(), fd).map_err(|err| err.raw_os_error().unwrap_or(libc::EBADF))?;
+        let valid = self.listener.as_ref().is_some_and(|listener| listener.is_valid(call.id));
+        if valid { Ok((socket, address::parse(bytes))) } else { Err(libc::EINTR) }
     }
 
     fn target(&mut self, call: &Notification, address: Address) -> Result<(To, Target, u16), i32> {
         match address {
             Address::Path(path) => {
-                let asked = Asked {
-                    tid: call.tid,
-                    dir: None,
-                    path,
-                    argv: Vec::new(),
-                };
+                let asked = Asked { tid: call.tid, dir: None, path, argv: Vec::new() };
                 let (handle, path) = self.programs.socket(&asked)?;
                 Ok((To::Inode(handle), Target::Unix(path), 0))
             }
             Address::Abstract(name) => Ok((To::Name(name.clone()), Target::Abstract(Raw(name)), 0)),
-            Address::Inet(at) => Ok((
-                To::Inet(at),
-                Target::Address(address::judged(&at)),
-                at.port(),
-            )),
+            Address::Inet(at) => Ok((To::Inet(at), Target::Address(address::judged(&at)), at.port())),
             Address::Nowhere => Err(libc::EAFNOSUPPORT),
             Address::Other(_) => Err(libc::EINVAL),
         }
@@ -150,11 +129,7 @@ impl Gate<'_> {
 
     fn judge_connect(&mut self, call: Notification, connect: &Connect, connecting: Connecting) {
         let what = Action::Connect(connect.clone());
-        let judge = |grants: &Grants| {
-            self.run
-                .policy
-                .judge(&self.run.subject, &what, grants, now())
-        };
+        let judge = |grants: &Grants| self.run.policy.judge(&self.run.subject, &what, grants, now());
         let (verdict, granted) = (judge(&Grants::default()), judge(&self.grants));
         let action = self.tree.place(call.tid).action();
         let shown = format!("to connect to {}", shown(connect));
@@ -164,14 +139,7 @@ impl Gate<'_> {
                 self.make(&call, connecting);
             }
             Effect::Review | Effect::Ask => {
-                let held = Held {
-                    call,
-                    action,
-                    what,
-                    shown,
-                    verdict,
-                    then: Then::Connect(connecting),
-                };
+                let held = Held { call, action, what, shown, verdict, then: Then::Connect(connecting) };
                 if granted.effect == Effect::Allow {
                     self.granted(held);
                 } else {
@@ -180,12 +148,7 @@ impl Gate<'_> {
             }
             Effect::Deny => {
                 let reason = why(&verdict);
-                let denied = Event::Denied {
-                    action,
-                    pid: call.tid.unsigned_abs(),
-                    what,
-                    verdict,
-                };
+                let denied = Event::Denied { action, pid: call.tid.unsigned_abs(), what, verdict };
                 if let Err(unwritten) = self.pen.durable(denied) {
                     self.broken(unwritten);
                 }
@@ -206,9 +169,8 @@ impl Gate<'_> {
         if Arc::strong_count(&listener) > CONNECTING {
             return self.refuse(call, libc::EAGAIN);
         }
-        let spawned = std::thread::Builder::new()
-            .stack_size(64 * 1024)
-            .spawn(move || finish(&listener, id, &connecting));
+        let spawned =
+            std::thread::Builder::new().stack_size(64 * 1024).spawn(move || finish(&listener, id, &connecting));
         if spawned.is_err() {
             self.refuse(call, libc::EAGAIN);
         }
@@ -230,10 +192,7 @@ fn connect_to(socket: &OwnedFd, to: &To) -> Result<(), Errno> {
     match to {
         To::Inode(inode) => {
             // the held inode itself: no name is looked up again
-            connect(
-                fd,
-                &UnixAddr::new(format!("/proc/self/fd/{}", inode.as_raw_fd()).as_str())?,
-            )
+            connect(fd, &UnixAddr::new(format!("/proc/self/fd/{}", inode.as_raw_fd()).as_str())?)
         }
         To::Name(name) => connect(fd, &UnixAddr::new_abstract(name)?),
         To::Inet(SocketAddr::V4(at)) => connect(fd, &SockaddrIn::from(*at)),

@@ -41,21 +41,8 @@ fn of_exec(exec: &Exec) -> Vec<(String, String)> {
         Some(path) => fact("executable", format!("{path:?}")),
         None => fact("executable", "none: an image without a name".into()),
     }
-    if let Some(meta) = exec
-        .image
-        .executable
-        .as_ref()
-        .and_then(|path| std::fs::metadata(path.as_path()).ok())
-    {
-        fact(
-            "owner",
-            format!(
-                "uid {}, gid {}, mode {:o}",
-                meta.uid(),
-                meta.gid(),
-                meta.mode() & 0o7777
-            ),
-        );
+    if let Some(meta) = exec.image.executable.as_ref().and_then(|path| std::fs::metadata(path.as_path()).ok()) {
+        fact("owner", format!("uid {}, gid {}, mode {:o}", meta.uid(), meta.gid(), meta.mode() & 0o7777));
     }
     if let Some(digest) = &exec.image.sha256 {
         let of = if matches!(exec.image.form, Form::Script { .. }) { "script's sha256" } else { "sha256" };
@@ -63,17 +50,12 @@ fn of_exec(exec: &Exec) -> Vec<(String, String)> {
     }
     match &exec.image.form {
         Form::Native => {}
-        Form::Script {
-            script: Some(script),
-        } => fact("script", format!("{script:?}")),
+        Form::Script { script: Some(script) } => fact("script", format!("{script:?}")),
         Form::Script { script: None } => fact("script", "without a name".into()),
         Form::Loader { loader } => fact("loader", format!("{loader:?}")),
     }
     if exec.image.writable {
-        fact(
-            "changeable",
-            "the program can be changed from inside the sandbox".into(),
-        );
+        fact("changeable", "the program can be changed from inside the sandbox".into());
     }
     fact("directory", format!("{:?}", exec.cwd));
     fact("opens", "this command, inside the same boundary".into());

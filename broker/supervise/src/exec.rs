@@ -47,12 +47,7 @@ impl Gate<'_> {
             Ok(look) => look,
             Err(err) => {
                 let what = format!("to run `{}`", line(&asked.argv));
-                self.say(
-                    call.tid,
-                    &what,
-                    &format!("the program can't be examined ({err})"),
-                    NEXT_WALL,
-                );
+                self.say(call.tid, &what, &format!("the program can't be examined ({err})"), NEXT_WALL);
                 return self.refuse(&call, libc::EPERM);
             }
         };
@@ -64,11 +59,7 @@ impl Gate<'_> {
 
     fn asked(&self, call: &Notification) -> Option<Asked> {
         let [path, argv, dir] = if calls::name(call.call) == "execve" {
-            [
-                call.args[0],
-                call.args[1],
-                libc::AT_FDCWD.cast_unsigned().into(),
-            ]
+            [call.args[0], call.args[1], libc::AT_FDCWD.cast_unsigned().into()]
         } else {
             if call.args[4] & AT_SYMLINK_NOFOLLOW != 0 {
                 return None;
@@ -80,16 +71,8 @@ impl Gate<'_> {
         let dir = (dir as u32).cast_signed();
         let path = memory::string(call.tid, path, PATH_LIMIT).ok()?;
         let argv = memory::strings(call.tid, argv, ARGV_LIMIT).ok()?;
-        let valid = self
-            .listener
-            .as_ref()
-            .is_some_and(|listener| listener.is_valid(call.id));
-        valid.then_some(Asked {
-            tid: call.tid,
-            dir: (dir != libc::AT_FDCWD).then_some(dir),
-            path,
-            argv,
-        })
+        let valid = self.listener.as_ref().is_some_and(|listener| listener.is_valid(call.id));
+        valid.then_some(Asked { tid: call.tid, dir: (dir != libc::AT_FDCWD).then_some(dir), path, argv })
     }
 
     fn judge_exec(&mut self, call: Notification, asked: Asked, mut program: Program) {
@@ -104,10 +87,7 @@ impl Gate<'_> {
         {
             return self.outside(&call, exec.clone());
         }
-        let wants = program
-            .execs
-            .iter()
-            .any(|exec| self.run.policy.wants_digest(exec));
+        let wants = program.execs.iter().any(|exec| self.run.policy.wants_digest(exec));
         if wants {
             verify::add_digests(call.tid, &mut program);
         }
@@ -115,12 +95,7 @@ impl Gate<'_> {
         let Ok(action) = self.begin_action(&asked, &program, &verdict) else {
             return self.refuse(&call, libc::EPERM);
         };
-        let judged = Judged {
-            asked,
-            program,
-            verdict,
-            action,
-        };
+        let judged = Judged { asked, program, verdict, action };
         match judged.verdict.effect {
             Effect::Allow => self.let_on(&call, judged, None),
             Effect::Review | Effect::Ask => self.cross(call, judged),
@@ -130,14 +105,7 @@ impl Gate<'_> {
 
     /// The strictest verdict over all that an exec would run.
     pub(crate) fn verdict(&self, execs: &[Exec], grants: &Grants) -> Verdict {
-        let judge = |exec: &Exec| {
-            self.run.policy.judge(
-                &self.run.subject,
-                &Action::Exec(exec.clone()),
-                grants,
-                now(),
-            )
-        };
+        let judge = |exec: &Exec| self.run.policy.judge(&self.run.subject, &Action::Exec(exec.clone()), grants, now());
         let mut all = execs.iter().map(judge);
         let none = Verdict {
             effect: Effect::Deny,
@@ -150,31 +118,16 @@ impl Gate<'_> {
             profile: None,
         };
         let first = all.next().unwrap_or(none);
-        all.fold(first, |strictest, next| {
-            if next.effect > strictest.effect {
-                next
-            } else {
-                strictest
-            }
-        })
+        all.fold(first, |strictest, next| if next.effect > strictest.effect { next } else { strictest })
     }
 
     /// Writes down that an action begins, where this exec begins one.
-    fn begin_action(
-        &mut self,
-        asked: &Asked,
-        program: &Program,
-        verdict: &Verdict,
-    ) -> Result<u64, ()> {
+    fn begin_action(&mut self, asked: &Asked, program: &Program, verdict: &Verdict) -> Result<u64, ()> {
         let place = self.tree.place(asked.tid);
         let (Place::Begins(action), Some(exec)) = (place, program.execs.first()) else {
             return Ok(place.action());
         };
-        let reads = if verdict.class.as_deref() == Some("read") {
-            ReadOnly::Yes
-        } else {
-            ReadOnly::Unknown
-        };
+        let reads = if verdict.class.as_deref() == Some("read") { ReadOnly::Yes } else { ReadOnly::Unknown };
         self.pen
             .action(action, exec.argv.clone(), exec.cwd.clone(), reads)
             .map_err(|unwritten| self.broken(unwritten))?;
@@ -216,30 +169,15 @@ impl Gate<'_> {
 
     /// The file lies beneath no root that may be run from: the kernel would refuse it without a word.
     fn outside(&mut self, call: &Notification, exec: Exec) {
-        let shown = exec
-            .image
-            .executable
-            .as_ref()
-            .map(|path| format!("{path:?}"))
-            .unwrap_or_default();
+        let shown = exec.image.executable.as_ref().map(|path| format!("{path:?}")).unwrap_or_default();
         let what = format!("to run {shown}");
         let action = self.tree.place(call.tid).action();
         let wall = "no root of the boundary lets it be run; EACCES".to_owned();
-        let refused = Event::Refused {
-            action,
-            pid: call.tid.unsigned_abs(),
-            what: Action::Exec(exec),
-            wall,
-        };
+        let refused = Event::Refused { action, pid: call.tid.unsigned_abs(), what: Action::Exec(exec), wall };
         if let Err(unwritten) = self.pen.group(refused) {
             self.broken(unwritten);
         }
-        self.say(
-            call.tid,
-            &what,
-            "it lies outside what this boundary lets be run",
-            NEXT_WALL,
-        );
+        self.say(call.tid, &what, "it lies outside what this boundary lets be run", NEXT_WALL);
         self.not_started(&what);
         self.refuse(call, libc::EACCES);
     }
@@ -247,11 +185,7 @@ impl Gate<'_> {
     /// Counts a refusal and tells the agent.
     pub(crate) fn say(&mut self, tid: i32, what: &str, why: &str, next: &str) {
         self.ending.refusals += 1;
-        let refusal = Refusal {
-            what: what.to_owned(),
-            why: why.to_owned(),
-            next: next.to_owned(),
-        };
+        let refusal = Refusal { what: what.to_owned(), why: why.to_owned(), next: next.to_owned() };
         self.teller.tell(tid, block(&refusal));
     }
 
@@ -300,10 +234,7 @@ pub(crate) fn why(verdict: &Verdict) -> String {
     if reason.line == 0 {
         format!("{} ({})", reason.because, reason.file)
     } else {
-        format!(
-            "{} (rule {}, line {})",
-            reason.because, reason.file, reason.line
-        )
+        format!("{} (rule {}, line {})", reason.because, reason.file, reason.line)
     }
 }
 

@@ -102,14 +102,9 @@ enum Event {
 
 impl Event {
     fn with(self, fd: &PollFd<'_>) -> Self {
-        let only_hung_up = fd
-            .revents()
-            .is_some_and(|r| r.contains(PollFlags::POLLHUP) && !r.contains(PollFlags::POLLIN));
-        if self == Self::Call && only_hung_up {
-            Self::NoMoreCalls
-        } else {
-            self
-        }
+        let only_hung_up =
+            fd.revents().is_some_and(|r| r.contains(PollFlags::POLLHUP) && !r.contains(PollFlags::POLLIN));
+        if self == Self::Call && only_hung_up { Self::NoMoreCalls } else { self }
     }
 }
 
@@ -137,13 +132,7 @@ impl<'a> Gate<'a> {
             files,
             denied_writes: HashSet::new(),
             under_way: false,
-            ending: Ending {
-                news: None,
-                refused: None,
-                refusals: 0,
-                questions: 0,
-                unwritten: None,
-            },
+            ending: Ending { news: None, refused: None, refusals: 0, questions: 0, unwritten: None },
             news: Some(news),
             heard: Vec::new(),
             over: false,
@@ -180,33 +169,21 @@ impl<'a> Gate<'a> {
     }
 
     fn sleep(&self) -> io::Result<Vec<Event>> {
-        let timeout = if self.held.is_empty() {
-            PollTimeout::NONE
-        } else {
-            PollTimeout::from(LOOK_OVER)
-        };
+        let timeout = if self.held.is_empty() { PollTimeout::NONE } else { PollTimeout::from(LOOK_OVER) };
         let watched = [
-            self.listener
-                .as_ref()
-                .map(|listener| (Event::Call, listener.as_fd())),
+            self.listener.as_ref().map(|listener| (Event::Call, listener.as_fd())),
             Some((Event::Signal, self.run.signals.as_fd())),
             self.news.as_ref().map(|news| (Event::News, news.as_fd())),
             self.run.asker.wakes().map(|fd| (Event::Answer, fd)),
         ];
         let watched: Vec<_> = watched.into_iter().flatten().collect();
-        let mut fds: Vec<_> = watched
-            .iter()
-            .map(|(_, fd)| PollFd::new(*fd, PollFlags::POLLIN))
-            .collect();
+        let mut fds: Vec<_> = watched.iter().map(|(_, fd)| PollFd::new(*fd, PollFlags::POLLIN)).collect();
         match poll(&mut fds, timeout) {
             Ok(_) => {}
             Err(Errno::EINTR) => return Ok(Vec::new()),
             Err(err) => return Err(err.into()),
         }
-        let woken = watched
-            .iter()
-            .zip(&fds)
-            .filter(|(_, fd)| fd.any().unwrap_or(false));
+        let woken = watched.iter().zip(&fds).filter(|(_, fd)| fd.any().unwrap_or(false));
         Ok(woken.map(|((event, _), fd)| event.with(fd)).collect())
     }
 
@@ -304,8 +281,7 @@ impl<'a> Gate<'a> {
             self.news = None;
             return Ok(());
         }
-        self.heard
-            .extend_from_slice(buffer.get(..n).unwrap_or_default());
+        self.heard.extend_from_slice(buffer.get(..n).unwrap_or_default());
         while let Some((message, rest)) = self.heard.split_first_chunk::<LENGTH>() {
             let news = News::decode(*message);
             self.heard = rest.to_vec();
@@ -328,9 +304,5 @@ fn unblocked(pipe: &OwnedFd) -> io::Result<OwnedFd> {
 
 fn root_of(command: i32) -> io::Result<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    Ok(nix::fcntl::open(
-        format!("/proc/{command}/root").as_str(),
-        flags,
-        nix::sys::stat::Mode::empty(),
-    )?)
+    Ok(nix::fcntl::open(format!("/proc/{command}/root").as_str(), flags, nix::sys::stat::Mode::empty())?)
 }

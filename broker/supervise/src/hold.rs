@@ -55,18 +55,8 @@ impl Gate<'_> {
         let Some(question) = self.write_question(&held) else {
             return self.refuse(&held.call, libc::EPERM);
         };
-        let decision = decided(
-            Outcome::Allowed,
-            Decider::Grant,
-            "an approval of this run covers it",
-        );
-        self.close(
-            held,
-            Closed {
-                id: question.id,
-                decision,
-            },
-        );
+        let decision = decided(Outcome::Allowed, Decider::Grant, "an approval of this run covers it");
+        self.close(held, Closed { id: question.id, decision });
     }
 
     /// Puts the question: to the risk table where the verdict is review, to people where it is ask.
@@ -92,11 +82,7 @@ impl Gate<'_> {
     fn ask(&mut self, held: Held, question: Question) {
         let id = question.id.clone();
         if self.held.len() >= OPEN {
-            let decision = decided(
-                Outcome::Denied,
-                Decider::Policy,
-                "too many questions of this run are open",
-            );
+            let decision = decided(Outcome::Denied, Decider::Policy, "too many questions of this run are open");
             return self.close(held, Closed { id, decision });
         }
         match self.run.asker.raise(question) {
@@ -127,10 +113,7 @@ impl Gate<'_> {
             asked_at,
             deadline: asked_at.saturating_add(wait),
         };
-        let event = Event::Asked {
-            action: held.action,
-            question: question.clone(),
-        };
+        let event = Event::Asked { action: held.action, question: question.clone() };
         match self.pen.durable(event) {
             Ok(()) => {
                 self.pen.asks(&question.id);
@@ -149,15 +132,8 @@ impl Gate<'_> {
                 Ended::Answered(approval) => self.answered(approval),
                 Ended::Expired { question } => {
                     if let Some(held) = self.held.remove(&question) {
-                        let decision =
-                            decided(Outcome::Expired, Decider::Human, "nobody answered in time");
-                        self.close(
-                            held,
-                            Closed {
-                                id: question,
-                                decision,
-                            },
-                        );
+                        let decision = decided(Outcome::Expired, Decider::Human, "nobody answered in time");
+                        self.close(held, Closed { id: question, decision });
                     }
                 }
             }
@@ -183,13 +159,7 @@ impl Gate<'_> {
             channel: approval.channel,
             ..decided(outcome, Decider::Human, &approval.reason)
         };
-        self.close(
-            held,
-            Closed {
-                id: approval.question,
-                decision,
-            },
-        );
+        self.close(held, Closed { id: approval.question, decision });
     }
 
     /// Keeps what a wider approval opened. One that can't be kept still stands for this once.
@@ -221,11 +191,7 @@ impl Gate<'_> {
         }
         decision.waited = self.pen.asked_for(&id);
         let (outcome, told) = (decision.outcome, words(&decision));
-        let event = Event::Decided {
-            action: held.action,
-            question: id.clone(),
-            decision,
-        };
+        let event = Event::Decided { action: held.action, question: id.clone(), decision };
         if let Err(unwritten) = self.pen.durable(event) {
             self.broken(unwritten);
             return self.refuse(&held.call, libc::EPERM);
@@ -257,12 +223,8 @@ impl Gate<'_> {
         let Some(listener) = &self.listener else {
             return self.close_all("its process ended");
         };
-        let gone: Vec<String> = self
-            .held
-            .iter()
-            .filter(|(_, held)| !listener.is_valid(held.call.id))
-            .map(|(id, _)| id.clone())
-            .collect();
+        let gone: Vec<String> =
+            self.held.iter().filter(|(_, held)| !listener.is_valid(held.call.id)).map(|(id, _)| id.clone()).collect();
         for id in gone {
             self.abort(&id, "its process ended");
         }
@@ -279,13 +241,7 @@ impl Gate<'_> {
         if let Some(held) = self.held.remove(id) {
             self.run.asker.withdraw(id);
             let decision = decided(Outcome::Aborted, Decider::Policy, why);
-            self.close(
-                held,
-                Closed {
-                    id: id.to_owned(),
-                    decision,
-                },
-            );
+            self.close(held, Closed { id: id.to_owned(), decision });
         }
     }
 }
@@ -326,11 +282,7 @@ fn words(decision: &Decision) -> String {
         Outcome::ReviewFailed => "the reviewer failed".into(),
         Outcome::Aborted => "the question was withdrawn".into(),
     };
-    if decision.reason.is_empty() {
-        end
-    } else {
-        format!("{end}: {}", decision.reason.escape_debug())
-    }
+    if decision.reason.is_empty() { end } else { format!("{end}: {}", decision.reason.escape_debug()) }
 }
 
 fn next(outcome: Outcome) -> &'static str {

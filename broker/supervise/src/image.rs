@@ -43,11 +43,7 @@ pub(crate) fn format(file: &File) -> io::Result<Format> {
     if let Some(line) = head.strip_prefix(b"#!") {
         return Ok(script(line));
     }
-    if head.starts_with(b"\x7fELF") {
-        elf(file, head)
-    } else {
-        Ok(Format::Unknown)
-    }
+    if head.starts_with(b"\x7fELF") { elf(file, head) } else { Ok(Format::Unknown) }
 }
 
 /// As `load_script` of `fs/binfmt_script.c` cuts it: blanks around, first word the interpreter, the rest one argument.
@@ -58,21 +54,12 @@ fn script(line: &[u8]) -> Format {
     let Some(start) = line.iter().position(|b| !blank(b)) else {
         return Format::Unknown;
     };
-    let end = line
-        .iter()
-        .rposition(|b| !blank(b))
-        .map_or(start, |last| last + 1);
+    let end = line.iter().rposition(|b| !blank(b)).map_or(start, |last| last + 1);
     let line = line.get(start..end).unwrap_or_default();
     let cut = line.iter().position(blank).unwrap_or(line.len());
     let (interpreter, rest) = line.split_at(cut);
-    let rest = rest
-        .iter()
-        .position(|b| !blank(b))
-        .and_then(|at| rest.get(at..));
-    Format::Script {
-        interpreter: interpreter.to_vec(),
-        argument: rest.map(<[u8]>::to_vec),
-    }
+    let rest = rest.iter().position(|b| !blank(b)).and_then(|at| rest.get(at..));
+    Format::Script { interpreter: interpreter.to_vec(), argument: rest.map(<[u8]>::to_vec) }
 }
 
 fn elf(file: &File, head: &[u8]) -> io::Result<Format> {
@@ -83,18 +70,13 @@ fn elf(file: &File, head: &[u8]) -> io::Result<Format> {
     if class != 2 || order != 1 || u16_at(head, 16) != Some(ET_DYN) {
         return Ok(Format::Native);
     }
-    let (Some(table), Some(size), Some(count)) =
-        (u64_at(head, 32), u16_at(head, 54), u16_at(head, 56))
-    else {
+    let (Some(table), Some(size), Some(count)) = (u64_at(head, 32), u16_at(head, 54), u16_at(head, 56)) else {
         return Ok(Format::Unknown);
     };
     let mut dynamic = None;
     for i in 0..usize::from(count).min(MANY) {
         let mut header = [0u8; 56];
-        file.read_exact_at(
-            &mut header,
-            table.saturating_add(i as u64 * u64::from(size)),
-        )?;
+        file.read_exact_at(&mut header, table.saturating_add(i as u64 * u64::from(size)))?;
         match u32_at(&header, 0) {
             Some(PT_INTERP) => return Ok(Format::Native),
             Some(PT_DYNAMIC) => dynamic = u64_at(&header, 8).zip(u64_at(&header, 32)),
@@ -121,27 +103,15 @@ fn is_pie(file: &File, at: u64, size: u64) -> io::Result<bool> {
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes
-        .get(at..at + 2)?
-        .try_into()
-        .ok()
-        .map(u16::from_le_bytes)
+    bytes.get(at..at + 2)?.try_into().ok().map(u16::from_le_bytes)
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes
-        .get(at..at + 4)?
-        .try_into()
-        .ok()
-        .map(u32::from_le_bytes)
+    bytes.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes)
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    bytes
-        .get(at..at + 8)?
-        .try_into()
-        .ok()
-        .map(u64::from_le_bytes)
+    bytes.get(at..at + 8)?.try_into().ok().map(u64::from_le_bytes)
 }
 
 #[cfg(test)]
@@ -151,10 +121,7 @@ mod tests {
     #[test]
     fn a_script_line_is_cut_as_the_kernel_cuts_it() {
         let cut = |line: &str| match script(line.as_bytes()) {
-            Format::Script {
-                interpreter,
-                argument,
-            } => (
+            Format::Script { interpreter, argument } => (
                 String::from_utf8_lossy(&interpreter).into_owned(),
                 argument.map(|a| String::from_utf8_lossy(&a).into_owned()),
             ),
@@ -162,14 +129,8 @@ mod tests {
         };
         assert_eq!(cut("/bin/sh\necho"), ("/bin/sh".into(), None));
         assert_eq!(cut("  /bin/sh  \n"), ("/bin/sh".into(), None));
-        assert_eq!(
-            cut("/usr/bin/env -S  a b \nx"),
-            ("/usr/bin/env".into(), Some("-S  a b".into()))
-        );
-        assert_eq!(
-            cut("\t/bin/awk\t-f\n"),
-            ("/bin/awk".into(), Some("-f".into()))
-        );
+        assert_eq!(cut("/usr/bin/env -S  a b \nx"), ("/usr/bin/env".into(), Some("-S  a b".into())));
+        assert_eq!(cut("\t/bin/awk\t-f\n"), ("/bin/awk".into(), Some("-f".into())));
         assert_eq!(cut("   \n").0, "Unknown");
     }
 

@@ -74,10 +74,7 @@ pub struct Run<'a> {
 
 impl std::fmt::Debug for Run<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Run")
-            .field("id", &self.id)
-            .field("command", &self.command)
-            .finish_non_exhaustive()
+        f.debug_struct("Run").field("id", &self.id).field("command", &self.command).finish_non_exhaustive()
     }
 }
 

@@ -13,15 +13,8 @@ const WITH_VALUE: [&[u8]; 7] = [
 /// Options that stand alone.
 const ALONE: [&[u8]; 1] = [b"--inhibit-cache"];
 /// Options after which nothing is run.
-const ONLY_TELLS: [&[u8]; 7] = [
-    b"--list",
-    b"--verify",
-    b"--help",
-    b"--version",
-    b"--list-tunables",
-    b"--list-diagnostics",
-    b"--list-ld-so-conf",
-];
+const ONLY_TELLS: [&[u8]; 7] =
+    [b"--list", b"--verify", b"--help", b"--version", b"--list-tunables", b"--list-diagnostics", b"--list-ld-so-conf"];
 
 /// Where in argv the program stands; none where the loader only tells something. After an option that is not known
 /// here nobody can tell: the answer then lies behind the end, where no program is.
@@ -52,14 +45,7 @@ mod tests {
 
     #[test]
     fn the_program_stands_behind_the_loaders_options() {
-        let at = |line: &str| {
-            program(
-                &line
-                    .split(' ')
-                    .map(|w| w.as_bytes().to_vec())
-                    .collect::<Vec<_>>(),
-            )
-        };
+        let at = |line: &str| program(&line.split(' ').map(|w| w.as_bytes().to_vec()).collect::<Vec<_>>());
         for (line, place) in [
             ("ld.so ./x", Some(1)),
             ("ld.so --library-path /lib ./x -a", Some(3)),

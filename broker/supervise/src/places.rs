@@ -48,7 +48,8 @@ fn private(enforced: &Enforced) -> impl Iterator<Item = AbsPath> {
 
 /// Whether a path inside lies in a place that only this run sees, and not in a root that is shown there again.
 pub(crate) fn is_private(boundary: &Boundary, enforced: &Enforced, path: &AbsPath) -> bool {
-    private(enforced).any(|place| path.is_within(&place)) && !boundary.roots.iter().any(|root| path.is_within(&root.path))
+    private(enforced).any(|place| path.is_within(&place))
+        && !boundary.roots.iter().any(|root| path.is_within(&root.path))
 }
 
 /// A root that doesn't resolve stays as written: nothing is beneath it.

@@ -84,16 +84,8 @@ struct Attempt<'a> {
 impl<'a> Attempt<'a> {
     fn new(asked: &'a Asked) -> io::Result<Self> {
         // the kernel puts an empty argv[0] where there is none (Linux 5.18, commit dcd46d897adb)
-        let argv = if asked.argv.is_empty() {
-            vec![Vec::new()]
-        } else {
-            asked.argv.clone()
-        };
-        Ok(Self {
-            asked,
-            cwd: directory(asked.tid, None)?,
-            argv,
-        })
+        let argv = if asked.argv.is_empty() { vec![Vec::new()] } else { asked.argv.clone() };
+        Ok(Self { asked, cwd: directory(asked.tid, None)?, argv })
     }
 
     fn exec(&self, image: Image, argv: &[Vec<u8>]) -> Exec {
@@ -108,18 +100,9 @@ impl<'a> Attempt<'a> {
     /// A program whose name leads through a magic link: it is judged by its words now, and at the exec stop by
     /// what stands there.
     fn unclear(&self) -> Program {
-        let executable =
-            AbsPath::new(Path::new(std::ffi::OsStr::from_bytes(&self.asked.path))).ok();
-        let image = Image {
-            executable,
-            form: Form::Native,
-            writable: true,
-            sha256: None,
-        };
-        Program {
-            execs: vec![self.exec(image, &self.argv)],
-            expected: None,
-        }
+        let executable = AbsPath::new(Path::new(std::ffi::OsStr::from_bytes(&self.asked.path))).ok();
+        let image = Image { executable, form: Form::Native, writable: true, sha256: None };
+        Program { execs: vec![self.exec(image, &self.argv)], expected: None }
     }
 }
 
@@ -131,11 +114,7 @@ struct Object {
 
 impl Programs {
     pub(crate) fn new(root: OwnedFd, writable: Vec<AbsPath>) -> Self {
-        Self {
-            root,
-            writable,
-            formats: HashMap::new(),
-        }
+        Self { root, writable, formats: HashMap::new() }
     }
 
     /// The first look at an exec.
@@ -153,41 +132,24 @@ impl Programs {
             return Ok(Look::Fails(libc::EACCES));
         }
         let program = self.program(&attempt, &object)?;
-        Ok(program.map_or(Look::Fails(libc::ENOENT), |program| {
-            Look::Program(Box::new(program))
-        }))
+        Ok(program.map_or(Look::Fails(libc::ENOENT), |program| Look::Program(Box::new(program))))
     }
 
     /// What would run; none where a script's interpreter is missing.
     fn program(&mut self, attempt: &Attempt<'_>, object: &Object) -> io::Result<Option<Program>> {
         let argv = &attempt.argv;
         let (execs, expected) = match self.format_of(object)? {
-            Format::Native => (
-                vec![attempt.exec(self.image(object, Form::Native), argv)],
-                Some(expect(object, argv)),
-            ),
-            Format::Unknown => (
-                vec![attempt.exec(self.image(object, Form::Native), argv)],
-                None,
-            ),
+            Format::Native => (vec![attempt.exec(self.image(object, Form::Native), argv)], Some(expect(object, argv))),
+            Format::Unknown => (vec![attempt.exec(self.image(object, Form::Native), argv)], None),
             Format::Loader => {
                 let (image, line) = self.loaded(attempt.asked, &attempt.cwd, object, argv);
                 (vec![attempt.exec(image, &line)], Some(expect(object, argv)))
             }
-            Format::Script {
-                interpreter,
-                argument,
-            } => {
-                let Some((found, line)) = self.interpreter(attempt, (interpreter, argument))?
-                else {
+            Format::Script { interpreter, argument } => {
+                let Some((found, line)) = self.interpreter(attempt, (interpreter, argument))? else {
                     return Ok(None);
                 };
-                let mut meant = self.image(
-                    &found,
-                    Form::Script {
-                        script: object.path.clone(),
-                    },
-                );
+                let mut meant = self.image(&found, Form::Script { script: object.path.clone() });
                 meant.writable |= self.is_writable(object);
                 let given = Raw(line.first().cloned().unwrap_or_default());
                 // the loader as interpreter runs the program that the script's first line names behind it
@@ -197,14 +159,8 @@ impl Programs {
                         (self.image(&found, Form::Native), line.clone())
                     }
                 };
-                let inner = Exec {
-                    given,
-                    ..attempt.exec(image, &words)
-                };
-                (
-                    vec![attempt.exec(meant, argv), inner],
-                    Some(expect(&found, &line)),
-                )
+                let inner = Exec { given, ..attempt.exec(image, &words) };
+                (vec![attempt.exec(meant, argv), inner], Some(expect(&found, &line)))
             }
         };
         Ok(Some(Program { execs, expected }))
@@ -225,20 +181,12 @@ impl Programs {
             line.extend(argument);
             line.push(name);
             line.append(&mut rest);
-            let inner = Asked {
-                tid: asked.tid,
-                dir: None,
-                path: interpreter.clone(),
-                argv: Vec::new(),
-            };
+            let inner = Asked { tid: asked.tid, dir: None, path: interpreter.clone(), argv: Vec::new() };
             let Ok(object) = self.object(&inner, &attempt.cwd) else {
                 return Ok(None);
             };
             match self.format_of(&object)? {
-                Format::Script {
-                    interpreter: next,
-                    argument: its,
-                } => {
+                Format::Script { interpreter: next, argument: its } => {
                     name = interpreter;
                     rest = line.split_off(1);
                     (interpreter, argument) = (next, its);
@@ -253,58 +201,29 @@ impl Programs {
 
     /// The image of a program that the loader was told to run. Only a program that nobody inside can swap after
     /// this look counts; any other has no executable, which the judge refuses.
-    fn loaded(
-        &mut self,
-        asked: &Asked,
-        cwd: &AbsPath,
-        object: &Object,
-        argv: &[Vec<u8>],
-    ) -> (Image, Vec<Vec<u8>>) {
+    fn loaded(&mut self, asked: &Asked, cwd: &AbsPath, object: &Object, argv: &[Vec<u8>]) -> (Image, Vec<Vec<u8>>) {
         let loader = object.path.clone().unwrap_or_else(AbsPath::root);
         let Some(at) = loader::program(argv) else {
             return (self.image(object, Form::Native), argv.to_vec());
         };
         let line = argv.get(at..).unwrap_or_default().to_vec();
         let path = line.first().cloned().unwrap_or_default();
-        let inner = Asked {
-            tid: asked.tid,
-            dir: None,
-            path,
-            argv: Vec::new(),
-        };
-        let named = absolute(&inner, cwd)
-            .ok()
-            .and_then(|path| AbsPath::new(path).ok());
+        let inner = Asked { tid: asked.tid, dir: None, path, argv: Vec::new() };
+        let named = absolute(&inner, cwd).ok().and_then(|path| AbsPath::new(path).ok());
         let program = self.object(&inner, cwd).ok();
         let executable = program
             .filter(|program| !self.is_writable(program))
             .filter(|_| named.is_some_and(|path| !self.beneath_writable(&path)))
             .and_then(|program| program.path);
-        (
-            Image {
-                executable,
-                form: Form::Loader { loader },
-                writable: false,
-                sha256: None,
-            },
-            line,
-        )
+        (Image { executable, form: Form::Loader { loader }, writable: false, sha256: None }, line)
     }
 
     fn image(&self, object: &Object, form: Form) -> Image {
-        Image {
-            executable: object.path.clone(),
-            form,
-            writable: self.is_writable(object),
-            sha256: None,
-        }
+        Image { executable: object.path.clone(), form, writable: self.is_writable(object), sha256: None }
     }
 
     fn is_writable(&self, object: &Object) -> bool {
-        object
-            .path
-            .as_ref()
-            .is_none_or(|path| self.beneath_writable(path))
+        object.path.as_ref().is_none_or(|path| self.beneath_writable(path))
     }
 
     /// Whether something inside can change what a path leads to.
@@ -315,11 +234,7 @@ impl Programs {
     fn object(&self, asked: &Asked, cwd: &AbsPath) -> Result<Object, Errno> {
         let handle = self.open(asked, cwd)?;
         let stat = fstat(&handle)?;
-        let path = if stat.st_nlink == 0 {
-            None
-        } else {
-            name_of(handle.as_fd())
-        };
+        let path = if stat.st_nlink == 0 { None } else { name_of(handle.as_fd()) };
         Ok(Object { handle, stat, path })
     }
 
@@ -343,21 +258,14 @@ impl Programs {
             );
         }
         let path = absolute(asked, cwd)?;
-        let how = OpenHow::new()
-            .flags(flags)
-            .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+        let how =
+            OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
         openat2(&self.root, path.as_path(), how)
     }
 
     fn format_of(&mut self, object: &Object) -> io::Result<Format> {
         let s = &object.stat;
-        let key = (
-            s.st_dev ^ (s.st_ino << 20),
-            s.st_ino,
-            s.st_size,
-            s.st_ctime,
-            s.st_ctime_nsec,
-        );
+        let key = (s.st_dev ^ (s.st_ino << 20), s.st_ino, s.st_size, s.st_ctime, s.st_ctime_nsec);
         if s.st_mode & libc::S_IFMT != libc::S_IFREG {
             // the kernel runs nothing else; and opening a pipe waits for its writer, opening a device may start it
             return Ok(Format::Unknown);
@@ -396,25 +304,14 @@ impl Programs {
             nix::sys::stat::Mode::empty(),
         )?;
         let stat = fstat(&handle)?;
-        let path = if stat.st_nlink == 0 {
-            None
-        } else {
-            name_of(handle.as_fd())
-        };
+        let path = if stat.st_nlink == 0 { None } else { name_of(handle.as_fd()) };
         let object = Object { handle, stat, path };
         let argv = split(&cmdline(tid)?);
         let (image, argv) = match self.format_of(&object)? {
             Format::Loader => self.loaded(asked, &cwd, &object, &argv),
-            Format::Native | Format::Script { .. } | Format::Unknown => {
-                (self.image(&object, Form::Native), argv)
-            }
+            Format::Native | Format::Script { .. } | Format::Unknown => (self.image(&object, Form::Native), argv),
         };
-        Ok(Exec {
-            given: Raw(asked.path.clone()),
-            image,
-            argv: argv.into_iter().map(Raw).collect(),
-            cwd,
-        })
+        Ok(Exec { given: Raw(asked.path.clone()), image, argv: argv.into_iter().map(Raw).collect(), cwd })
     }
 }
 
@@ -422,10 +319,7 @@ impl Programs {
 /// (`/proc/PID/mem` is beneath no writable root, `process_vm_writev` and `ptrace` are refused).
 pub(crate) fn standing(tid: i32) -> io::Result<Expected> {
     let stat = nix::sys::stat::stat(format!("/proc/{tid}/exe").as_str())?;
-    Ok(Expected {
-        file: (stat.st_dev, stat.st_ino),
-        cmdline: cmdline(tid)?,
-    })
+    Ok(Expected { file: (stat.st_dev, stat.st_ino), cmdline: cmdline(tid)? })
 }
 
 /// A regular file, opened without waiting: one that its owner inside holds a lease on (`fcntl(2)`) is `EWOULDBLOCK`.
@@ -471,9 +365,8 @@ fn absolute(asked: &Asked, cwd: &AbsPath) -> Result<PathBuf, Errno> {
 /// The descriptor that `/proc/self/fd/N` and its like mean.
 fn own_descriptor(path: &[u8]) -> Option<i32> {
     let path = std::str::from_utf8(path).ok()?;
-    let number = ["/proc/self/fd/", "/proc/thread-self/fd/", "/dev/fd/"]
-        .iter()
-        .find_map(|head| path.strip_prefix(head))?;
+    let number =
+        ["/proc/self/fd/", "/proc/thread-self/fd/", "/dev/fd/"].iter().find_map(|head| path.strip_prefix(head))?;
     number.parse().ok().filter(|&n| n >= 0)
 }
 
@@ -481,9 +374,7 @@ fn own_descriptor(path: &[u8]) -> Option<i32> {
 fn script_name(asked: &Asked) -> Vec<u8> {
     match asked.dir {
         Some(fd) if asked.path.is_empty() => format!("/dev/fd/{fd}").into_bytes(),
-        Some(fd) if !asked.path.starts_with(b"/") => {
-            [format!("/dev/fd/{fd}/").as_bytes(), &asked.path].concat()
-        }
+        Some(fd) if !asked.path.starts_with(b"/") => [format!("/dev/fd/{fd}/").as_bytes(), &asked.path].concat(),
         _ => asked.path.clone(),
     }
 }
@@ -499,10 +390,7 @@ fn expect(object: &Object, argv: &[Vec<u8>]) -> Expected {
         cmdline.extend_from_slice(arg);
         cmdline.push(0);
     }
-    Expected {
-        file: (object.stat.st_dev, object.stat.st_ino),
-        cmdline,
-    }
+    Expected { file: (object.stat.st_dev, object.stat.st_ino), cmdline }
 }
 
 #[cfg(test)]

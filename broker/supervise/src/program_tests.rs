@@ -9,10 +9,7 @@ use super::*;
 fn programs(writable: &Path) -> Programs {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let root = nix::fcntl::open("/", flags, nix::sys::stat::Mode::empty()).unwrap();
-    Programs::new(
-        root,
-        vec![AbsPath::new(fs::canonicalize(writable).unwrap()).unwrap()],
-    )
+    Programs::new(root, vec![AbsPath::new(fs::canonicalize(writable).unwrap()).unwrap()])
 }
 
 fn asked(path: &str, argv: &[&str]) -> Asked {
@@ -39,10 +36,7 @@ fn script(dir: &Path, name: &str, text: &str) -> String {
 }
 
 fn words(expected: &Expected) -> Vec<String> {
-    split(&expected.cmdline)
-        .iter()
-        .map(|w| String::from_utf8_lossy(w).into_owned())
-        .collect()
+    split(&expected.cmdline).iter().map(|w| String::from_utf8_lossy(w).into_owned()).collect()
 }
 
 #[test]
@@ -73,10 +67,7 @@ fn a_script_is_judged_by_its_name_and_by_what_runs_it() {
     assert!(program.execs[0].image.writable);
     assert_eq!(program.execs[1].argv[0], Raw::from("/bin/sh"));
     // exactly what the kernel lays down
-    assert_eq!(
-        words(program.expected.as_ref().unwrap()),
-        ["/bin/sh", "-e", &inner, "x y", &outer, "1"]
-    );
+    assert_eq!(words(program.expected.as_ref().unwrap()), ["/bin/sh", "-e", &inner, "x y", &outer, "1"]);
     let shown = std::process::Command::new(&outer).arg("1").output();
     assert!(shown.is_ok(), "the kernel takes the script too");
 }
@@ -96,11 +87,7 @@ fn what_the_kernel_would_refuse_gets_its_errno() {
         (at("plain/x"), libc::ENOTDIR),
         (at(""), libc::EACCES),
     ] {
-        assert_eq!(
-            look(&mut programs, &asked(&path, &["x"])).err(),
-            Some(errno),
-            "{path}"
-        );
+        assert_eq!(look(&mut programs, &asked(&path, &["x"])).err(), Some(errno), "{path}");
     }
 }
 
@@ -129,15 +116,9 @@ fn an_image_without_a_name_has_no_executable() {
     fs::copy("/bin/true", &copy).unwrap();
     let file = File::open(&copy).unwrap();
     fs::remove_file(&copy).unwrap();
-    for path in [
-        String::new(),
-        format!("/proc/self/fd/{}", file.as_raw_fd()),
-        format!("/dev/fd/{}", file.as_raw_fd()),
-    ] {
-        let asked = Asked {
-            dir: Some(file.as_raw_fd()),
-            ..asked(&path, &["true"])
-        };
+    for path in [String::new(), format!("/proc/self/fd/{}", file.as_raw_fd()), format!("/dev/fd/{}", file.as_raw_fd())]
+    {
+        let asked = Asked { dir: Some(file.as_raw_fd()), ..asked(&path, &["true"]) };
         let program = look(&mut programs, &asked).unwrap();
         assert_eq!(program.execs[0].image.executable, None, "{path}");
     }
@@ -158,38 +139,22 @@ fn the_loader_counts_as_what_it_loads() {
     let mut programs = programs(dir.path());
     let real = fs::canonicalize("/bin/true").unwrap();
     for (path, argv, runs) in [
-        (
-            loader,
-            vec!["ld.so", "/bin/true", "x"],
-            Some(real.as_path()),
-        ),
-        (
-            disguised.as_str(),
-            vec!["ls", "/bin/true"],
-            Some(real.as_path()),
-        ),
+        (loader, vec!["ld.so", "/bin/true", "x"], Some(real.as_path())),
+        (disguised.as_str(), vec!["ls", "/bin/true"], Some(real.as_path())),
         (loader, vec!["ld.so", own.as_str()], None),
         (loader, vec!["ld.so", "--new-option", "/bin/true"], None),
     ] {
         let program = look(&mut programs, &asked(path, &argv)).unwrap();
         let image = &program.execs[0].image;
         assert!(matches!(image.form, Form::Loader { .. }), "{argv:?}");
-        assert_eq!(
-            image.executable.as_ref().map(AbsPath::as_path),
-            runs,
-            "{argv:?}"
-        );
+        assert_eq!(image.executable.as_ref().map(AbsPath::as_path), runs, "{argv:?}");
     }
     let through = script(dir.path(), "push", &format!("#!{loader} /bin/true\n"));
     let program = look(&mut programs, &asked(&through, &["push", "x"])).unwrap();
     let inner = program.execs.last().unwrap();
     assert_eq!(inner.image.executable.as_ref().map(AbsPath::as_path), Some(real.as_path()));
     assert_eq!(inner.argv, ["/bin/true", through.as_str(), "x"].map(Raw::from));
-    let telling = look(
-        &mut programs,
-        &asked(loader, &["ld.so", "--list", "/bin/true"]),
-    )
-    .unwrap();
+    let telling = look(&mut programs, &asked(loader, &["ld.so", "--list", "/bin/true"])).unwrap();
     assert_eq!(telling.execs[0].image.form, Form::Native);
 }
 

@@ -46,27 +46,12 @@ impl<'a> Pen<'a> {
         };
         let (agent, argv, cwd) = (started.agent, started.argv.clone(), started.cwd.clone());
         self.group(Event::RunStarted(started))?;
-        if agent {
-            Ok(())
-        } else {
-            self.action(1, argv, cwd, ReadOnly::Unknown)
-        }
+        if agent { Ok(()) } else { self.action(1, argv, cwd, ReadOnly::Unknown) }
     }
 
     /// An action begins.
-    pub(crate) fn action(
-        &self,
-        action: u64,
-        argv: Vec<Raw>,
-        cwd: AbsPath,
-        reads: ReadOnly,
-    ) -> Result<(), Unwritten> {
-        self.group(Event::ActionStarted {
-            action,
-            argv,
-            cwd,
-            read_only: reads == ReadOnly::Yes,
-        })
+    pub(crate) fn action(&self, action: u64, argv: Vec<Raw>, cwd: AbsPath, reads: ReadOnly) -> Result<(), Unwritten> {
+        self.group(Event::ActionStarted { action, argv, cwd, read_only: reads == ReadOnly::Yes })
     }
 
     pub(crate) fn group(&self, event: Event) -> Result<(), Unwritten> {
@@ -116,26 +101,14 @@ impl<'a> Pen<'a> {
             (None, Some(refused)) => refused.clone(),
             (None, None) => String::new(),
         };
-        if self
-            .group(Event::RunEnded {
-                status,
-                waited: self.waited,
-                reason,
-            })
-            .is_err()
-        {
+        if self.group(Event::RunEnded { status, waited: self.waited, reason }).is_err() {
             // said above
         }
     }
 
     fn record(&self, event: Event) -> Record {
         let event = brief::event(event);
-        Record {
-            at: now(),
-            mono: milliseconds(self.begun),
-            run: self.run.clone(),
-            event,
-        }
+        Record { at: now(), mono: milliseconds(self.begun), run: self.run.clone(), event }
     }
 }
 
@@ -150,11 +123,7 @@ pub(crate) enum ReadOnly {
 
 /// Unix time in milliseconds; 0 before 1970.
 pub(crate) fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|d| i64::try_from(d.as_millis()).ok())
-        .unwrap_or(0)
+    SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|d| i64::try_from(d.as_millis()).ok()).unwrap_or(0)
 }
 
 /// Milliseconds since then.

@@ -7,14 +7,8 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// Signals that are handed on to the command.
-const HANDED_ON: [Signal; 6] = [
-    Signal::SIGTERM,
-    Signal::SIGINT,
-    Signal::SIGHUP,
-    Signal::SIGQUIT,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-];
+const HANDED_ON: [Signal; 6] =
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2];
 
 /// The supervisor's signals. To be made while the process has one thread, after the fork: threads inherit the mask,
 /// and a thread without it would swallow the signals.
@@ -33,10 +27,7 @@ impl Signals {
             set.add(signal);
         }
         set.thread_block()?;
-        Ok(Self(SignalFd::with_flags(
-            &set,
-            SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC,
-        )?))
+        Ok(Self(SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?))
     }
 
     /// The next signal, if there is one.
@@ -45,9 +36,7 @@ impl Signals {
     /// What `read(2)` says.
     pub(crate) fn next(&self) -> io::Result<Option<Signal>> {
         Ok(match self.0.read_signal()? {
-            Some(news) => i32::try_from(news.ssi_signo)
-                .ok()
-                .and_then(|n| Signal::try_from(n).ok()),
+            Some(news) => i32::try_from(news.ssi_signo).ok().and_then(|n| Signal::try_from(n).ok()),
             None => None,
         })
     }

@@ -29,10 +29,7 @@ pub(crate) struct Refusal {
 
 /// The block; its first words are a promise.
 pub(crate) fn block(refusal: &Refusal) -> String {
-    format!(
-        "tollgate: refused {}\n  why: {}\n  next: {}\n",
-        refusal.what, refusal.why, refusal.next
-    )
+    format!("tollgate: refused {}\n  why: {}\n  next: {}\n", refusal.what, refusal.why, refusal.next)
 }
 
 /// Blocks that are still being written.
@@ -53,15 +50,11 @@ impl Teller {
             return;
         };
         let (done, written) = sync_channel(1);
-        let spawned = std::thread::Builder::new()
-            .stack_size(64 * 1024)
-            .spawn(move || {
-                write(&stderr, &text);
-                drop(done);
-            });
-        if spawned.is_ok()
-            && written.recv_timeout(FIRST) == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
-        {
+        let spawned = std::thread::Builder::new().stack_size(64 * 1024).spawn(move || {
+            write(&stderr, &text);
+            drop(done);
+        });
+        if spawned.is_ok() && written.recv_timeout(FIRST) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
             self.0.push(written);
         }
     }
@@ -97,14 +90,7 @@ mod tests {
 
     #[test]
     fn the_block_begins_with_its_promise() {
-        let text = block(&Refusal {
-            what: "to run `x`".into(),
-            why: "because".into(),
-            next: "stop".into(),
-        });
-        assert_eq!(
-            text,
-            "tollgate: refused to run `x`\n  why: because\n  next: stop\n"
-        );
+        let text = block(&Refusal { what: "to run `x`".into(), why: "because".into(), next: "stop".into() });
+        assert_eq!(text, "tollgate: refused to run `x`\n  why: because\n  next: stop\n");
     }
 }

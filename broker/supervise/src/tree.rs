@@ -52,12 +52,7 @@ impl Place {
 impl Tree {
     /// `agent`: the command is itself a harness or a script, and what it starts are the actions.
     pub(crate) fn new(command: i32, agent: bool) -> Self {
-        Self {
-            command,
-            agent,
-            actions: HashMap::new(),
-            last: u64::from(!agent),
-        }
+        Self { command, agent, actions: HashMap::new(), last: u64::from(!agent) }
     }
 
     /// The action that a thread belongs to. A process whose parents can't be followed to the command (it was
@@ -94,8 +89,7 @@ impl Tree {
         if self.actions.len() >= REMEMBERED {
             self.actions.clear();
         }
-        self.actions
-            .extend(processes.iter().map(|&process| (process, action)));
+        self.actions.extend(processes.iter().map(|&process| (process, action)));
     }
 
     /// The commands from the run's command down to `tid`, each as one line.
@@ -145,10 +139,7 @@ pub(crate) fn line(argv: &[Vec<u8>]) -> String {
             out.push(' ');
         }
         let text = word.escape_ascii().to_string();
-        let plain = !text.is_empty()
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_./=:@%+,".contains(&b));
+        let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./=:@%+,".contains(&b));
         if plain {
             out.push_str(&text);
         } else {
@@ -169,10 +160,7 @@ pub(crate) fn line(argv: &[Vec<u8>]) -> String {
 pub(crate) fn ids(tid: i32) -> io::Result<Ids> {
     let status = std::fs::read_to_string(format!("/proc/{tid}/status"))?;
     let field = |name: &str| {
-        status
-            .lines()
-            .find_map(|line| line.strip_prefix(name))
-            .and_then(|value| value.trim().parse::<i32>().ok())
+        status.lines().find_map(|line| line.strip_prefix(name)).and_then(|value| value.trim().parse::<i32>().ok())
     };
     match (field("Tgid:"), field("PPid:")) {
         (Some(process), Some(parent)) => Ok(Ids { process, parent }),
@@ -186,15 +174,8 @@ mod tests {
 
     #[test]
     fn a_line_is_quoted_and_cut() {
-        let words = |line: &[&str]| {
-            line.iter()
-                .map(|w| w.as_bytes().to_vec())
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(
-            line(&words(&["git", "push", "a b", ""])),
-            "git push 'a b' ''"
-        );
+        let words = |line: &[&str]| line.iter().map(|w| w.as_bytes().to_vec()).collect::<Vec<_>>();
+        assert_eq!(line(&words(&["git", "push", "a b", ""])), "git push 'a b' ''");
         assert_eq!(line(&words(&["x", "\u{1b}[2J"])), "x '\\x1b[2J'");
         assert!(line(&words(&["x", &"y".repeat(1000)])).len() < 420);
     }
@@ -202,10 +183,7 @@ mod tests {
     #[test]
     fn a_process_is_placed_by_its_parents() {
         let mut tree = Tree::new(1, false);
-        assert_eq!(
-            tree.place(i32::try_from(std::process::id()).unwrap()),
-            Place::In(1)
-        );
+        assert_eq!(tree.place(i32::try_from(std::process::id()).unwrap()), Place::In(1));
         let me = i32::try_from(std::process::id()).unwrap();
         let mut tree = Tree::new(ids(me).unwrap().parent, true);
         assert_eq!(tree.place(me), Place::Begins(1));

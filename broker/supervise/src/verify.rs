@@ -47,12 +47,7 @@ impl Gate<'_> {
         }
         if let Err(err) = self.seize(tid) {
             let what = format!("to run `{}`", crate::tree::line(&judged.asked.argv));
-            self.say(
-                tid,
-                &what,
-                &format!("its second look can't be arranged ({err})"),
-                NEXT_WALL,
-            );
+            self.say(tid, &what, &format!("its second look can't be arranged ({err})"), NEXT_WALL);
             return self.refuse(call, libc::EPERM);
         }
         // without it only a failed exec goes unnoticed until the thread's next event
@@ -60,10 +55,7 @@ impl Gate<'_> {
             return self.refuse(call, libc::EPERM);
         }
         self.stopping.insert(tid, Stopping { judged, question });
-        let went_on = self
-            .listener
-            .as_ref()
-            .is_some_and(|listener| listener.proceed(call.id).is_ok());
+        let went_on = self.listener.as_ref().is_some_and(|listener| listener.proceed(call.id).is_ok());
         if !went_on {
             // the caller was interrupted meanwhile: it stops, is let go of, and asks again
         }
@@ -80,11 +72,7 @@ impl Gate<'_> {
     /// Attaches; a thread whose last exec failed unnoticed is attached still.
     fn seize(&self, tid: i32) -> io::Result<()> {
         match ptrace::seize(tid) {
-            Err(err)
-                if err.raw_os_error() == Some(libc::EPERM) && self.stopping.contains_key(&tid) =>
-            {
-                Ok(())
-            }
+            Err(err) if err.raw_os_error() == Some(libc::EPERM) && self.stopping.contains_key(&tid) => Ok(()),
             other => other,
         }
     }
@@ -158,10 +146,7 @@ impl Gate<'_> {
             Ok(found) => found,
             Err(err) => return Second::Other(format!("its image can't be read: {err}")),
         };
-        let verdict = self.verdict(
-            std::slice::from_ref(&found),
-            &tollgate_policy::grant::Grants::default(),
-        );
+        let verdict = self.verdict(std::slice::from_ref(&found), &tollgate_policy::grant::Grants::default());
         if verdict.effect == Effect::Allow && stopping.question.is_none() {
             Second::Same
         } else {
@@ -173,12 +158,7 @@ impl Gate<'_> {
         self.under_way = true;
         let mut execs = judged.program.execs.into_iter();
         if let Some(exec) = execs.next() {
-            let step = Event::Step {
-                action: judged.action,
-                pid: tid.unsigned_abs(),
-                exec,
-                verdict: judged.verdict,
-            };
+            let step = Event::Step { action: judged.action, pid: tid.unsigned_abs(), exec, verdict: judged.verdict };
             if let Err(unwritten) = self.pen.group(step) {
                 self.broken(unwritten);
                 return kill_now(tid);
@@ -196,13 +176,7 @@ impl Gate<'_> {
             return;
         };
         self.not_started(&detail);
-        let event = Event::Tampered {
-            action: judged.action,
-            pid: tid.unsigned_abs(),
-            judged: exec,
-            found,
-            detail,
-        };
+        let event = Event::Tampered { action: judged.action, pid: tid.unsigned_abs(), judged: exec, found, detail };
         if let Err(unwritten) = self.pen.durable(event) {
             self.broken(unwritten);
         }

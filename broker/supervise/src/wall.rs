@@ -16,28 +16,15 @@ impl Gate<'_> {
         *seen += 1;
         if *seen <= TOLD {
             let action = self.tree.place(call.tid).action();
-            let wall = format!(
-                "the system-call filter: {because}; {}",
-                nix::errno::Errno::from_raw(errno)
-            );
+            let wall = format!("the system-call filter: {because}; {}", nix::errno::Errno::from_raw(errno));
             let what = Action::Call(Call { name: name.clone() });
-            let refused = Event::Refused {
-                action,
-                pid: call.tid.unsigned_abs(),
-                what,
-                wall,
-            };
+            let refused = Event::Refused { action, pid: call.tid.unsigned_abs(), what, wall };
             if let Err(unwritten) = self.pen.group(refused) {
                 self.broken(unwritten);
             }
         }
         if *self.walls.get(&name).unwrap_or(&0) == 1 {
-            self.say(
-                call.tid,
-                &format!("the system call `{name}`"),
-                because,
-                NEXT_WALL,
-            );
+            self.say(call.tid, &format!("the system call `{name}`"), because, NEXT_WALL);
         } else {
             self.ending.refusals += 1;
         }

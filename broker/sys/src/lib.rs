@@ -1,8 +1,5 @@
 //! The kernel: one file a concept, safe types at the edge. The only room with `unsafe`; it knows no policy.
-#![allow(
-    unsafe_code,
-    reason = "system calls are made here and nowhere else; each block names its invariant"
-)]
+#![allow(unsafe_code, reason = "system calls are made here and nowhere else; each block names its invariant")]
 
 pub mod at;
 pub mod caps;

@@ -22,11 +22,7 @@ pub fn read(pid: i32, address: u64, buffer: &mut [u8]) -> io::Result<usize> {
 /// # Errors
 /// As [`read`]; `EFAULT` where less is there.
 pub fn read_exact(pid: i32, address: u64, buffer: &mut [u8]) -> io::Result<()> {
-    if read(pid, address, buffer)? == buffer.len() {
-        Ok(())
-    } else {
-        Err(io::Error::from_raw_os_error(libc::EFAULT))
-    }
+    if read(pid, address, buffer)? == buffer.len() { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EFAULT)) }
 }
 
 /// Reads a NUL-terminated string of at most `limit` bytes, without its NUL.
@@ -84,9 +80,7 @@ pub fn strings(pid: i32, address: u64, limit: usize) -> io::Result<Vec<Vec<u8>>>
                 return Ok(out);
             }
             let text = string(pid, pointer, left)?;
-            left = left
-                .checked_sub(text.len() + 9)
-                .ok_or_else(|| io::Error::from_raw_os_error(libc::E2BIG))?;
+            left = left.checked_sub(text.len() + 9).ok_or_else(|| io::Error::from_raw_os_error(libc::E2BIG))?;
             out.push(text);
         }
         at += (n / 8 * 8) as u64;

@@ -55,7 +55,10 @@ pub(crate) fn whole(question: &Question, now: i64) -> String {
     }
     if let Some(profile) = &verdict.profile {
         let name = neutral::short(profile, 60);
-        card.line("profile", format!("the rule names `{name}`; this version runs what is approved in the run's own boundary"));
+        card.line(
+            "profile",
+            format!("the rule names `{name}`; this version runs what is approved in the run's own boundary"),
+        );
     }
     for (at, parent) in question.lineage.iter().enumerate() {
         card.line(if at == 0 { "led here by" } else { "" }, neutral::short_quoted(parent, 200));

@@ -1,1 +1,210 @@
-//! (being laid)
+//! The boundary in every setting: what it holds as root and not, with namespaces and without. Judged from outside.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::fs;
+use std::net::{TcpListener, UdpSocket};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::{SocketAddr, UnixListener};
+
+use tollgate_tests::scene::SECRET;
+use tollgate_tests::{Job, Scene, cases, program, skip};
+
+cases! { everywhere: home_is_unreadable outside_is_unwritable environment_is_scrubbed descriptors_are_closed
+calls_are_refused sockets_outside_are_out_of_reach work_goes_on no_rights_are_gained other_processes_are_closed }
+cases! { both: tracers_are_refused_with_a_reason system_files_stay work_in_tmp }
+
+fn home_is_unreadable(scene: &Scene) {
+    let key = scene.home.join(".ssh/id_ed25519");
+    let text = format!(
+        "cat {0}; cat ~/.ssh/*; cp {0} k; cat k; ln {0} h; cat h; ln -s {0} s; cat s; cat /proc/self/root{0}
+         cat /proc/1/root{0}; ls -R ~; mv {0} m; cat m; tar cf - ~/.ssh; exec 3<{0}; cat <&3; true",
+        key.display()
+    );
+    scene.shell(&text).ended(0).withheld(SECRET);
+    assert_eq!(fs::read_to_string(key).unwrap(), SECRET);
+}
+
+fn outside_is_unwritable(scene: &Scene) {
+    let kept = scene.outside.join("kept");
+    let before = kept.metadata().unwrap();
+    let text = format!(
+        "cd {0}; echo x > new; echo x >> kept; : > kept; rm -f kept; mv kept gone; mkdir folder; ln -s x link; mkfifo pipe
+         chmod 777 kept; chown 1:1 kept; touch kept; truncate -s 0 kept; ln kept other; cp /etc/hostname kept; chmod 777 .
+         ln -s {0} $OLDPWD/way; echo x > $OLDPWD/way/new; echo x > ~/.bashrc; echo x > ~/new; true",
+        scene.outside.display()
+    );
+    scene.shell(&text);
+    let after = kept.metadata().unwrap();
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "kept");
+    let facts = |m: &fs::Metadata| (m.mode(), m.uid(), m.gid(), m.mtime(), m.nlink(), m.ino());
+    assert_eq!(facts(&before), facts(&after));
+    assert_eq!(fs::read_dir(&scene.outside).unwrap().count(), 1);
+    assert_eq!(scene.outside.metadata().unwrap().permissions().mode() & 0o777, 0o755);
+    assert_eq!(fs::read_dir(&scene.home).unwrap().count(), 1);
+}
+
+fn environment_is_scrubbed(scene: &Scene) {
+    let names = [
+        "GITHUB_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "MY_API_KEY",
+        "DATABASE_URL",
+        "SSH_AUTH_SOCK",
+        "LD_PRELOAD",
+        "BASH_ENV",
+        "NODE_OPTIONS",
+        "PYTHONSTARTUP",
+        "GIT_SSH_COMMAND",
+        "DBUS_SESSION_BUS_ADDRESS",
+        "UNHEARD_OF",
+        "TOLLGATE_STATE_DIR",
+    ];
+    let mut job = scene.job::<&str, _>(&[], &["/usr/bin/env"]);
+    for name in names.iter().filter(|name| !name.starts_with("TOLLGATE") && !name.starts_with("LD_")) {
+        job = job.env(name, "leaked-value");
+    }
+    let outcome = job.env("LC_ALL", "C").end();
+    outcome.ended(0).withheld("leaked-value");
+    let seen: Vec<&str> = outcome.out.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
+    for name in names {
+        assert!(!seen.contains(&name), "{name} was passed: {outcome}");
+    }
+    for name in ["PATH", "HOME", "TERM", "LC_ALL", "TMPDIR"] {
+        assert!(seen.contains(&name), "{name} is missing: {outcome}");
+    }
+}
+
+fn descriptors_are_closed(scene: &Scene) {
+    let text = format!(
+        "exec 7<{}/kept 8<{} 9<>{}/.ssh/id_ed25519; exec {} run -- /bin/bash -c 'cat <&7; cat <&9; ls /proc/self/fd | tr \"\\n\" \" \"'",
+        scene.outside.display(),
+        scene.outside.display(),
+        scene.home.display(),
+        scene.tollgate().display()
+    );
+    let mut command = scene.command("/bin/bash");
+    command.args(["-c", &text]);
+    // 3 is the folder that `ls` itself opened.
+    Job::new(command).end().ended(0).printed("0 1 2 3 ");
+}
+
+fn calls_are_refused(scene: &Scene) {
+    let probe = scene.compile("matrix/probe.c", scene.workspace.join("probe"), &[]);
+    let outcome = scene.run(&[probe.to_str().unwrap(), "calls"]);
+    outcome.ended(0);
+    let lines: Vec<&str> = outcome.out.lines().collect();
+    assert!(lines.len() > 25, "{outcome}");
+    for line in lines {
+        let refused =
+            ["EPERM", "EACCES", "ENOSYS", "EIO", "EAFNOSUPPORT", "EPROTONOSUPPORT"].iter().any(|e| line.ends_with(e));
+        assert!(refused, "{line}: {outcome}");
+    }
+}
+
+fn sockets_outside_are_out_of_reach(scene: &Scene) {
+    let probe = scene.compile("matrix/probe.c", scene.workspace.join("probe"), &[]);
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let path = scene.outside.join("socket");
+    let _unix = UnixListener::bind(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+    let name = format!("tollgate-test-{}", std::process::id());
+    let _abstract = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+    let ways = [
+        ("tcp", tcp.local_addr().unwrap().port().to_string()),
+        ("udp", udp.local_addr().unwrap().port().to_string()),
+        ("unix", path.display().to_string()),
+        ("abstract", name),
+    ];
+    for (way, target) in &ways {
+        let mut bare = scene.command(&probe);
+        bare.args([way, target.as_str()]);
+        Job::new(bare).end().printed(&format!("{way} done\n"));
+        let outcome = scene.job(&["--ci"], &[probe.to_str().unwrap(), way, target]).end();
+        outcome.ended(0);
+        assert!(!outcome.out.contains("done"), "{outcome}");
+    }
+    scene.run(&[probe.to_str().unwrap(), "pair"]).ended(0).printed("pair done\n");
+}
+
+fn work_goes_on(scene: &Scene) {
+    let text = "set -e; echo a > f; mkdir -p d/e; mv f d/e/g; ln d/e/g h; ln -s h s; cat s; chmod 755 h; rm -r d; touch -d 2001-01-01 h
+        t=$(mktemp); echo b > $t; cat $t; rm $t; head -c 3 /dev/urandom > /dev/null; echo c > /dev/null; ls /usr/bin > /dev/null
+        seq 1000 | sort -rn | head -1; (sleep 0.05; echo d) & wait; printf '#!/bin/sh\\necho e\\n' > p; chmod +x p; ./p; cat /proc/self/status > /dev/null";
+    scene.shell(text).ended(0).printed("a\nb\n1000\nd\ne\n");
+    scene.verifies();
+}
+
+fn no_rights_are_gained(scene: &Scene) {
+    let outcome = scene.shell("grep -E '^(NoNewPrivs|CapEff|CapBnd|CapAmb|Seccomp):' /proc/self/status");
+    outcome.ended(0);
+    let value = |name: &str| {
+        let line = outcome.out.lines().find(|line| line.starts_with(name)).unwrap();
+        u64::from_str_radix(line.split_whitespace().nth(1).unwrap(), 16).unwrap()
+    };
+    assert_eq!((value("NoNewPrivs"), value("Seccomp")), (1, 2), "{outcome}");
+    assert_eq!(value("CapAmb"), 0, "{outcome}");
+    // CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_SYS_MODULE, CAP_NET_ADMIN, CAP_DAC_READ_SEARCH, CAP_MKNOD.
+    for capability in [21, 19, 16, 12, 2, 27] {
+        assert_eq!(value("CapEff") >> capability & 1, 0, "capability {capability}: {outcome}");
+    }
+}
+
+fn other_processes_are_closed(scene: &Scene) {
+    // A process of the same person's, outside, with a secret in its environment.
+    let mut outside = scene.command("/bin/sleep");
+    outside.arg("60").env("HIDDEN", SECRET);
+    let outside = Job::new(outside).start();
+    let pid = outside.pid();
+    let text = format!(
+        "cat /proc/{pid}/environ; cat /proc/[0-9]*/environ 2>/dev/null; cat /proc/{pid}/maps && echo MAPS; readlink /proc/{pid}/fd/0 && echo FDS
+         kill -0 {pid} && echo SIGNALLED; kill -9 {pid}; kill -9 -1 2>/dev/null; echo 500 > /proc/{pid}/oom_score_adj && echo WROTE; true"
+    );
+    let outcome = scene.job::<&str, _>(&[], &["/bin/bash", "-c", &text]).end();
+    outcome.withheld(SECRET).withheld("MAPS").withheld("FDS").withheld("SIGNALLED").withheld("WROTE");
+    let mut outside = outside;
+    assert!(outside.runs(), "the process outside was killed");
+    outside.signal(nix::sys::signal::Signal::SIGKILL);
+    outside.end();
+}
+
+fn tracers_are_refused_with_a_reason(scene: &Scene) {
+    let mut some = false;
+    for (tracer, words) in [("gdb", "-batch /bin/true"), ("strace", "/bin/true"), ("ltrace", "/bin/true")] {
+        let Some(path) = program::which(tracer) else { continue };
+        some = true;
+        let outcome = scene.shell(&format!("{} {words}; echo $?", path.display()));
+        outcome.ended(0).printed("126\n").told("tollgate: refused").told("ptrace");
+    }
+    if !some {
+        skip("no tracer is installed (gdb, strace)");
+    }
+}
+
+fn system_files_stay(scene: &Scene) {
+    let text = "for f in /usr/new /etc/new /bin/new /proc/sys/kernel/hostname /sys/kernel/mm/ksm/run; do
+        echo x > $f && echo WROTE $f; done 2>/dev/null; cat /etc/shadow && echo READ; rm -f /etc/hostname; hostname other && echo RENAMED; true";
+    scene.shell(text).withheld("WROTE").withheld("READ").withheld("RENAMED");
+    assert!(std::path::Path::new("/etc/hostname").exists() || !scene.setting.uid().is_root());
+}
+
+fn work_in_tmp(scene: &Scene) {
+    // A workspace in /tmp is seen although temp is private.
+    let folder = tempfile::Builder::new().prefix("tollgate-scene-").tempdir_in("/tmp").unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let workspace = folder.path().join("workspace");
+    scene.folder(&workspace);
+    let outcome = scene
+        .job::<&str, _>(&[], &["/bin/sh", "-c", "echo x > made; cat made; mktemp > /dev/null && pwd"])
+        .within(&workspace)
+        .end();
+    outcome.ended(0).printed(&format!("x\n{}\n", workspace.display()));
+    assert!(workspace.join("made").exists());
+}

@@ -14,8 +14,8 @@ use nix::sys::socket::{
 use tollgate_policy::action::Target;
 
 use crate::class::{self, Class};
-use crate::common::Common;
 use crate::goal::Goal;
+use crate::ground::Ground;
 use crate::judge::End;
 use crate::wait::{self, Woken};
 
@@ -59,12 +59,12 @@ impl From<End> for Unreached {
 }
 
 /// Connects to a goal.
-pub(crate) fn dial(goal: &Goal, common: &Common) -> Result<TcpStream, End> {
+pub(crate) fn dial(goal: &Goal, ground: &Ground) -> Result<TcpStream, End> {
     let port = goal.connect.port;
-    let addresses = addresses(goal, common)?;
+    let addresses = addresses(goal, ground)?;
     let addresses: Vec<SocketAddr> =
         (addresses.into_iter().take(ADDRESSES)).map(|address| SocketAddr::new(address, port)).collect();
-    let stream = race(&addresses, common)?;
+    let stream = race(&addresses, ground)?;
     // the relay adds no delay of its own
     let ready = stream.set_nodelay(true).and_then(|()| stream.set_nonblocking(true));
     match ready {
@@ -74,7 +74,7 @@ pub(crate) fn dial(goal: &Goal, common: &Common) -> Result<TcpStream, End> {
 }
 
 /// The addresses that may be connected to.
-fn addresses(goal: &Goal, common: &Common) -> Result<Vec<IpAddr>, End> {
+fn addresses(goal: &Goal, ground: &Ground) -> Result<Vec<IpAddr>, End> {
     let name = match &goal.connect.target {
         Target::Name(name) => name,
         // it was judged as what it is
@@ -85,8 +85,8 @@ fn addresses(goal: &Goal, common: &Common) -> Result<Vec<IpAddr>, End> {
     };
     let now = Instant::now();
     let until = now.checked_add(RESOLVING).unwrap_or(now);
-    let found = common.resolve.resolve(name, until);
-    if common.end.has_rung() {
+    let found = ground.resolve.resolve(name, until);
+    if ground.end.has_rung() {
         return Err(End::Stopped);
     }
     let found = found.map_err(|err| End::Unresolved(unresolved(&err)))?;
@@ -95,7 +95,7 @@ fn addresses(goal: &Goal, common: &Common) -> Result<Vec<IpAddr>, End> {
     for address in found {
         let address = address.to_canonical();
         let class = class::here(address);
-        if class == Class::Public || common.judge.may_reach(&goal.connect, address, class) {
+        if class == Class::Public || ground.judge.may_reach(&goal.connect, address, class) {
             allowed.push(address);
         } else {
             elsewhere = elsewhere.or(Some(End::Elsewhere(address, class)));
@@ -109,7 +109,7 @@ fn addresses(goal: &Goal, common: &Common) -> Result<Vec<IpAddr>, End> {
 }
 
 /// Tries addresses in their order, the next when one fails or is slow; the first that answers is taken.
-fn race(addresses: &[SocketAddr], common: &Common) -> Result<TcpStream, End> {
+fn race(addresses: &[SocketAddr], ground: &Ground) -> Result<TcpStream, End> {
     let begun = Instant::now();
     let until = begun.checked_add(PATIENCE).unwrap_or(begun);
     let mut next = begun;
@@ -136,7 +136,7 @@ fn race(addresses: &[SocketAddr], common: &Common) -> Result<TcpStream, End> {
                 }
             }
         }
-        let Some(ready) = first_ready(&trying, next.min(until), common)? else {
+        let Some(ready) = first_ready(&trying, next.min(until), ground)? else {
             continue;
         };
         let socket = trying.swap_remove(ready);
@@ -173,8 +173,8 @@ fn start(address: &SocketAddr) -> Result<Started, Errno> {
 }
 
 /// The first of these sockets whose connection has succeeded or failed; none if that takes longer.
-fn first_ready(trying: &[OwnedFd], until: Instant, common: &Common) -> Result<Option<usize>, End> {
-    let mut fds = vec![common.end.heard()];
+fn first_ready(trying: &[OwnedFd], until: Instant, ground: &Ground) -> Result<Option<usize>, End> {
+    let mut fds = vec![ground.end.heard()];
     fds.extend(trying.iter().map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLOUT)));
     match wait::wait(&mut fds, Some(until)) {
         Ok(Woken::Ready) => Ok(fds.iter().skip(1).position(wait::is_ready)),

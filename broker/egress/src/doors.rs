@@ -12,9 +12,9 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::socket::{MsgFlags, recv, send};
 
-use crate::common::Common;
 use crate::dns::answer::Source;
 use crate::dns::stream;
+use crate::ground::Ground;
 use crate::meet::{Meeting, Met};
 use crate::pool::Pool;
 use crate::relay;
@@ -96,7 +96,7 @@ impl Askers {
 /// What the thread at the doors works with.
 pub(crate) struct Keeper {
     pub(crate) doors: Doors,
-    pub(crate) common: Arc<Common>,
+    pub(crate) ground: Arc<Ground>,
     pub(crate) meeting: Arc<Meeting>,
     pub(crate) pool: Arc<Pool>,
     pub(crate) askers: Arc<Askers>,
@@ -139,7 +139,7 @@ impl Keeper {
 
     /// Waits for whatever comes; none if everything ends.
     fn turn(&self, kept: &[OwnedFd], until: Option<Instant>) -> io::Result<Option<Turn>> {
-        let mut fds = vec![self.common.end.heard(), self.askers.bell.heard()];
+        let mut fds = vec![self.ground.end.heard(), self.askers.bell.heard()];
         let listen = |fd| PollFd::new(fd, PollFlags::POLLIN);
         fds.extend(kept.iter().map(|asker| listen(asker.as_fd())));
         fds.extend(self.doors.lookups.iter().map(|door| listen(door.as_fd())));
@@ -154,7 +154,7 @@ impl Keeper {
     }
 
     fn source(&self) -> Source<'_> {
-        Source { names: &self.common.names, judge: self.common.judge.as_ref(), search: &self.common.search }
+        Source { names: &self.ground.names, judge: self.ground.judge.as_ref(), search: &self.ground.search }
     }
 
     fn lookups(&self, door: &UdpSocket, budget: &mut Budget) {
@@ -205,10 +205,10 @@ impl Keeper {
             let Ok((stream, _)) = door.accept() else {
                 return;
             };
-            let common = Arc::clone(&self.common);
+            let ground = Arc::clone(&self.ground);
             let served = self.pool.run(move || {
-                let source = Source { names: &common.names, judge: common.judge.as_ref(), search: &common.search };
-                if stream::serve(&stream, &source, &common.end).is_err() {
+                let source = Source { names: &ground.names, judge: ground.judge.as_ref(), search: &ground.search };
+                if stream::serve(&stream, &source, &ground.end).is_err() {
                     // it has gone
                 }
             });
@@ -226,7 +226,7 @@ impl Keeper {
             // whatever ends it before both sides are done, ends it with a reset
             relay::reset(&stream);
             if let Some(met) = self.meeting.arrive(peer, stream)
-                && begin(met, &self.common, &self.pool).is_err()
+                && begin(met, &self.ground, &self.pool).is_err()
             {
                 // no thread for it: it was dropped with the job, and so reset
             }
@@ -239,9 +239,9 @@ struct Turn {
 }
 
 /// Starts carrying; resets the connection if there is no thread for it.
-pub(crate) fn begin(met: Met, common: &Arc<Common>, pool: &Pool) -> io::Result<()> {
-    let common = Arc::clone(common);
-    pool.run(move || relay::run(met, &common))
+pub(crate) fn begin(met: Met, ground: &Arc<Ground>, pool: &Pool) -> io::Result<()> {
+    let ground = Arc::clone(ground);
+    pool.run(move || relay::run(met, &ground))
 }
 
 /// The address of the door for callers of this family.

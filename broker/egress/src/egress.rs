@@ -8,10 +8,10 @@ use std::thread::JoinHandle;
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
-use crate::common::Common;
 use crate::dial::{self, Reached, Unreached};
 use crate::doors::{self, Askers, Doors, Keeper};
 use crate::goal::Goal;
+use crate::ground::Ground;
 use crate::judge::Judge;
 use crate::meet::{Errand, Meeting};
 use crate::names::{self, Names};
@@ -29,7 +29,7 @@ const STACK: usize = 256 * 1024;
 
 /// A run's egress. All of its threads, connections and doors end when it is dropped.
 pub struct Egress {
-    common: Arc<Common>,
+    ground: Arc<Ground>,
     meeting: Arc<Meeting>,
     pool: Arc<Pool>,
     askers: Arc<Askers>,
@@ -125,7 +125,7 @@ impl Egress {
         };
         let end = Arc::new(Bell::new()?);
         let host = || Arc::new(System::new(Arc::clone(&end))) as Arc<dyn Resolve>;
-        let common = Arc::new(Common {
+        let ground = Arc::new(Ground {
             judge,
             resolve: setting.resolve.unwrap_or_else(host),
             names: Names::new(NAMES),
@@ -133,7 +133,7 @@ impl Egress {
             end,
         });
         let mut egress = Self {
-            common: Arc::clone(&common),
+            ground: Arc::clone(&ground),
             meeting: Arc::default(),
             pool: Arc::new(Pool::new(CONNECTIONS)),
             askers: Arc::new(Askers::new()?),
@@ -144,7 +144,7 @@ impl Egress {
         };
         let keeper = Keeper {
             doors,
-            common,
+            ground,
             meeting: Arc::clone(&egress.meeting),
             pool: Arc::clone(&egress.pool),
             askers: Arc::clone(&egress.askers),
@@ -157,7 +157,7 @@ impl Egress {
     /// The name that an address of ours stands for, also as IPv4 in IPv6.
     #[must_use]
     pub fn name_of(&self, address: IpAddr) -> Option<String> {
-        self.common.names.name_of(address)
+        self.ground.names.name_of(address)
     }
 
     /// Where a socket that is to be connected to `to` goes. Whatever is at port 53 is a lookup.
@@ -203,7 +203,7 @@ impl Egress {
     /// # Errors
     /// [`Unreached`], with the errno for the caller.
     pub fn reach(&self, goal: Goal) -> Result<Reached, Unreached> {
-        let stream = dial::dial(&goal, &self.common)?;
+        let stream = dial::dial(&goal, &self.ground)?;
         Ok(Reached { goal, stream })
     }
 
@@ -219,7 +219,7 @@ impl Egress {
     fn meet(&self, local: SocketAddr, errand: Errand) -> Result<(), Full> {
         match self.meeting.announce(local, errand) {
             Ok(None) => Ok(()),
-            Ok(Some(met)) => doors::begin(met, &self.common, &self.pool).map_err(|_| Full),
+            Ok(Some(met)) => doors::begin(met, &self.ground, &self.pool).map_err(|_| Full),
             Err(_) => Err(Full),
         }
     }
@@ -239,7 +239,7 @@ impl Egress {
 
 impl Drop for Egress {
     fn drop(&mut self) {
-        self.common.end.ring();
+        self.ground.end.ring();
         if let Some(keeper) = self.keeper.take()
             && keeper.join().is_err()
         {

@@ -4,12 +4,12 @@
 //! dials out itself. It raises no questions and keeps no policy: a [`Judge`] is asked. Threads, no async runtime.
 
 mod class;
-mod common;
 mod dial;
 mod dns;
 mod doors;
 mod egress;
 mod goal;
+mod ground;
 mod judge;
 mod meet;
 mod names;

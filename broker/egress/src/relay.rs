@@ -5,20 +5,20 @@ use std::time::Instant;
 
 use nix::sys::socket::{setsockopt, sockopt};
 
-use crate::common::Common;
 use crate::dial;
+use crate::ground::Ground;
 use crate::judge::{End, Report};
 use crate::meet::{Errand, Met};
 use crate::pump::{Carried, Pump};
 
 /// Runs a connection to its end. The caller's is reset unless both sides were done in good order, so that a program
 /// never takes a refusal for the end of an answer.
-pub(crate) fn run(met: Met, common: &Common) {
+pub(crate) fn run(met: Met, ground: &Ground) {
     let Met { stream, errand } = met;
     let Errand { goal, reached, since } = errand;
     let far = match reached {
         Some(reached) => Ok(reached.stream),
-        None => dial::dial(&goal, common),
+        None => dial::dial(&goal, ground),
     };
     let mut report =
         Report { goal: goal.connect.clone(), address: None, up: 0, down: 0, lasted: since.elapsed(), end: End::Closed };
@@ -26,7 +26,7 @@ pub(crate) fn run(met: Met, common: &Common) {
         Ok(far) => {
             prepare(&stream, &far);
             report.address = far.peer_addr().ok().map(|peer| peer.ip().to_canonical());
-            let Carried { up, down, end } = Pump::new(&stream, &far, &goal).run(&common.end);
+            let Carried { up, down, end } = Pump::new(&stream, &far, &goal).run(&ground.end);
             (report.up, report.down, report.end) = (up, down, end);
             if report.end != End::Closed {
                 reset(&far);
@@ -39,7 +39,7 @@ pub(crate) fn run(met: Met, common: &Common) {
     }
     drop(stream);
     report.lasted = since.elapsed();
-    common.judge.told(report);
+    ground.judge.told(report);
 }
 
 /// Neither adds a delay, and a far end that has silently gone is noticed.

@@ -1,9 +1,9 @@
 //! Long command lines, cut for the ledger: what is contained or refused is kept in brief, or an agent could fill the
 //! disk outside with arguments. Crossings are written whole: a person answers for them.
 
-use sha2::{Digest as _, Sha256};
 use tollgate_ledger::record::Event;
 use tollgate_policy::action::Action;
+use tollgate_policy::digest::sha256_hex;
 use tollgate_policy::raw::Raw;
 
 /// Bytes of arguments that are kept.
@@ -47,13 +47,9 @@ fn words(argv: &mut Vec<Raw>) {
         return;
     }
     let rest = argv.split_off(kept);
-    let mut hash = Sha256::new();
-    for word in &rest {
-        hash.update(word.bytes());
-        hash.update([0]);
-    }
-    let bytes: usize = rest.iter().map(|word| word.bytes().len() + 1).sum();
-    let digest = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
+    let text = rest.iter().flat_map(|word| word.bytes().iter().copied().chain([0])).collect::<Vec<u8>>();
+    let (bytes, digest) = (text.len(), sha256_hex(&text));
+    let digest = digest.get(..16).unwrap_or_default();
     argv.push(Raw::from(format!("… {} more words, {bytes} bytes, sha256 {digest}…", rest.len())));
 }
 

@@ -8,7 +8,7 @@ use crate::resolve::Resolve;
 use crate::resolve::conf::Search;
 use crate::wait::Bell;
 
-pub(crate) struct Common {
+pub(crate) struct Ground {
     pub(crate) judge: Arc<dyn Judge>,
     pub(crate) resolve: Arc<dyn Resolve>,
     pub(crate) names: Names,

@@ -86,7 +86,8 @@ fn nobody_is_left(marker: &str, after: Duration) {
             .filter_map(|entry| {
                 let line = fs::read(entry.path().join("cmdline")).ok()?;
                 let line = String::from_utf8_lossy(&line).replace('\0', " ");
-                line.contains(marker).then(|| format!("{} {}", entry.file_name().display(), line.chars().take(60).collect::<String>()))
+                line.contains(marker)
+                    .then(|| format!("{} {}", entry.file_name().display(), line.chars().take(60).collect::<String>()))
             })
             .collect();
         if left.is_empty() {
@@ -107,7 +108,7 @@ fn temp_entries(scene: &Scene) -> BTreeSet<OsString> {
     ["/tmp", "/var/tmp", "/dev/shm"]
         .iter()
         .filter_map(|folder| fs::read_dir(folder).ok())
-        .flat_map(|list| list.flatten())
+        .flat_map(Iterator::flatten)
         .filter(|entry| entry.metadata().is_ok_and(|meta| meta.uid() == owner))
         .map(|entry| entry.path().into_os_string())
         .filter(|path| {

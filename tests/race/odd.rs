@@ -87,7 +87,12 @@ fn images_without_a_name(scene: &Scene) {
 
 /// The dynamic loader, run as a program; none on a system without one.
 fn loader() -> Option<PathBuf> {
-    let known = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-musl-x86_64.so.1", "/lib/ld-musl-aarch64.so.1"];
+    let known = [
+        "/lib64/ld-linux-x86-64.so.2",
+        "/lib/ld-linux-aarch64.so.1",
+        "/lib/ld-musl-x86_64.so.1",
+        "/lib/ld-musl-aarch64.so.1",
+    ];
     known.iter().map(PathBuf::from).find(|path| path.exists())
 }
 
@@ -111,7 +116,9 @@ fn through_the_loader(scene: &Scene) {
         assert!(!outcome.status.success() && outcome.out.is_empty(), "{outcome}");
     }
     // The loader in the middle of a command, with the name behind a link.
-    let text = format!("ln -s /usr/bin/seq plus; {loader} ./plus 3; {loader} /proc/self/root/usr/bin/seq 3; cp {loader} own; ./own /usr/bin/seq 3; echo end");
+    let text = format!(
+        "ln -s /usr/bin/seq plus; {loader} ./plus 3; {loader} /proc/self/root/usr/bin/seq 3; cp {loader} own; ./own /usr/bin/seq 3; echo end"
+    );
     with(&["/bin/bash", "-c", &text]).ended(0).printed("end\n");
 }
 

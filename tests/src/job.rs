@@ -47,7 +47,7 @@ pub struct Outcome {
 impl Job {
     /// A command, with nothing on stdin and a minute to end.
     pub fn new(command: Command) -> Self {
-        Self { command, input: Vec::new(), deadline: Duration::from_secs(60) }
+        Self { command, input: Vec::new(), deadline: Duration::from_mins(1) }
     }
 
     /// What it reads from stdin.

@@ -24,7 +24,7 @@ pub struct Scene {
     pub workspace: PathBuf,
     /// The person's home; `.ssh/id_ed25519` in it holds [`SECRET`].
     pub home: PathBuf,
-    /// Neither workspace nor home: `kept` in it holds "kept".
+    /// Neither workspace nor home; `kept` in it holds "kept".
     pub outside: PathBuf,
     /// `TOLLGATE_STATE_DIR`.
     pub state: PathBuf,
@@ -52,6 +52,7 @@ impl Scene {
             bin: part("bin"),
             folder,
         };
+        scene.own(scene.folder.path());
         for made in [&scene.workspace, &scene.home, &scene.outside, &scene.bin, &scene.home.join(".ssh")] {
             scene.folder(made);
         }

@@ -13,14 +13,10 @@ mod verb;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use tollgate_sys::first::First;
 
 use crate::args::{Cli, Verb};
 use crate::exit::Exit;
 use crate::failure::Outcome;
-
-#[global_allocator]
-static HEAP: First = First::new();
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

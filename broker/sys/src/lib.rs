@@ -5,7 +5,6 @@ pub mod at;
 pub mod caps;
 pub mod creds;
 pub mod fds;
-pub mod first;
 pub mod handover;
 pub mod heap;
 pub mod landlock;

@@ -1,1 +1,13 @@
-//! (being laid)
+//! Programs that people use, inside a run: builds, tests, commits, editors and pagers on a terminal, job control.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod examples;
+mod terminal;
+mod terminals;
+mod tools;

@@ -90,9 +90,12 @@ fn project_policy_grants_nothing(scene: &Scene) {
 }
 
 fn changed_inside_counts_not(scene: &Scene) {
-    let outcome = scene.shell("mkdir .tollgate && echo 'version = 1' > .tollgate/policy.toml && echo wrote");
-    outcome.withheld("wrote");
-    assert!(!scene.workspace.join(".tollgate/policy.toml").exists());
+    let policy = scene.workspace.join(".tollgate/policy.toml");
+    fs::create_dir(policy.parent().unwrap()).unwrap();
+    fs::write(&policy, "version = 1\n").unwrap();
+    scene.shell("echo '# more' >> .tollgate/policy.toml && echo wrote").withheld("wrote");
+    scene.shell("mv .tollgate t && mkdir .tollgate && cp t/policy.toml .tollgate && echo moved").withheld("moved");
+    assert_eq!(fs::read_to_string(&policy).unwrap(), "version = 1\n");
 }
 
 fn rules_by_name(scene: &Scene) {

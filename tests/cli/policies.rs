@@ -7,7 +7,7 @@ use std::path::Path;
 use tollgate_tests::{Outcome, Scene, cases};
 
 cases! { both: faults_are_told_with_their_place writable_by_others missing_file missing_profile project_policy_tightens
-project_policy_grants_nothing changed_inside_counts_not rules_by_name }
+project_policy_grants_nothing changed_inside_counts_not rules_by_name magic_in_a_folders_name }
 
 /// Text, the line of the fault, a word that the message has.
 const FAULTS: [(&str, u32, &str); 9] = [
@@ -111,4 +111,17 @@ fn rules_by_name(scene: &Scene) {
         echo end";
     let outcome = scene.job(&[Path::new("--policy"), &policy], &["/bin/bash", "-c", text]).end();
     outcome.ended(0).printed("end\n");
+}
+
+fn magic_in_a_folders_name(scene: &Scene) {
+    let workspace = scene.workspace.join("a[1]{b}*");
+    scene.folder(&workspace);
+    scene.folder(workspace.join(".git"));
+    scene.file(workspace.join(".env"), "hidden-value");
+    scene.file(workspace.join(".git/config"), "kept");
+    let options = [Path::new("--workspace"), &workspace];
+    let outcome = scene
+        .job(&options, &["/bin/sh", "-c", "cd \"$0\"; cat .env; echo x > .git/config", workspace.to_str().unwrap()]);
+    outcome.end().withheld("hidden-value");
+    assert_eq!(fs::read_to_string(workspace.join(".git/config")).unwrap(), "kept");
 }

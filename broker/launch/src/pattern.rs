@@ -1,4 +1,38 @@
-//! Names with `*` and `?`; no other magic.
+//! Names with `*` and `?`; no other magic. What policy escapes (a workspace called `a[1]`) is told from what it means.
+
+/// The glob with nothing but `*` and `?` as magic: `[[]` is `[`, `\\x` is `x`; a class, or an escaped `*` or `?`, becomes
+/// `?`, which covers more and never less.
+pub(crate) fn plain(glob: &str) -> String {
+    let mut out = String::with_capacity(glob.len());
+    let mut rest = glob;
+    while let Some(next) = rest.chars().next() {
+        let after = rest.get(next.len_utf8()..).unwrap_or_default();
+        let class = if next == '[' { class_end(after) } else { None };
+        if let Some(end) = class {
+            let body = after.get(..end).unwrap_or_default();
+            out.push_str(if body.chars().count() == 1 && !matches!(body, "*" | "?") { body } else { "?" });
+            rest = after.get(end + 1..).unwrap_or_default();
+            continue;
+        }
+        match (next, after.chars().next()) {
+            ('\\', Some(escaped)) => {
+                out.push(if matches!(escaped, '*' | '?') { '?' } else { escaped });
+                rest = after.get(escaped.len_utf8()..).unwrap_or_default();
+            }
+            _ => {
+                out.push(next);
+                rest = after;
+            }
+        }
+    }
+    out
+}
+
+/// Where a class ends, behind its `[`; a `]` that comes first belongs to it.
+fn class_end(body: &str) -> Option<usize> {
+    let from = body.chars().next().map_or(0, char::len_utf8);
+    body.get(from..)?.find(']').map(|at| at + from)
+}
 
 /// Whether `glob` covers `name` as a whole.
 pub(crate) fn matches(glob: &[u8], name: &[u8]) -> bool {
@@ -29,7 +63,21 @@ pub(crate) fn matches(glob: &[u8], name: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::{matches, plain};
+
+    #[test]
+    fn what_is_escaped_is_meant() {
+        for (glob, meant) in [
+            ("/w/a[[]1[]]/.git/hooks/**", "/w/a[1]/.git/hooks/**"),
+            ("/w/[{]x[}]/[!]", "/w/{x}/!"),
+            ("/w/a\\\\b/\\[c", "/w/a\\b/[c"),
+            ("/w/[*]/[?]/[ab]c", "/w/?/?/?c"),
+            ("/w/**/.env*", "/w/**/.env*"),
+            ("/w/[", "/w/["),
+        ] {
+            assert_eq!(plain(glob), meant, "{glob}");
+        }
+    }
 
     #[test]
     fn globs() {

@@ -15,6 +15,7 @@ use crate::attempt::Attempt;
 use crate::fault::{LaunchError, Step};
 use crate::filter;
 use crate::hide::{self, Extent, Found};
+use crate::pattern;
 use crate::temp::PrivateTemp;
 
 /// What a run may use of the kernel; the default is all it offers. For tests and for `--no-…` flags.
@@ -64,8 +65,8 @@ impl Plan {
     /// [`LaunchError::Filter`] and [`LaunchError::Unknown`] for a boundary that makes no sense here.
     pub fn lower(boundary: &Boundary, probe: Probe, options: Options, temp: PrivateTemp) -> Result<Self, LaunchError> {
         let pass = Pass::new().map_err(|e| LaunchError::Step(Step::Filter, e))?;
-        let (hidden, extent) = hide::expand(&covered(&boundary.hidden, &boundary.roots));
-        let (protected, _) = hide::expand(&literal(&boundary.protected));
+        let (hidden, extent) = hide::expand(&covered(&plain(&boundary.hidden), &boundary.roots));
+        let (protected, _) = hide::expand(&literal(&plain(&boundary.protected)));
         let mut plan = Self {
             probe,
             options,
@@ -151,6 +152,10 @@ fn covered(globs: &[String], roots: &[Root]) -> Vec<String> {
                 .any(|rest| literal < glob.len() || rest.is_empty() || rest.starts_with(b"/") || known.ends_with(b"/"))
     };
     globs.iter().filter(meets).cloned().collect()
+}
+
+fn plain(globs: &[String]) -> Vec<String> {
+    globs.iter().map(|glob| pattern::plain(glob)).collect()
 }
 
 /// Globs that name one path, or one directory with all in it: only these are worth a mount.

@@ -14,16 +14,15 @@ pub(crate) fn plain(glob: &str) -> String {
             rest = after.get(end + 1..).unwrap_or_default();
             continue;
         }
-        match (next, after.chars().next()) {
-            ('\\', Some(escaped)) => {
-                out.push(if matches!(escaped, '*' | '?') { '?' } else { escaped });
-                rest = after.get(escaped.len_utf8()..).unwrap_or_default();
-            }
-            _ => {
-                out.push(next);
-                rest = after;
-            }
+        if next == '\\'
+            && let Some(escaped) = after.chars().next()
+        {
+            out.push(if matches!(escaped, '*' | '?') { '?' } else { escaped });
+            rest = after.get(escaped.len_utf8()..).unwrap_or_default();
+            continue;
         }
+        out.push(next);
+        rest = after;
     }
     out
 }

@@ -160,7 +160,7 @@ fn plain(globs: &[String]) -> Vec<String> {
 
 /// Globs that name one path, or one directory with all in it: only these are worth a mount.
 fn literal(globs: &[String]) -> Vec<String> {
-    globs.iter().filter(|glob| !glob.strip_suffix("/**").unwrap_or(glob).contains(['*', '?'])).cloned().collect()
+    globs.iter().filter(|glob| !glob.strip_suffix("/**").unwrap_or(glob).contains('*')).cloned().collect()
 }
 
 fn wanted(boundary: &Boundary, plan: &Plan) -> BTreeSet<Feature> {

@@ -3,7 +3,7 @@
 //!
 //! # Why there is no race
 //!
-//! * **Arguments** are copied once from the caller's memory ([`call`]); the notification is asked to be still valid
+//! * **Arguments** are copied once from the caller's memory (`call`); the notification is asked to be still valid
 //!   after that; what is judged and what is done is the copy. Nothing here is let through with `CONTINUE` but
 //!   `umask`, which has no pointer, and binds of sockets that are no unix sockets or get no path.
 //! * **Paths**: a call is either done in one `openat2` that fails if any symlink is on the way (`RESOLVE_IN_ROOT |
@@ -14,14 +14,14 @@
 //!   name comes through this gate, which does one at a time. (`openat2`, `io_uring`, `open_by_handle_at`, mounts and
 //!   namespaces are refused by the filter.) Processes outside the sandbox are not adversaries; what they move
 //!   meanwhile leads at worst to a name that they made so.
-//! * **Directories that are renamed** are looked through ([`contents`]) for what their new names would make guarded
+//! * **Directories that are renamed** are looked through (`contents`) for what their new names would make guarded
 //!   and what their old ones did; between that and the rename nothing inside can be added, for the same reason.
 //!
 //! # How far it reaches
 //!
 //! The gate's thread has laid down the capabilities that go past file permissions ([`creds`]); its user and groups are those of the caller, who has no capability to change its own. It acts on descriptors beneath the
 //! sandbox's own root (`/proc/COMMAND/root`), so mounts of the sandbox hold for it. The static boundary's roots are
-//! judged by true path here as Landlock would by inode, `REFER`'s rule included ([`standing`]); what is outside them
+//! judged by true path here as Landlock would by inode, `REFER`'s rule included (`standing`); what is outside them
 //! is never touched without an answer.
 //!
 //! Absent on purpose: a thread of its own in a Landlock domain. Landlock lets only an ancestor's domain read a

@@ -27,7 +27,7 @@ use crate::terminal::Terminal;
 /// A started run. The command is about to execute its program: its own `execve` is the first call that the gate sees.
 #[derive(Debug)]
 pub struct Started {
-    /// The guard, a child of the caller. It ends after all else in the run has: see [`Started::end`].
+    /// The guard, a child of the caller. It ends after all else in the run has: see [`Remains::end`].
     /// `SIGTERM` to it ends the run: all is killed.
     pub guard: Pid,
     /// The command, leader of its process group; its id as the caller sees it.

@@ -1,6 +1,6 @@
 //! Decisions: typed records, a Merkle tree over them, signed checkpoints, an SQLite store.
 //!
-//! [`Writer`] appends (it is the [`record::Recorder`] of a run), [`Reader`] reads while others append, [`verify`] and
+//! [`Writer`] appends (it is the [`record::Recorder`] of a run), [`Reader`] reads while others append, [`verify()`] and
 //! [`verify_export`] recompute everything. What an event means is told by `tollgate-report`, not here.
 
 pub mod canonical;

@@ -219,8 +219,9 @@ fn there_is_no_terminal() {
 fn temp_is_private_and_goes() {
     for setting in Setting::all() {
         let scene = Scene::new(setting);
-        let outcome =
-            scene.shell("echo x > $TMPDIR/mine; mkdir -p $TMPDIR/a/b; ls -A $TMPDIR; echo $TMPDIR; mktemp -u");
+        let outcome = scene.shell(
+            "echo x > $TMPDIR/mine; mkdir -p $TMPDIR/a/b; ls -A $TMPDIR | grep -xe a -e mine; echo $TMPDIR; mktemp -u",
+        );
         let lines: Vec<&str> = outcome.well().lines().collect();
         let private = setting.has_namespaces();
         let at = if private { "/tmp".to_owned() } else { outcome.report.temp.display().to_string() };
@@ -230,8 +231,11 @@ fn temp_is_private_and_goes() {
         assert_eq!(fs::read_dir(&scene.spec.temp).unwrap().count(), 0, "{setting:?}");
         assert_eq!(outcome.gap(Feature::PrivateTemp).is_none(), private, "{setting:?}");
         if private {
-            let shared = scene.shell("echo x > /dev/shm/tollgate-probe && ls /dev/shm; ls -A /var/tmp | wc -l");
+            let marker = tempfile::Builder::new().prefix("tollgate-marker").tempfile_in("/var/tmp").unwrap();
+            let text = "echo x > /dev/shm/tollgate-probe && ls /dev/shm; ls -A /var/tmp | grep -c tollgate-marker";
+            let shared = scene.shell(&format!("{text}; true"));
             assert_eq!(shared.well(), "tollgate-probe\n0\n", "{setting:?}");
+            drop(marker);
             assert!(!std::path::Path::new("/dev/shm/tollgate-probe").exists());
         }
     }

@@ -91,7 +91,7 @@ pub(crate) struct Run {
     /// Let this folder be read too (may be repeated)
     #[arg(long, value_name = "DIR")]
     pub(crate) read: Vec<PathBuf>,
-    /// Let this name or address be connected to; the port is 443 if none is given (may be repeated)
+    /// Let this address be connected to; the port is 443 if none is given (may be repeated; connections are judged by address, so a name opens nothing yet)
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) net: Vec<String>,
     /// Start only if the kernel holds this feature, named as in `tollgate doctor` (may be repeated)

@@ -179,7 +179,7 @@ mod tests {
             ("198.18.0.1", Class::Benchmark),
             ("198.19.255.255", Class::Benchmark),
             ("198.51.100.7", Class::Documentation),
-            ("203.0.113.80", Class::Documentation),
+            ("203.0.113.7", Class::Documentation),
             ("224.0.0.1", Class::Multicast),
             ("240.0.0.1", Class::Reserved),
             ("255.255.255.255", Class::Multicast),

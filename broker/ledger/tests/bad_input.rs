@@ -191,7 +191,7 @@ fn a_read_only_ledger_is_reported_and_can_be_read() {
     };
     let state = Path::new(&mount).join("state");
     ledger(&state, 3);
-    let status = Command::new("mount").args(["-o", "remount,ro"]).arg(&mount).status().unwrap();
+    let status = Command::new("mount").args(["-o", "remount,ro,bind"]).arg(&mount).status().unwrap();
     assert!(status.success());
     assert_eq!(refused(&state).kind, Kind::ReadOnly);
     assert_eq!(refused(&Path::new(&mount).join("new")).kind, Kind::ReadOnly);

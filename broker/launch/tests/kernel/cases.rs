@@ -54,8 +54,9 @@ fn abi(cap: u32) {
         let listening = listen_abstract(&name);
         let victim = std::process::id().to_string();
         let env = [("OUTSIDE", outside.to_str().unwrap()), ("ABSTRACT", &name), ("VICTIM", &victim)];
-        // A user may not signal root's processes anyway.
-        let signalled = if setting.is_root() && cap < 6 { "0" } else { "EPERM" };
+        // A user may not signal root's processes anyway; its own it may.
+        let own = setting.is_root() == nix::unistd::geteuid().is_root();
+        let signalled = if own && cap < 6 { "0" } else { "EPERM" };
         for (attempt, errno) in [
             ("read_outside", "EACCES"),
             ("write_outside", "EACCES"),

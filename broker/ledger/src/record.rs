@@ -1,5 +1,7 @@
 //! What is written: one record an event, typed; the chain and the store know nothing of its meaning.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use tollgate_policy::action::{Action, Exec};
 use tollgate_policy::boundary::Enforced;
@@ -213,6 +215,11 @@ pub trait Recorder {
     /// # Errors
     /// [`Unwritten`] where it is not on the disk: what it was for must not happen.
     fn durable(&self, record: Record) -> Result<(), Unwritten>;
+    /// For the gate's loop, before it sleeps: writes the group that has waited long enough, and says how long one
+    /// that has not may still wait. A failure is told by the next record.
+    fn tick(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// The ledger did not take a record.

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -31,7 +32,7 @@ use crate::verify::Stopping;
 use crate::{Ending, Run, calls};
 
 /// How often open questions are looked over for callers that have gone.
-const LOOK_OVER: u16 = 500;
+const LOOK_OVER: Duration = Duration::from_millis(500);
 
 /// The gate itself failed.
 #[derive(Debug)]
@@ -169,7 +170,9 @@ impl<'a> Gate<'a> {
     }
 
     fn sleep(&self) -> io::Result<Vec<Event>> {
-        let timeout = if self.held.is_empty() { PollTimeout::NONE } else { PollTimeout::from(LOOK_OVER) };
+        let look_over = (!self.held.is_empty()).then_some(LOOK_OVER);
+        let longest = [look_over, self.run.recorder.tick()].into_iter().flatten().min();
+        let timeout = longest.map_or(PollTimeout::NONE, |wait| wait.try_into().unwrap_or(PollTimeout::MAX));
         let watched = [
             self.listener.as_ref().map(|listener| (Event::Call, listener.as_fd())),
             Some((Event::Signal, self.run.signals.as_fd())),

@@ -61,6 +61,13 @@ impl Policy {
         }
     }
 
+    /// Whether a layer that may grant says what becomes of paths that no rule speaks of. Where none does, the boundary's
+    /// roots stand as they are and nobody is asked.
+    #[must_use]
+    pub fn speaks_of_other_paths(&self) -> bool {
+        self.sources().any(|(at, document)| self.stand(at).0.may_grant() && document.defaults.path.is_some())
+    }
+
     /// Files the rules that every run asks for first: for a moment in which there is nothing else to do.
     pub fn prepare(&self) {
         self.exec_rules();

@@ -52,3 +52,11 @@ pub struct Reason {
     /// The rule's `because`, or the default's text.
     pub because: String,
 }
+
+impl Reason {
+    /// Whether no rule spoke, and a default decided.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        self.line == 0 && self.file == "default"
+    }
+}

@@ -65,7 +65,7 @@ pub fn of(address: IpAddr) -> Class {
 
 /// As [`of`], and looks at this machine's interfaces. If they can't be listed, nothing is public.
 #[must_use]
-pub(crate) fn here(address: IpAddr) -> Class {
+pub fn here(address: IpAddr) -> Class {
     let class = of(address);
     if class != Class::Public {
         return class;

@@ -20,7 +20,7 @@ mod resolve;
 mod wait;
 mod watch;
 
-pub use class::{Class, of as class_of};
+pub use class::{Class, here as class_here, of as class_of};
 pub use dial::{Reached, Unreached};
 pub use doors::Doors;
 pub use egress::{Egress, Full, Kind, Setting, Way};

@@ -22,4 +22,5 @@ pub mod ptrace;
 pub mod pty;
 pub mod random;
 pub mod seccomp;
+pub mod sockets;
 pub mod wait;

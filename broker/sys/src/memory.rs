@@ -25,6 +25,25 @@ pub fn read_exact(pid: i32, address: u64, buffer: &mut [u8]) -> io::Result<()> {
     if read(pid, address, buffer)? == buffer.len() { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EFAULT)) }
 }
 
+/// Writes all of `bytes`: the answer to a call of that process, where the call says.
+///
+/// # Errors
+/// `EFAULT` where the memory ends or can't be written, `ESRCH`, `EPERM`.
+pub fn write(pid: i32, address: u64, bytes: &[u8]) -> io::Result<()> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    let local = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let remote = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: bytes.len() };
+    // SAFETY: the kernel only reads `iov_len` bytes of `bytes`; the remote address is only a number here.
+    let n = unsafe { libc::process_vm_writev(pid, &raw const local, 1, &raw const remote, 1, 0) };
+    match usize::try_from(n) {
+        Ok(n) if n == bytes.len() => Ok(()),
+        Ok(_) => Err(io::Error::from_raw_os_error(libc::EFAULT)),
+        Err(_) => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Reads a NUL-terminated string of at most `limit` bytes, without its NUL.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ const ADDFD: libc::c_ulong = 0x4018_2103;
 const SET_FLAGS: libc::c_ulong = 0x4008_2104;
 const FD_SYNC_WAKE_UP: u64 = 1;
 const RESP_CONTINUE: u32 = 1;
+const ADDFD_SETFD: u32 = 1;
 const ADDFD_SEND: u32 = 2;
 
 /// The supervisor's end of a filter with notifications.
@@ -113,12 +114,24 @@ impl Listener {
     /// # Errors
     /// `ENOENT` if the caller has gone; `EMFILE` if it has no room.
     pub fn succeed_with(&self, id: u64, file: BorrowedFd<'_>, close_on_exec: CloseOnExec) -> io::Result<RawFd> {
+        self.add(id, file, (close_on_exec, None))
+    }
+
+    /// As [`Listener::succeed_with`], with this number: what is open there is closed.
+    ///
+    /// # Errors
+    /// As there; `EBADF` for a number above the caller's limit.
+    pub fn succeed_at(&self, id: u64, file: BorrowedFd<'_>, at: (CloseOnExec, u32)) -> io::Result<RawFd> {
+        self.add(id, file, (at.0, Some(at.1)))
+    }
+
+    fn add(&self, id: u64, file: BorrowedFd<'_>, (closes, number): (CloseOnExec, Option<u32>)) -> io::Result<RawFd> {
         let add = Addfd {
             id,
-            flags: ADDFD_SEND,
+            flags: ADDFD_SEND | number.map_or(0, |_| ADDFD_SETFD),
             source: u32::try_from(file.as_raw_fd()).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?,
-            target: 0,
-            target_flags: match close_on_exec {
+            target: number.unwrap_or(0),
+            target_flags: match closes {
                 CloseOnExec::Yes => libc::O_CLOEXEC.cast_unsigned(),
                 CloseOnExec::No => 0,
             },

@@ -1,5 +1,7 @@
 //! Connections: names, addresses, unix sockets.
 
+use std::net::IpAddr;
+
 use crate::action::{Connect, Target};
 use crate::boundary::Reach;
 use crate::hear::path::PathRules;
@@ -10,7 +12,7 @@ use crate::key::{Key, Kind};
 use crate::layer::Bounds;
 use crate::path::AbsPath;
 use crate::policy::Policy;
-use crate::profile::document::UnixRule;
+use crate::profile::document::{Text, UnixRule};
 use crate::profile::rules::abstract_name;
 use crate::raw::Raw;
 use crate::verdict::Effect;
@@ -33,7 +35,7 @@ pub(crate) struct UnixRules {
 }
 
 impl NetRules {
-    pub(crate) fn new<'a>(all: impl Iterator<Item = (At, &'a String)>) -> Self {
+    pub(crate) fn new<'a>(all: impl Iterator<Item = (At, &'a Text)>) -> Self {
         let hosts = all.filter_map(|(at, text)| Some((at, HostPattern::new(text).ok()?)));
         let hosts: Vec<(At, HostPattern)> = hosts.collect();
         let keys: Vec<_> = (0_u32..).zip(&hosts).map(|(number, (_, host))| (number, host.keys())).collect();
@@ -45,8 +47,8 @@ impl UnixRules {
     /// Files the sockets of `[[unix]]`, and those that `[network]` grants.
     pub(crate) fn new<'a>(
         policy: &Policy,
-        all: impl Iterator<Item = (At, &'a String)>,
-        granted: impl Iterator<Item = (At, &'a String)>,
+        all: impl Iterator<Item = (At, &'a Text)>,
+        granted: impl Iterator<Item = (At, &'a Text)>,
     ) -> Self {
         let (names, paths): (Vec<_>, Vec<_>) = all.partition(|(_, text)| abstract_name(text).is_some());
         let names = names.into_iter().filter_map(|(at, text)| Some((at, abstract_name(text)?.to_owned())));
@@ -102,6 +104,28 @@ impl Policy {
         voices.extend(self.reaches(host, port));
         let ground = self.ground("network names", Effect::Ask, |d| d.name, |bounds| bounds.hold_host(host, port));
         Heard { voices, ground }
+    }
+
+    /// Whether an entitled rule allows this very address, or a block that it lies in, at this port. `*` names no
+    /// address, nor does a port that is open to all. For addresses that are not on the open internet: a name that
+    /// leads there opens none of them.
+    #[must_use]
+    pub fn names_address(&self, address: IpAddr, port: u16) -> bool {
+        let host = Target::Address(address.to_canonical());
+        let rules = self.net_rules();
+        let mut found = rules.index.candidates(&host::keys_of(&host)).into_iter();
+        found.any(|number| {
+            let Some((at, pattern)) = rules.hosts.get(number as usize) else { return false };
+            let Some(rule) = self.document(*at).and_then(|document| document.nets.get(at.rule as usize)) else {
+                return false;
+            };
+            rule.terms.effect == Effect::Allow
+                && matches!(pattern, HostPattern::Block(_))
+                && (rule.ports.is_empty() || rule.ports.contains(&port))
+                && pattern.covers(&host)
+                && self.stand(*at).0.may_grant()
+                && self.inside(*at, |bounds| bounds.hold_host(&host, port))
+        })
     }
 
     /// `[network]`: a network that is open, or open at this port.

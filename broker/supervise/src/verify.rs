@@ -81,7 +81,7 @@ impl Gate<'_> {
     pub(crate) fn changed(&mut self, tid: i32, change: wait::Change) {
         match change {
             wait::Change::ExecStop => self.at_exec_stop(tid),
-            wait::Change::Stop => self.let_go(tid, 0),
+            wait::Change::Stop | wait::Change::GroupStop(_) => self.let_go(tid, 0),
             wait::Change::Delivery(signal) => self.let_go(tid, signal),
             wait::Change::Exited(_) | wait::Change::Signalled(_) => {
                 self.stopping.remove(&tid);

@@ -23,4 +23,5 @@ pub mod pty;
 pub mod random;
 pub mod seccomp;
 pub mod sockets;
+pub mod standin;
 pub mod wait;

@@ -11,8 +11,10 @@ pub enum Change {
     Signalled(i32),
     /// A traced thread stands at its exec stop.
     ExecStop,
-    /// A traced thread stands at a requested or group stop.
+    /// A traced thread stands at a requested stop, or was continued after a group stop.
     Stop,
+    /// A traced thread takes part in its process's stop by this signal (job control).
+    GroupStop(i32),
     /// A traced thread stands before the delivery of this signal.
     Delivery(i32),
     /// It goes on.
@@ -24,9 +26,21 @@ pub enum Change {
 /// # Errors
 /// What `waitpid(2)` says, but `ECHILD`, which is none.
 pub fn next() -> io::Result<Option<(i32, Change)>> {
+    look(-1)
+}
+
+/// The next change of one child or traced thread, without waiting; none if there is none.
+///
+/// # Errors
+/// As [`next`].
+pub fn next_of(pid: i32) -> io::Result<Option<Change>> {
+    Ok(look(pid)?.map(|(_, change)| change))
+}
+
+fn look(whose: i32) -> io::Result<Option<(i32, Change)>> {
     let mut status = 0;
     // SAFETY: the kernel writes one int behind the pointer.
-    let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::WNOHANG) };
+    let pid = unsafe { libc::waitpid(whose, &raw mut status, libc::__WALL | libc::WNOHANG) };
     match pid {
         0 => Ok(None),
         -1 => {
@@ -53,6 +67,7 @@ fn decode(status: i32) -> Change {
     match status >> 16 {
         libc::PTRACE_EVENT_EXEC => Change::ExecStop,
         0 => Change::Delivery(libc::WSTOPSIG(status)),
+        libc::PTRACE_EVENT_STOP if libc::WSTOPSIG(status) != libc::SIGTRAP => Change::GroupStop(libc::WSTOPSIG(status)),
         _ => Change::Stop,
     }
 }

@@ -9,6 +9,7 @@ pub mod handover;
 pub mod heap;
 pub mod landlock;
 pub mod limits;
+pub mod machine;
 pub mod masks;
 pub mod memory;
 pub mod mounts;

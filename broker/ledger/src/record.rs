@@ -104,6 +104,33 @@ pub enum Event {
         /// What differs.
         detail: String,
     },
+    /// An approved command runs outside this boundary, under the wider profile of its rule. Durable before it does.
+    Escalated {
+        /// The action it belongs to.
+        action: u64,
+        /// The question that was answered with yes.
+        question: String,
+        /// What is run, with the arguments that it gets out there.
+        exec: Exec,
+        /// The wider profile.
+        profile: String,
+        /// SHA-256 over the policy that holds out there, hex.
+        policy: String,
+        /// What the kernel holds around it.
+        enforced: Enforced,
+    },
+    /// That command ended; the process inside that stands for it leaves as it did.
+    EscalationEnded {
+        /// The action it belongs to.
+        action: u64,
+        /// The question.
+        question: String,
+        /// Exit code, 128 + signal, or -1 where it never ran.
+        status: i32,
+        /// Why, where it did not end by itself.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
+    },
     /// An action's top process ended.
     ActionEnded {
         /// Its number.

@@ -92,7 +92,11 @@ impl Tally {
                 self.with(run, action, |a| a.denied = true);
             }
             Event::Refused { action, .. } => self.with(run, action, |a| a.refused = Some(now)),
-            Event::Step { .. } | Event::ActionEnded { .. } | Event::RunEnded { .. } => {}
+            Event::Step { .. }
+            | Event::Escalated { .. }
+            | Event::EscalationEnded { .. }
+            | Event::ActionEnded { .. }
+            | Event::RunEnded { .. } => {}
         }
     }
 

@@ -29,6 +29,8 @@ pub(crate) fn event(mut event: Event) -> Event {
         | Event::Denied { .. }
         | Event::Refused { .. }
         | Event::ActionEnded { .. }
+        | Event::Escalated { .. }
+        | Event::EscalationEnded { .. }
         | Event::RunEnded { .. } => {}
     }
     event

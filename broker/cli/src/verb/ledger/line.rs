@@ -59,6 +59,13 @@ fn event(event: &Event) -> (&'static str, String) {
         Event::Tampered { action, judged, detail, .. } => {
             ("tampered", format!("#{action} {} — {}", command(&judged.argv), neutral::short(detail, 120)))
         }
+        Event::Escalated { action, exec, profile, .. } => {
+            ("escalated", format!("#{action} {} — under `{}`", command(&exec.argv), neutral::short(profile, 40)))
+        }
+        Event::EscalationEnded { action, question, status, reason } => (
+            "outside_ended",
+            format!("#{action} {}: status {status} {}", neutral::short(question, 80), neutral::short(reason, 120)),
+        ),
         Event::ActionEnded { action, status } => ("action_ended", format!("#{action} status {status}")),
         Event::RunEnded { status, reason, .. } => {
             ("run_ended", format!("status {status} {}", neutral::short(reason, 120)))

@@ -1,4 +1,4 @@
-//! Checks the shipped profiles and packs them, so that a launch reads no text; and puts a link to the program where
+//! Checks the shipped profiles and makes them part of the program, so that a launch reads none; and puts a link to the program where
 //! people look for it. A profile that doesn't hold its own examples is a build that fails.
 #![allow(
     clippy::print_stdout,
@@ -15,6 +15,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::exit;
 
+use tollgate_policy::Document;
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     if let Err(fault) = pack() {
@@ -26,7 +28,7 @@ fn main() {
     }
 }
 
-/// Writes `NAME.bin` for each profile, and `shipped.rs`: the table `(name, text, packed)`, sorted by name.
+/// Writes `shipped.rs`: the table of profiles, sorted by name.
 fn pack() -> Result<(), String> {
     let profiles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../profiles");
     let profiles = profiles.canonicalize().map_err(|e| format!("no profiles: {e}"))?;
@@ -44,13 +46,11 @@ fn pack() -> Result<(), String> {
     for file in files {
         println!("cargo::rerun-if-changed={}", file.display());
         let name = file.file_stem().and_then(OsStr::to_str).ok_or("a profile's name is not text")?;
-        let packed = pack_one(name, &file)?;
-        let bytes = out.join(format!("{name}.bin"));
-        fs::write(&bytes, packed).map_err(|e| format!("can't write `{}`: {e}", bytes.display()))?;
-        let (file, bytes) = (text(&file)?, text(&bytes)?);
+        let document = document(name, &file)?.as_rust();
+        let file = text(&file)?;
         writeln!(
             table,
-            "    Shipped {{ name: {name:?}, text: include_str!({file:?}), packed: include_bytes!({bytes:?}) }},"
+            "    Shipped {{ name: {name:?}, text: include_str!({file:?}), document: {document} }},"
         )
         .map_err(|e| e.to_string())?;
     }
@@ -62,13 +62,13 @@ fn text(path: &Path) -> Result<&str, String> {
     path.to_str().ok_or_else(|| format!("the path `{}` is not UTF-8", path.display()))
 }
 
-fn pack_one(name: &str, file: &Path) -> Result<Vec<u8>, String> {
+fn document(name: &str, file: &Path) -> Result<Document, String> {
     let text = fs::read_to_string(file).map_err(|e| format!("can't read `{}`: {e}", file.display()))?;
     let document = tollgate_policy::parse(&format!("profile:{name}"), &text).map_err(|faults| faults.to_string())?;
     if document.name.as_deref() != Some(name) {
         return Err(format!("`{}` does not say `name = \"{name}\"`", file.display()));
     }
-    document.pack().map_err(|e| format!("profile `{name}`: {e}"))
+    Ok(document)
 }
 
 /// `target/PROFILE/tollgate` → `target/TRIPLE/PROFILE/tollgate`, as a relative link. The build's target is spelled out

@@ -1,4 +1,4 @@
-//! The judge with 10 rules and with 10,000, and what a launch pays: unpacking and assembling.
+//! The judge with 10 rules and with 10,000, and what a launch pays: assembling and lowering.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
 
 use std::collections::BTreeMap;
@@ -106,20 +106,17 @@ fn launch(c: &mut Criterion) {
         let text = std::fs::read_to_string(file).unwrap();
         parse(&format!("profile:{name}"), &text).unwrap()
     };
-    let mut packed: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let mut all: BTreeMap<String, Document> = BTreeMap::new();
     let mut wanted: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     while let Some(name) = wanted.pop() {
         let document = read(&name);
-        wanted.extend(document.extends.iter().map(|r| r.name.clone()));
-        packed.insert(name, document.pack().unwrap());
+        wanted.extend(document.extends.iter().map(|r| r.name.to_string()));
+        all.insert(name, document.without_examples());
     }
-    let lookup = |name: &str| packed.get(name).and_then(|bytes| Document::unpack(bytes).ok());
+    let lookup = |name: &str| all.get(name).cloned();
     let place = place();
     let given = || names.iter().map(|name| (Layer::BuiltIn, lookup(name).unwrap())).collect::<Vec<_>>();
-    c.bench_function("unpack the default set", |b| {
-        b.iter(|| packed.values().map(|bytes| Document::unpack(bytes).unwrap().commands.len()).sum::<usize>());
-    });
-    c.bench_function("unpack and assemble the default set", |b| {
+    c.bench_function("assemble the default set", |b| {
         b.iter(|| Policy::assemble(given(), &lookup, &place).unwrap());
     });
     let policy = Policy::assemble(given(), &lookup, &place).unwrap();

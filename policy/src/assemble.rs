@@ -48,11 +48,11 @@ impl Policy {
     }
 
     pub(crate) fn exec_rules(&self) -> &ExecRules {
-        self.rules.exec.get_or_init(|| ExecRules::new(self, self.each(|d| &d.commands)))
+        self.rules.exec.get_or_init(|| ExecRules::new(self, self.each(|d| &d.commands[..])))
     }
 
     pub(crate) fn path_rules(&self) -> &PathRules {
-        let globs = || self.each(|d| &d.paths).flat_map(|(at, rule)| rule.paths.iter().map(move |glob| (at, glob)));
+        let globs = || self.each(|d| &d.paths[..]).flat_map(|(at, rule)| rule.paths.iter().map(move |glob| (at, glob)));
         self.rules.paths.get_or_init(|| PathRules::new(self, globs()))
     }
 
@@ -61,24 +61,24 @@ impl Policy {
     }
 
     pub(crate) fn net_rules(&self) -> &NetRules {
-        let names = || self.each(|d| &d.nets).flat_map(|(at, rule)| rule.names.iter().map(move |name| (at, name)));
+        let names = || self.each(|d| &d.nets[..]).flat_map(|(at, rule)| rule.names.iter().map(move |name| (at, name)));
         self.rules.nets.get_or_init(|| NetRules::new(names()))
     }
 
     pub(crate) fn unix_rules(&self) -> &UnixRules {
         self.rules.sockets.get_or_init(|| {
-            let rules = self.each(|d| &d.sockets);
+            let rules = self.each(|d| &d.sockets[..]);
             let granted = self.sources().flat_map(|(at, d)| d.network.unix.iter().map(move |glob| (at, glob)));
             UnixRules::new(self, rules.flat_map(|(at, r)| r.sockets.iter().map(move |s| (at, s))), granted)
         })
     }
 
     pub(crate) fn tool_rules(&self) -> &ToolRules {
-        self.rules.tools.get_or_init(|| ToolRules::new(self.each(|d| &d.tools)))
+        self.rules.tools.get_or_init(|| ToolRules::new(self.each(|d| &d.tools[..])))
     }
 
     /// All rules of one kind.
-    fn each<'a, R: 'a>(&'a self, rules: fn(&Document) -> &Vec<R>) -> impl Iterator<Item = (At, &'a R)> {
+    fn each<'a, R: 'a>(&'a self, rules: fn(&Document) -> &[R]) -> impl Iterator<Item = (At, &'a R)> {
         self.sources().flat_map(move |(at, document)| {
             (0_u32..).zip(rules(document)).map(move |(rule, item)| (At { rule, ..at }, item))
         })
@@ -150,9 +150,9 @@ impl Policy {
     #[must_use]
     pub fn profiles(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
-        for name in self.sources.iter().filter_map(|(_, document)| document.name.as_ref()) {
-            if !names.contains(name) {
-                names.push(name.clone());
+        for name in self.sources.iter().filter_map(|(_, document)| document.name.as_deref()) {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
             }
         }
         names
@@ -211,11 +211,11 @@ impl Gathering<'_> {
         if self.sources.iter().any(|(l, d)| *l == layer && d.source == document.source && d.sha256 == document.sha256) {
             return;
         }
-        path.extend(document.name.clone());
+        path.extend(document.name.as_deref().map(str::to_owned));
         let whose = owner(&document);
-        for reference in &document.extends {
-            if path.contains(&reference.name) {
-                let round = path.iter().chain([&reference.name]).map(|n| format!("`{n}`")).collect::<Vec<_>>();
+        for reference in document.extends.iter() {
+            if path.iter().any(|name| *name == reference.name) {
+                let round = path.iter().map(String::as_str).chain([&*reference.name]).map(|n| format!("`{n}`")).collect::<Vec<_>>();
                 let message = format!("{whose} extends itself: {}", round.join(" extends "));
                 self.fault(&document.source, reference.spot, (message, None));
             } else if let Some(found) = self.find(&document, reference, &format!("{whose} extends")) {
@@ -223,7 +223,7 @@ impl Gathering<'_> {
             }
         }
         for reference in document.commands.iter().filter_map(|rule| rule.profile.as_ref()) {
-            if !self.known.contains(&reference.name) && layer != Layer::BuiltIn {
+            if !self.known.contains(&*reference.name) && layer != Layer::BuiltIn {
                 self.find(&document, reference, &format!("a rule of {whose} names"));
             }
         }
@@ -236,7 +236,7 @@ impl Gathering<'_> {
     fn find(&mut self, from: &Document, reference: &Reference, says: &str) -> Option<Document> {
         let found = (self.lookup)(&reference.name);
         if found.is_some() {
-            self.known.insert(reference.name.clone());
+            self.known.insert(reference.name.to_string());
         } else {
             let message = format!("{says} `{}`, which does not exist", shown(&reference.name));
             let hint = self.near(&reference.name);

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::amount::Amount;
 use crate::path::AbsPath;
+use crate::profile::document::{List, Text};
 
 /// The static boundary, in the kernel's terms. Paths may be missing on this machine; who applies it skips those.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,12 +24,25 @@ pub struct Boundary {
     pub calls: CallFilter,
     /// Resource limits by their `RLIMIT_` name in lower case (`nofile`, `nproc`, `core`, `as`, `fsize`, `cpu`).
     pub limits: BTreeMap<String, u64>,
+    /// What the whole run may have, by name: `processes`, `memory`, `memory_per_process`, `disk`. Of several amounts
+    /// the lowest counts on the machine; the first says where it is written.
+    #[serde(default)]
+    pub budget: BTreeMap<String, Vec<Budget>>,
     /// The environment that a command starts with.
     pub environment: Environment,
     /// Namespaces that are used where the kernel grants them.
     pub namespaces: BTreeSet<Namespace>,
     /// Features without which nothing starts.
     pub require: BTreeSet<Feature>,
+}
+
+/// One amount of the budget, and where it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// How much.
+    pub amount: Amount,
+    /// The file that says so.
+    pub source: String,
 }
 
 /// One root.
@@ -133,6 +148,10 @@ pub enum Feature {
     PrivateTemp,
     /// Permissions, owners, times and attributes of files outside the writable roots stay as they are.
     OutsideMetadata,
+    /// The kernel itself holds how many processes a run has at once; else the gate counts them.
+    ProcessLimit,
+    /// The kernel itself holds how much memory a run has; else the gate counts it.
+    MemoryLimit,
 }
 
 /// What the kernel holds for a run, and what it doesn't. Who starts a command must look at the gaps.
@@ -171,17 +190,21 @@ pub struct CallFilter {
 #[serde(deny_unknown_fields)]
 pub struct CallEntry {
     /// Names as in the kernel's table; one that this architecture lacks is skipped.
-    pub names: Vec<String>,
+    #[schemars(with = "Vec<String>")]
+    pub names: List<Text>,
     /// What happens.
     pub then: CallFate,
     /// The errno's name, for `errno` (`EPERM` if left out).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub errno: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub errno: Option<Text>,
     /// Conditions on arguments; all must hold.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub when: Vec<ArgTest>,
+    #[serde(default, skip_serializing_if = "<[ArgTest]>::is_empty")]
+    #[schemars(with = "Vec<ArgTest>")]
+    pub when: List<ArgTest>,
     /// Who needs it, or why it is refused.
-    pub because: String,
+    #[schemars(with = "String")]
+    pub because: Text,
 }
 
 /// What happens to a call.

@@ -26,7 +26,7 @@ pub(crate) fn words_fit(rule: &CommandRule, argv: &[Raw], reading: Reading) -> b
         Reading::Loose => Reading::Strict,
         Reading::Strict => Reading::Loose,
     };
-    let present = |flag: &String, reading| match reading {
+    let present = |flag: &str, reading| match reading {
         Reading::Loose => may_hold(words, flag, &rule.global),
         Reading::Strict => surely_holds(words, flag, &rule.global),
     };
@@ -40,23 +40,129 @@ fn args_fit(args: &[Alternatives], words: &[Raw]) -> bool {
     args.len() <= words.len() && args.iter().zip(words).all(|(any_of, word)| any_fits(any_of, word.bytes()))
 }
 
-fn subcommand_fits(rule: &CommandRule, words: &[Raw], reading: Reading) -> bool {
-    let mut rest = words;
-    for (i, any_of) in rule.subcommand.iter().enumerate() {
-        if i == 0 || reading == Reading::Loose {
-            rest = behind_options(rest, &rule.global);
-        }
-        match rest.split_first() {
-            Some((word, behind)) if any_fits(any_of, word.bytes()) => rest = behind,
-            _ => return false,
+/// Any number of words, as an entry of `subcommand`.
+pub(crate) const ANY: &str = "**";
+
+/// What of a command line is still to be read: perhaps a value that is written in one word with its option, then words.
+#[derive(Clone, Copy)]
+struct Rest<'a> {
+    attached: Option<&'a [u8]>,
+    words: &'a [Raw],
+}
+
+impl<'a> Rest<'a> {
+    fn split(self) -> Option<(&'a [u8], Self)> {
+        match self.attached {
+            Some(word) => Some((word, Self { attached: None, ..self })),
+            None => {
+                let (word, words) = self.words.split_first()?;
+                Some((word.bytes(), Self { attached: None, words }))
+            }
         }
     }
-    true
+
+    /// Passes over leading options, unless a value has the next word.
+    fn behind_options<P: AsRef<str>>(self, global: &[P]) -> Self {
+        match self.attached {
+            Some(_) => self,
+            None => Self { attached: None, words: behind_options(self.words, global) },
+        }
+    }
+}
+
+fn subcommand_fits(rule: &CommandRule, words: &[Raw], reading: Reading) -> bool {
+    entries_fit(&rule.subcommand, Rest { attached: None, words }, (rule, reading), true)
+}
+
+fn entries_fit(entries: &[Alternatives], rest: Rest<'_>, by: (&CommandRule, Reading), first: bool) -> bool {
+    let (rule, reading) = by;
+    let Some((any_of, behind)) = entries.split_first() else {
+        return true;
+    };
+    let any_of = &**any_of;
+    if any_of.iter().any(|word| word == ANY) {
+        return anywhere(behind, rest, by);
+    }
+    if reading == Reading::Strict {
+        let rest = if first { rest.behind_options(&rule.global) } else { rest };
+        return rest.split().is_some_and(|(word, rest)| any_fits(any_of, word) && entries_fit(behind, rest, by, false));
+    }
+    let among = at_option(any_of, rest, &rule.global);
+    let next = rest.behind_options(&rule.global).split();
+    let next = next.filter(|(word, _)| any_of.iter().any(|one| !is_option(one.as_bytes()) && fits(one, word)));
+    [among, next.map(|(_, rest)| rest)].into_iter().flatten().any(|rest| entries_fit(behind, rest, by, false))
+}
+
+/// Behind any number of words. One further entry is all that may follow, so this stays linear in the words.
+fn anywhere(entries: &[Alternatives], mut rest: Rest<'_>, by: (&CommandRule, Reading)) -> bool {
+    let Some(any_of) = entries.first() else {
+        return true;
+    };
+    while let Some((word, behind)) = rest.split() {
+        if any_fits(any_of, word) {
+            return entries.len() == 1 || entries_fit(entries.get(1..).unwrap_or_default(), behind, by, false);
+        }
+        rest = behind;
+    }
+    false
+}
+
+/// The option itself among the leading ones, in any spelling: `-m X`, `-mX`, `-ImX`, `--package=X`, `--pack X`.
+fn at_option<'a, P: AsRef<str>>(any_of: &[P], rest: Rest<'a>, global: &[P]) -> Option<Rest<'a>> {
+    let mut words = rest.words;
+    while let Some((raw, behind)) = words.split_first().filter(|_| rest.attached.is_none()) {
+        let word = raw.bytes();
+        if !is_option(word) || word == b"--" {
+            return None;
+        }
+        let options = any_of.iter().map(AsRef::as_ref).filter(|option| is_option(option.as_bytes()));
+        if let Some(attached) = options.into_iter().find_map(|option| spelt(word, option, global)) {
+            return Some(Rest { attached: Some(attached).filter(|value| !value.is_empty()), words: behind });
+        }
+        words = if takes_next(word, global) { behind.get(1..).unwrap_or_default() } else { behind };
+    }
+    None
+}
+
+/// What is attached to the option, if the word is it: nothing, or its value.
+fn spelt<'a, P: AsRef<str>>(word: &'a [u8], option: &str, global: &[P]) -> Option<&'a [u8]> {
+    if fits(option, word) {
+        return Some(&[]);
+    }
+    match option.as_bytes() {
+        [b'-', letter] if *letter != b'-' => {
+            let cluster = word.strip_prefix(b"-").filter(|rest| !rest.starts_with(b"-"))?;
+            let at = cluster.iter().position(|found| found == letter || any_fits(global, &[b'-', *found]))?;
+            cluster.get(at..)?.strip_prefix(std::slice::from_ref(letter))
+        }
+        [b'-', b'-', ..] if is_beginning(word, option) => {
+            Some(word.iter().position(|b| *b == b'=').and_then(|at| word.get(at + 1..)).unwrap_or_default())
+        }
+        _ => None,
+    }
+}
+
+fn is_option(word: &[u8]) -> bool {
+    word.len() > 1 && word.starts_with(b"-")
+}
+
+/// Whether the option takes the next word as its value: it is in `global`, or is the beginning of one there, or is a
+/// cluster that ends in one.
+fn takes_next<P: AsRef<str>>(word: &[u8], global: &[P]) -> bool {
+    if !is_option(word) || word.contains(&b'=') {
+        return false;
+    }
+    if any_fits(global, word) || (word.starts_with(b"--") && global.iter().any(|option| is_beginning(word, option.as_ref()))) {
+        return true;
+    }
+    let cluster = word.get(1..).filter(|_| !word.starts_with(b"--")).unwrap_or_default();
+    let valued = cluster.iter().position(|letter| any_fits(global, &[b'-', *letter]));
+    valued.is_some_and(|at| at + 1 == cluster.len())
 }
 
 /// What is left behind leading options, those in `global` with their values, and a `--`. An entry of `global`
 /// without a dash is a word that is passed over (`+*` for cargo's toolchains).
-fn behind_options<'a>(mut words: &'a [Raw], global: &[String]) -> &'a [Raw] {
+fn behind_options<'a, P: AsRef<str>>(mut words: &'a [Raw], global: &[P]) -> &'a [Raw] {
     while let Some((word, rest)) = words.split_first() {
         let word = word.bytes();
         if word == b"--" {
@@ -77,7 +183,7 @@ fn behind_options<'a>(mut words: &'a [Raw], global: &[String]) -> &'a [Raw] {
 /// Whether `flag` may be among the words: long options by any beginning (`--forc`, as `getopt_long(3)` takes
 /// them), short ones in clusters; a `--` that may be the value of the option before it ends nothing; a flag that
 /// is a plain word counts behind `--` too.
-fn may_hold(words: &[Raw], flag: &str, global: &[String]) -> bool {
+fn may_hold<P: AsRef<str>>(words: &[Raw], flag: &str, global: &[P]) -> bool {
     let mut ended = false;
     let mut after_option = false;
     for word in words.iter().map(Raw::bytes) {
@@ -91,25 +197,43 @@ fn may_hold(words: &[Raw], flag: &str, global: &[String]) -> bool {
     false
 }
 
-/// Whether `flag` is certainly among the words: before `--`, and not as the value of an option in `global`.
-fn surely_holds(words: &[Raw], flag: &str, global: &[String]) -> bool {
-    let mut words = words.iter().map(Raw::bytes);
+/// Whether `flag` is certainly among the words: before `--`, not as the value of an option in `global`, and not taken
+/// back (`--flag=false`, `--flag false`, `--no-flag`).
+fn surely_holds<P: AsRef<str>>(words: &[Raw], flag: &str, global: &[P]) -> bool {
+    let mut held = false;
+    let mut words = words.iter().map(Raw::bytes).peekable();
     while let Some(word) = words.next() {
         if word == b"--" {
+            break;
+        }
+        if takes_back(word, words.peek().copied(), flag) {
             return false;
         }
-        if is_flag(word, flag, global) {
-            return true;
-        }
-        if word.starts_with(b"-") && any_fits(global, word) {
+        held |= is_flag(word, flag, global);
+        if takes_next(word, global) {
             words.next();
         }
     }
-    false
+    held
+}
+
+/// Whether a word switches a long option off, as npm, git and others read it.
+fn takes_back(word: &[u8], next: Option<&[u8]>, flag: &str) -> bool {
+    const OFF: [&[u8]; 6] = [b"false", b"0", b"no", b"off", b"never", b""];
+    let Some(name) = flag.strip_prefix("--") else {
+        return false;
+    };
+    if word.strip_prefix(b"--no-").is_some_and(|rest| !rest.is_empty() && name.as_bytes().starts_with(rest)) {
+        return true;
+    }
+    match word.iter().position(|b| *b == b'=') {
+        Some(at) => is_beginning(word, flag) && word.get(at + 1..).is_some_and(|value| OFF.contains(&value)),
+        None => word == flag.as_bytes() && next == Some(b"false"),
+    }
 }
 
 /// The word itself, `--flag=value`, or a cluster of short options up to one that takes a value.
-fn is_flag(word: &[u8], flag: &str, global: &[String]) -> bool {
+fn is_flag<P: AsRef<str>>(word: &[u8], flag: &str, global: &[P]) -> bool {
     if fits(flag, word) {
         return true;
     }
@@ -121,7 +245,7 @@ fn is_flag(word: &[u8], flag: &str, global: &[String]) -> bool {
     }
 }
 
-fn in_cluster(word: &[u8], letter: u8, global: &[String]) -> bool {
+fn in_cluster<P: AsRef<str>>(word: &[u8], letter: u8, global: &[P]) -> bool {
     let Some(cluster) = word.strip_prefix(b"-").filter(|rest| !rest.starts_with(b"-")) else {
         return false;
     };

@@ -187,7 +187,7 @@ impl Policy {
         if words.is_empty() || !starts_with(exec, words) {
             return Err(GrantFault::OtherPrefix);
         }
-        let exact = || self.sources.iter().flat_map(|(_, document)| &document.approvals.exact);
+        let exact = || self.sources.iter().flat_map(|(_, document)| document.approvals.exact.iter());
         let listed = |name: &[u8]| exact().any(|program| any_fits(std::slice::from_ref(program), name));
         let seen = Seen::new(exec);
         if exact().next().is_none() || !is_plain(exec) || seen.names.iter().any(|name| listed(name)) {

@@ -10,7 +10,7 @@ use crate::host::HostPattern;
 use crate::path::AbsPath;
 use crate::pattern::{Pattern, resolve};
 use crate::place::Place;
-use crate::profile::document::Envelope;
+use crate::profile::document::{Envelope, List, Text};
 
 /// Where a document stands; earlier is above.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -74,11 +74,11 @@ impl Bounds {
         if *envelope == Envelope::default() {
             return None;
         }
-        let paths = |list: &Option<Vec<String>>| {
+        let paths = |list: &Option<List<Text>>| {
             list.as_ref().map(|list| list.iter().filter_map(|text| resolve(text, place)).collect())
         };
-        let hosts = |list: &Vec<String>| list.iter().filter_map(|text| HostPattern::new(text).ok()).collect();
-        let globs = |list: &Vec<String>| {
+        let hosts = |list: &List<Text>| list.iter().filter_map(|text| HostPattern::new(text).ok()).collect();
+        let globs = |list: &List<Text>| {
             let globs = list.iter().filter_map(|text| Pattern::new(text, place));
             globs.filter(|glob| !glob.is_blurred()).collect()
         };
@@ -89,7 +89,7 @@ impl Bounds {
             write: paths(&envelope.write),
             device: paths(&envelope.device),
             reach: envelope.reach,
-            ports: envelope.ports.clone(),
+            ports: envelope.ports.as_ref().map(|ports| ports.iter().copied().collect()),
             names: envelope.names.as_ref().map(hosts),
             unix: envelope.unix.as_ref().map(globs),
         })

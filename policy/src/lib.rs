@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod action;
+pub mod amount;
 mod assemble;
 pub mod boundary;
 mod command;

@@ -10,7 +10,7 @@ use crate::layer::Bounds;
 use crate::path::AbsPath;
 use crate::pattern::{Pattern, resolve};
 use crate::policy::Policy;
-use crate::profile::document::PathRule;
+use crate::profile::document::{PathRule, Text};
 use crate::verdict::Effect;
 use crate::word::any_fits;
 
@@ -27,6 +27,7 @@ impl Policy {
             network: self.lower_network(),
             calls: self.lower_calls(),
             limits: self.lower_limits(),
+            budget: BTreeMap::new(),
             environment: self.lower_environment(),
             namespaces: documents().flat_map(|d| d.namespaces.iter().copied()).collect(),
             require: documents().flat_map(|d| d.require.iter().copied()).collect(),
@@ -124,8 +125,8 @@ impl Policy {
 
     fn lower_limits(&self) -> BTreeMap<String, u64> {
         let mut limits: BTreeMap<String, u64> = BTreeMap::new();
-        for (name, value) in self.sources.iter().flat_map(|(_, document)| &document.limits) {
-            limits.entry(name.clone()).and_modify(|low| *low = (*low).min(*value)).or_insert(*value);
+        for (name, value) in self.sources.iter().flat_map(|(_, document)| document.limits.iter()) {
+            limits.entry(name.to_string()).and_modify(|low| *low = (*low).min(*value)).or_insert(*value);
         }
         limits
     }
@@ -134,12 +135,12 @@ impl Policy {
     fn lower_environment(&self) -> Environment {
         let every = || self.sources.iter();
         let entitled = || every().filter(|(layer, _)| layer.may_grant());
-        let drop = sorted(every().flat_map(|(_, d)| &d.environment.drop));
-        let pass = sorted(entitled().flat_map(|(_, d)| &d.environment.pass));
+        let drop = sorted(every().flat_map(|(_, d)| d.environment.drop.iter()));
+        let pass = sorted(entitled().flat_map(|(_, d)| d.environment.pass.iter()));
         let mut set = BTreeMap::new();
-        for (name, value) in entitled().flat_map(|(_, document)| &document.environment.set) {
+        for (name, value) in entitled().flat_map(|(_, document)| document.environment.set.iter()) {
             if let Some(value) = self.value(value).filter(|_| !any_fits(&drop, name.as_bytes())) {
-                set.insert(name.clone(), value);
+                set.insert(name.to_string(), value);
             }
         }
         Environment { pass, drop, set }
@@ -156,11 +157,11 @@ impl Policy {
 }
 
 /// Each once, in order.
-fn sorted<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
-    let mut names: Vec<&String> = names.collect();
+fn sorted<'a>(names: impl Iterator<Item = &'a Text>) -> Vec<String> {
+    let mut names: Vec<&str> = names.map(|name| &**name).collect();
     names.sort_unstable();
     names.dedup();
-    names.into_iter().cloned().collect()
+    names.into_iter().map(str::to_owned).collect()
 }
 
 fn bytes(path: &AbsPath) -> &[u8] {

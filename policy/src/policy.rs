@@ -124,7 +124,7 @@ impl Policy {
     /// Where a source stands, and its file. One that isn't there stands where nothing is granted.
     pub(crate) fn stand(&self, at: At) -> (Layer, &str) {
         let source = self.sources.get(at.source as usize);
-        source.map_or((Layer::Contract, ""), |(layer, document)| (*layer, document.source.as_str()))
+        source.map_or((Layer::Contract, ""), |(layer, document)| (*layer, &*document.source))
     }
 
     pub(crate) fn document(&self, at: At) -> Option<&Document> {

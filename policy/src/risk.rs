@@ -28,12 +28,12 @@ impl Policy {
         }
         let class = verdict.class.as_deref();
         let entitled = self.sources.iter().filter(|(layer, _)| layer.may_grant());
-        let mut lines = entitled.flat_map(|(_, d)| d.risks.iter().map(move |line| (d.source.as_str(), line)));
+        let mut lines = entitled.flat_map(|(_, d)| d.risks.iter().map(move |line| (&*d.source, line)));
         let Some((file, line)) = lines.find(|(_, line)| fits(line, class)) else {
             let because = format!("no line of the risk table fits; {}", verdict.reason.because);
             return Reviewed { effect: Effect::Ask, reason: Reason { because, ..verdict.reason.clone() } };
         };
-        let reason = Reason { file: file.to_owned(), line: line.spot.line, because: line.because.clone() };
+        let reason = Reason { file: file.to_owned(), line: line.spot.line, because: line.because.to_string() };
         Reviewed { effect: line.then, reason }
     }
 }

@@ -4,6 +4,9 @@ use crate::action::{Exec, Form};
 use crate::path::AbsPath;
 use crate::raw::Raw;
 
+/// The program whose subcommands are programs too.
+pub(crate) const GIT: &[u8] = b"git";
+
 /// A command as rules see it.
 #[derive(Debug)]
 pub(crate) struct Seen<'a> {
@@ -14,11 +17,13 @@ pub(crate) struct Seen<'a> {
     pub(crate) paths: Vec<&'a AbsPath>,
     /// Where in argv the program's own argv may begin; 0 always.
     starts: Vec<usize>,
+    /// `git-push X` as `git push X`.
+    as_git: Option<Vec<Raw>>,
 }
 
 impl<'a> Seen<'a> {
     pub(crate) fn new(exec: &'a Exec) -> Self {
-        let mut seen = Self { exec, names: Vec::new(), paths: Vec::new(), starts: vec![0] };
+        let mut seen = Self { exec, names: Vec::new(), paths: Vec::new(), starts: vec![0], as_git: None };
         seen.name(base(exec.given.bytes()));
         if let Some(zero) = exec.argv.first() {
             seen.zero(zero);
@@ -35,12 +40,30 @@ impl<'a> Seen<'a> {
                 seen.loader_starts();
             }
         }
+        seen.git();
         seen
     }
 
     /// The argvs that the program may be run with.
     pub(crate) fn argvs(&self) -> impl Iterator<Item = &'a [Raw]> {
         self.starts.iter().filter_map(|start| self.exec.argv.get(*start..))
+    }
+
+    /// A subcommand of git by its own name (`git-push`), as git reads it.
+    pub(crate) fn as_git(&self) -> Option<&[Raw]> {
+        self.as_git.as_deref()
+    }
+
+    /// Every name under which a rule may be filed.
+    pub(crate) fn filed(&self) -> impl Iterator<Item = &[u8]> {
+        self.names.iter().copied().chain(self.as_git.as_ref().map(|_| GIT))
+    }
+
+    /// All words that stand behind a program's name.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &[u8]> {
+        let own = self.exec.argv.get(1..).unwrap_or_default();
+        let git = self.as_git.as_deref().and_then(|argv| argv.get(1));
+        own.iter().chain(git).map(Raw::bytes)
     }
 
     /// The resolved executable's name, as bytes.
@@ -61,6 +84,18 @@ impl<'a> Seen<'a> {
         if let Some(login) = zero.strip_prefix(b"-") {
             self.name(login);
         }
+    }
+
+    /// `git-push` is `git push`: git finds its subcommands so (git(1), "--exec-path"), and is all of them itself when it
+    /// is started by such a name.
+    fn git(&mut self) {
+        let Some(sub) = self.names.iter().find_map(|name| name.strip_prefix(b"git-").filter(|sub| !sub.is_empty())) else {
+            return;
+        };
+        let start = self.starts.last().copied().unwrap_or_default();
+        let behind = self.exec.argv.get(start + 1..).unwrap_or_default();
+        let head = [Raw(GIT.to_vec()), Raw(sub.to_vec())];
+        self.as_git = Some(head.into_iter().chain(behind.iter().cloned()).collect());
     }
 
     fn path(&mut self, path: Option<&'a AbsPath>) {

@@ -33,13 +33,13 @@ pub(crate) fn fits(pattern: &str, word: &[u8]) -> bool {
 
 /// Whether any of `patterns` fits.
 #[must_use]
-pub(crate) fn any_fits(patterns: &[String], word: &[u8]) -> bool {
+pub(crate) fn any_fits<P: AsRef<str>>(patterns: &[P], word: &[u8]) -> bool {
     // Most differ in their first byte.
-    let may = |pattern: &String| match pattern.as_bytes().first() {
+    let may = |pattern: &str| match pattern.as_bytes().first() {
         None | Some(b'*' | b'?') => true,
         first => first == word.first(),
     };
-    patterns.iter().any(|pattern| may(pattern) && fits(pattern, word))
+    patterns.iter().map(AsRef::as_ref).any(|pattern| may(pattern) && fits(pattern, word))
 }
 
 /// Whether the pattern stands for itself alone.

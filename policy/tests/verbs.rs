@@ -348,7 +348,7 @@ fn a_program_asked_for_by_digest() {
         let tollgate_policy::action::Action::Exec(exec) = action(line) else { panic!("{line}") };
         assert_eq!(policy.wants_digest(&exec), want);
     }
-    let starter = Document { starters: vec!["claude*".to_owned()], ..document("d", "version = 1") };
+    let starter = Document { starters: vec!["claude*".into()].into(), ..document("d", "version = 1") };
     let policy = Policy::assemble(vec![(Layer::BuiltIn, starter)], &|_| None, &place()).unwrap();
     assert!(policy.is_starter(&abs("/opt/claude-code")) && !policy.is_starter(&abs("/claude/x")));
 }

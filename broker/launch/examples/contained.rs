@@ -126,11 +126,11 @@ fn boundary() -> Result<Boundary, Box<dyn Error>> {
 
 fn calls() -> CallFilter {
     let entry = |names: &str, then: CallFate| CallEntry {
-        names: names.split(' ').map(str::to_owned).collect(),
+        names: names.split(' ').map(|name| name.to_owned().into()).collect(),
         then,
         errno: None,
-        when: Vec::new(),
-        because: String::new(),
+        when: Vec::new().into(),
+        because: "".into(),
     };
     let mut entries = vec![entry("execve execveat connect", CallFate::Judge)];
     for name in
@@ -149,11 +149,11 @@ fn calls() -> CallFilter {
         ("socket", 0, 0xffff_ffff, 16),
     ] {
         let mut refused = entry(name, CallFate::Refuse);
-        refused.when.push(ArgTest { arg, mask, equal, not: equal == 0 });
+        refused.when.to_mut().push(ArgTest { arg, mask, equal, not: equal == 0 });
         entries.push(refused);
     }
     let mut old = entry("clone3 openat2 io_uring_setup io_uring_enter io_uring_register", CallFate::Errno);
-    old.errno = Some("ENOSYS".to_owned());
+    old.errno = Some("ENOSYS".into());
     entries.push(old);
     let all: Vec<&str> = syscalls::Sysno::iter().map(|call| call.name()).collect();
     entries.push(entry(&all.join(" "), CallFate::Allow));

@@ -24,7 +24,7 @@ impl<'a> Calls<'a> {
         let filter = self.filter;
         let entries = self.by_number.entry(call.call).or_insert_with(|| {
             let name = name(call.call);
-            filter.entries.iter().filter(|entry| entry.names.contains(&name)).collect()
+            filter.entries.iter().filter(|entry| entry.names.iter().any(|known| *known == name)).collect()
         });
         entries.iter().copied().find(|entry| entry.when.iter().all(|test| holds(test, call)))
     }
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn the_first_entry_whose_conditions_hold_decides() {
         let entry = |then, when| CallEntry {
-            names: vec!["ioctl".into()],
+            names: vec!["ioctl".into()].into(),
             then,
             errno: Some("EIO".into()),
             when,
@@ -70,7 +70,7 @@ mod tests {
         };
         let test = ArgTest { arg: 1, mask: 0xffff_ffff, equal: 0x5412, not: false };
         let filter =
-            CallFilter { entries: vec![entry(CallFate::Refuse, vec![test]), entry(CallFate::Allow, Vec::new())] };
+            CallFilter { entries: vec![entry(CallFate::Refuse, vec![test].into()), entry(CallFate::Allow, Vec::new().into())] };
         let mut calls = Calls::new(&filter);
         let mut fate = |request| {
             let call = Notification { id: 1, tid: 1, call: 16, args: [0, request, 0, 0, 0, 0] };

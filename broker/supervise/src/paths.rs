@@ -4,6 +4,7 @@ use tollgate_ledger::record::Event;
 use tollgate_policy::action::{Access, Action, PathAccess};
 use tollgate_policy::boundary::{Boundary, CallFate};
 use tollgate_policy::grant::Grants;
+use tollgate_policy::profile::document::Text;
 use tollgate_policy::verdict::Effect;
 use tollgate_sys::notify::Notification;
 
@@ -16,9 +17,13 @@ use crate::record::now;
 /// How many paths' refusals are told and written down in one run; a program that tries thousands has had its answer.
 const TOLD: usize = 64;
 
+/// What an agent is told to do about a path outside.
+const NEXT_OUTSIDE: &str = "write beneath the workspace or $TMPDIR instead; if it has to be there, tell the person: \
+     `--write DIR` opens a directory, a `[[path]]` rule with effect `ask` makes it a question";
+
 /// The hands, where the filter sends path calls here.
 pub(crate) fn hands(command: i32, boundary: &Boundary) -> Result<Option<Files>, FilesError> {
-    let sent = |name: &String| CALLS.contains(&name.as_str());
+    let sent = |name: &Text| CALLS.contains(&&**name);
     let wanted =
         boundary.calls.entries.iter().any(|entry| entry.then == CallFate::Judge && entry.names.iter().any(sent));
     wanted.then(|| Files::new(command, boundary)).transpose()
@@ -63,6 +68,12 @@ impl Gate<'_> {
         let action = self.tree.place(call.tid).action();
         match (verdict.effect, &crossing.wall) {
             (Effect::Allow, Wall::Outside) => self.write_on(call, &crossing),
+            // nobody spoke of it: the roots stand, and programs that try everything hold up nobody
+            (_, Wall::Outside) if verdict.reason.is_default() && !self.is_asked_of(verdict.effect) => {
+                let reason = "it lies outside the roots that may be written in here".to_owned();
+                let event = Event::Refused { action, pid: call.tid.unsigned_abs(), what, wall: format!("{reason}; EACCES") };
+                self.turned_away((call, &crossing), (event, &shown), (&reason, NEXT_OUTSIDE));
+            }
             // the path itself may be written, but something guarded would come or go with it
             (Effect::Allow, Wall::Guarded(glob)) => {
                 let reason = format!("it would change what `{}` protects", glob.escape_debug());
@@ -107,6 +118,11 @@ impl Gate<'_> {
             self.say(call.tid, shown, reason, next);
         }
         self.refuse(&call, crossing.errno);
+    }
+
+    /// Whether a default asks a person: only one that somebody wrote down.
+    fn is_asked_of(&self, default: Effect) -> bool {
+        default != Effect::Deny && self.run.policy.speaks_of_other_paths()
     }
 
     /// A path that was refused in this run is not asked about again.

@@ -10,9 +10,8 @@ use crate::key::{Key, Kind};
 use crate::layer::within;
 use crate::pattern::{Pattern, keys_of};
 use crate::policy::Policy;
-use crate::profile::document::CommandRule;
-use crate::raw::Raw;
-use crate::seen::Seen;
+use crate::profile::document::{CommandRule, Text};
+use crate::seen::{GIT, Seen};
 use crate::verdict::Effect;
 use crate::word::{any_fits, is_plain};
 
@@ -49,8 +48,10 @@ impl ExecRules {
             let number = u32::try_from(rules.len()).unwrap_or(u32::MAX);
             for keys in program_keys(rule, executable.as_ref()) {
                 let first = rule.args.first().or(rule.subcommand.first());
-                let words = first.filter(|any_of| any_of.iter().all(|word| is_plain(word)));
-                for word in words.into_iter().flatten() {
+                // An option may stand in one word with others, or with its value.
+                let plain = |word: &Text| is_plain(word) && !word.starts_with('-');
+                let words = first.filter(|any_of| any_of.iter().all(plain));
+                for word in words.into_iter().flat_map(|any_of| any_of.iter()) {
                     fine.push((number, keys.with_word(word)));
                 }
                 if words.is_none() {
@@ -67,7 +68,7 @@ impl ExecRules {
 /// Keys of one way in which a rule can match.
 struct ProgramKeys {
     /// The program's whole name, where the rule has one.
-    name: Option<String>,
+    name: Option<Text>,
     alone: Vec<u64>,
 }
 
@@ -106,7 +107,7 @@ fn word_key(program: &[u8], word: &[u8]) -> u64 {
 /// All keys that hold for a command, without those of its words.
 fn keys_alone(seen: &Seen<'_>) -> Vec<u64> {
     let mut keys = Vec::with_capacity(32);
-    for name in &seen.names {
+    for name in seen.filed() {
         keys.push(Key::new(Kind::Program).bytes(name).done());
         let mut start = Key::new(Kind::ProgramStart);
         for byte in name.iter().take(START) {
@@ -124,9 +125,9 @@ fn candidates(rules: &ExecRules, seen: &Seen<'_>) -> Vec<u32> {
     if words.len() > WORDS {
         return rules.by_program.get_or_init(|| Index::build(&rules.coarse)).candidates(&keys);
     }
-    for word in words.iter().map(Raw::bytes) {
+    for word in seen.words() {
         keys.push(word_key(b"*", word));
-        keys.extend(seen.names.iter().map(|name| word_key(name, word)));
+        keys.extend(seen.filed().map(|name| word_key(name, word)));
     }
     rules.by_word.candidates(&keys)
 }
@@ -142,7 +143,7 @@ impl Policy {
                 self.inside(at, |bounds| path.is_some_and(|path| within(bounds.exec.as_ref(), path)))
             };
             let mut voice = Voice::of(&rule.terms, self.stand(at), meets, inside)?;
-            voice.profile = rule.profile.as_ref().map(|profile| profile.name.as_str());
+            voice.profile = rule.profile.as_ref().map(|profile| &*profile.name);
 
             Some(voice)
         });
@@ -202,10 +203,14 @@ fn perhaps(rule: &CommandRule, executable: Option<&Pattern>, seen: &Seen<'_>) ->
         || rule.program.iter().any(|program| program == "*");
     let placed = |glob: &Pattern| seen.paths.iter().any(|path| glob.covers(path).unwrap_or(true));
     let digest = seen.exec.image.sha256.as_ref();
-    named
+    let words = named && (!has_words(rule) || seen.argvs().any(|argv| words_fit(rule, argv, Reading::Loose)));
+    let as_git = || {
+        let argv = seen.as_git().filter(|_| any_fits(&rule.program, GIT));
+        argv.is_some_and(|argv| words_fit(rule, argv, Reading::Loose))
+    };
+    (words || as_git())
         && executable.is_none_or(placed)
         && rule.sha256.as_ref().is_none_or(|want| digest.is_none_or(|found| found == want))
-        && (!has_words(rule) || seen.argvs().any(|argv| words_fit(rule, argv, Reading::Loose)))
 }
 
 /// By what will run: the resolved executable, which nobody inside can change, with the argv that it gets. The
@@ -225,6 +230,6 @@ fn surely(rule: &CommandRule, executable: Option<&Pattern>, seen: &Seen<'_>) -> 
         && !image.writable
         && (rule.program.is_empty() || any_fits(&rule.program, name))
         && executable.is_none_or(|glob| !glob.is_blurred() && glob.covers(path) == Ok(true))
-        && rule.sha256.as_ref().is_none_or(|want| image.sha256.as_ref() == Some(want))
+        && rule.sha256.as_ref().is_none_or(|want| image.sha256.as_deref() == Some(&**want))
         && words_fit(rule, &seen.exec.argv, Reading::Strict)
 }

@@ -10,7 +10,7 @@ use crate::layer::{Bounds, within};
 use crate::path::AbsPath;
 use crate::pattern::{Pattern, keys_of, path_key};
 use crate::policy::Policy;
-use crate::profile::document::PathRule;
+use crate::profile::document::{PathRule, Text};
 use crate::verdict::Effect;
 
 /// All path rules, filed by directory, component and extension; a glob is an item of its own.
@@ -37,7 +37,7 @@ pub(crate) struct Granteds {
 
 impl PathRules {
     /// Files globs. One that starts from an unset variable is left out.
-    pub(crate) fn new<'a>(policy: &Policy, all: impl Iterator<Item = (At, &'a String)>) -> Self {
+    pub(crate) fn new<'a>(policy: &Policy, all: impl Iterator<Item = (At, &'a Text)>) -> Self {
         let globs = all.filter_map(|(at, text)| Some((at, Pattern::new(text, &policy.place)?)));
         let globs: Vec<(At, Pattern)> = globs.collect();
         Self { index: OnceLock::new(), globs }

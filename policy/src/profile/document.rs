@@ -1,7 +1,7 @@
-//! What a file of the policy language says, once it has been checked. Plain data without matchers: it can be
-//! packed at build time and unpacked at each launch. Nothing here knows which layer it will stand in.
+//! What a file of the policy language says, once it has been checked. Plain data without matchers, which can be part of
+//! the program: what is shipped is read by nobody at a launch. Nothing here knows which layer it will stand in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,21 +9,27 @@ use crate::action::Access;
 use crate::boundary::{ArgTest, CallFate, Feature, Namespace, Reach};
 use crate::verdict::Effect;
 
-/// One checked file. Only [`super::parse`] and [`Document::unpack`] make one.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Text that is read from a file, or part of the program.
+pub type Text = Cow<'static, str>;
+
+/// A list that is read from a file, or part of the program.
+pub type List<T> = Cow<'static, [T]>;
+
+/// One checked file: [`super::parse`] makes one, and the build the shipped ones (see [`crate::ready`]).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Document {
     /// The file as it is shown: a path, or `profile:NAME`.
-    pub source: String,
+    pub source: Text,
     /// SHA-256 of the file's text, lower-case hex.
-    pub sha256: String,
+    pub sha256: Text,
     /// A profile's name; none for a policy of the system, a person, a project or a contract.
-    pub name: Option<String>,
+    pub name: Option<Text>,
     /// One line for people; empty if none.
-    pub about: String,
+    pub about: Text,
     /// Profiles that this one builds on.
-    pub extends: Vec<Reference>,
+    pub extends: List<Reference>,
     /// Names of executables that are themselves the agent.
-    pub starters: Vec<String>,
+    pub starters: List<Text>,
     /// Effects where nothing speaks.
     pub defaults: Defaults,
     /// Paths that may be reached, as written (`~`, `@workspace` … unresolved).
@@ -33,29 +39,29 @@ pub struct Document {
     /// The environment of a command.
     pub environment: EnvironmentTerms,
     /// Resource limits.
-    pub limits: BTreeMap<String, u64>,
+    pub limits: List<(Text, u64)>,
     /// Namespaces used where the kernel grants them.
-    pub namespaces: BTreeSet<Namespace>,
+    pub namespaces: List<Namespace>,
     /// Features without which nothing starts.
-    pub require: BTreeSet<Feature>,
+    pub require: List<Feature>,
     /// How questions are answered.
     pub approvals: Approvals,
     /// What lower layers may grant at most.
     pub envelope: Envelope,
     /// `[[command]]`
-    pub commands: Vec<CommandRule>,
+    pub commands: List<CommandRule>,
     /// `[[path]]`
-    pub paths: Vec<PathRule>,
+    pub paths: List<PathRule>,
     /// `[[net]]`
-    pub nets: Vec<NetRule>,
+    pub nets: List<NetRule>,
     /// `[[unix]]`
-    pub sockets: Vec<UnixRule>,
+    pub sockets: List<UnixRule>,
     /// `[[tool]]`
-    pub tools: Vec<ToolRule>,
+    pub tools: List<ToolRule>,
     /// `[[risk]]`, in the file's order.
-    pub risks: Vec<RiskLine>,
+    pub risks: List<RiskLine>,
     /// `[[call]]`, in the file's order.
-    pub calls: Vec<CallLine>,
+    pub calls: List<CallLine>,
 }
 
 /// Where something stands in its file.
@@ -68,16 +74,16 @@ pub struct Spot {
 }
 
 /// A name that stands for another document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
     /// The profile's name.
-    pub name: String,
+    pub name: Text,
     /// Where it is named.
     pub spot: Spot,
 }
 
 /// Effects where nothing speaks; none where the file is silent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Defaults {
     /// Commands.
     pub exec: Option<Effect>,
@@ -94,249 +100,223 @@ pub struct Defaults {
 }
 
 /// Paths as written.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roots {
     /// Read and list.
-    pub read: Vec<String>,
+    pub read: List<Text>,
     /// Read and run.
-    pub exec: Vec<String>,
+    pub exec: List<Text>,
     /// Everything, running included.
-    pub write: Vec<String>,
+    pub write: List<Text>,
     /// Read, write, ioctl.
-    pub device: Vec<String>,
+    pub device: List<Text>,
 }
 
 /// `[network]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NetworkGrant {
     /// How wide.
     pub reach: Option<Reach>,
     /// TCP ports for [`Reach::Ports`].
-    pub ports: BTreeSet<u16>,
+    pub ports: List<u16>,
     /// Unix sockets by path, globs as written.
-    pub unix: Vec<String>,
+    pub unix: List<Text>,
 }
 
 /// `[environment]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EnvironmentTerms {
     /// Names that pass; `*` is any text.
-    pub pass: Vec<String>,
+    pub pass: List<Text>,
     /// Names that never pass.
-    pub drop: Vec<String>,
+    pub drop: List<Text>,
     /// Values, as written.
-    pub set: BTreeMap<String, String>,
+    pub set: List<(Text, Text)>,
 }
 
 /// `[approvals]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Approvals {
     /// Seconds until silence refuses.
     pub deadline: Option<u64>,
     /// Programs whose commands can only be approved exactly, never by a prefix; `*` is any text.
-    pub exact: Vec<String>,
+    pub exact: List<Text>,
 }
 
 /// `[envelope]`: none where the file sets no bound.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Envelope {
     /// Roots that may be read.
-    pub read: Option<Vec<String>>,
+    pub read: Option<List<Text>>,
     /// Roots beneath which programs may be run.
-    pub exec: Option<Vec<String>>,
+    pub exec: Option<List<Text>>,
     /// Roots that may be written.
-    pub write: Option<Vec<String>>,
+    pub write: Option<List<Text>>,
     /// Devices.
-    pub device: Option<Vec<String>>,
+    pub device: Option<List<Text>>,
     /// How wide the network may be opened.
     pub reach: Option<Reach>,
     /// Ports that may be opened.
-    pub ports: Option<BTreeSet<u16>>,
+    pub ports: Option<List<u16>>,
     /// Names that may be opened.
-    pub names: Option<Vec<String>>,
+    pub names: Option<List<Text>>,
     /// Unix sockets that may be opened.
-    pub unix: Option<Vec<String>>,
+    pub unix: Option<List<Text>>,
 }
 
 /// What every rule has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
     /// The effect.
     pub effect: Effect,
     /// Why.
-    pub because: String,
+    pub because: Text,
     /// What kind of risk, where it says so.
-    pub class: Option<String>,
+    pub class: Option<Text>,
     /// Where the rule begins.
     pub spot: Spot,
     /// Examples that the rule matches.
-    pub matches: Vec<Example>,
+    pub matches: List<Example>,
     /// Examples that it does not match.
-    pub spares: Vec<Example>,
+    pub spares: List<Example>,
 }
 
 /// An example of a rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Example {
     /// As written.
-    pub text: String,
+    pub text: Text,
     /// Where.
     pub spot: Spot,
 }
 
 /// Alternatives for one word of a command line; `*` is any text, `?` any one byte.
-pub type Alternatives = Vec<String>;
+pub type Alternatives = List<Text>;
 
 /// `[[command]]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandRule {
     /// Effect, reason, examples.
     pub terms: Terms,
     /// Program names; empty where only `executable` counts.
-    pub program: Vec<String>,
+    pub program: List<Text>,
     /// Glob on the resolved executable, as written.
-    pub executable: Option<String>,
+    pub executable: Option<Text>,
     /// Words right behind `argv[0]`.
-    pub args: Vec<Alternatives>,
+    pub args: List<Alternatives>,
     /// Words behind the program's global options.
-    pub subcommand: Vec<Alternatives>,
+    pub subcommand: List<Alternatives>,
     /// Options that take a value of their own.
-    pub global: Vec<String>,
+    pub global: List<Text>,
     /// At least one of these is present.
-    pub flags: Vec<String>,
+    pub flags: List<Text>,
     /// None of these is present.
-    pub without: Vec<String>,
+    pub without: List<Text>,
     /// Digest of the executable, lower-case hex.
-    pub sha256: Option<String>,
+    pub sha256: Option<Text>,
     /// The wider profile of an approved command.
     pub profile: Option<Reference>,
 }
 
 /// `[[path]]`: one effect on some accesses of some paths. A rule with `protect` is `deny` on writes, one with
 /// `hide` is `deny` on both; a table with several of them becomes several rules of one spot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathRule {
     /// Effect, reason, examples.
     pub terms: Terms,
     /// Which accesses.
-    pub access: BTreeSet<Access>,
+    pub access: List<Access>,
     /// Globs as written.
-    pub paths: Vec<String>,
+    pub paths: List<Text>,
 }
 
 /// `[[net]]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetRule {
     /// Effect, reason, examples.
     pub terms: Terms,
     /// Names (`*.` for one or more labels in front), addresses, CIDR blocks, or `*`.
-    pub names: Vec<String>,
+    pub names: List<Text>,
     /// Ports; empty is any.
-    pub ports: BTreeSet<u16>,
+    pub ports: List<u16>,
 }
 
 /// `[[unix]]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnixRule {
     /// Effect, reason, examples.
     pub terms: Terms,
     /// Path globs as written, or `@` and an abstract name.
-    pub sockets: Vec<String>,
+    pub sockets: List<Text>,
 }
 
 /// `[[tool]]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolRule {
     /// Effect, reason, examples.
     pub terms: Terms,
     /// Server; `*` is any text.
-    pub server: String,
+    pub server: Text,
     /// Tool; `*` is any text.
-    pub tool: String,
+    pub tool: Text,
 }
 
 /// `[[risk]]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RiskLine {
     /// Class; none is any.
-    pub class: Option<String>,
+    pub class: Option<Text>,
     /// Whether the class can be undone; none is any.
     pub reversible: Option<bool>,
     /// Never [`Effect::Review`].
     pub then: Effect,
     /// Why.
-    pub because: String,
+    pub because: Text,
     /// Where.
     pub spot: Spot,
 }
 
 /// `[[call]]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallLine {
     /// System calls by name.
-    pub names: Vec<String>,
+    pub names: List<Text>,
     /// What happens.
     pub then: CallFate,
     /// The errno's name.
-    pub errno: Option<String>,
+    pub errno: Option<Text>,
     /// Conditions.
-    pub when: Vec<ArgTest>,
+    pub when: List<ArgTest>,
     /// Who needs it, or why it is refused.
-    pub because: String,
+    pub because: Text,
     /// Where.
     pub spot: Spot,
 }
 
-/// Bytes are no packed document of this version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unpackable(postcard::Error);
-
-impl std::fmt::Display for Unpackable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("not a packed policy of this version")
-    }
-}
-
-impl std::error::Error for Unpackable {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0)
-    }
-}
-
 impl Document {
-    /// Bytes for embedding, without the examples: they were checked when the document was parsed, and the
-    /// source has them for `policy test`.
-    ///
-    /// # Errors
-    /// [`Unpackable`] where it can't be encoded.
-    pub fn pack(&self) -> Result<Vec<u8>, Unpackable> {
-        postcard::to_stdvec(&self.clone().without_examples()).map_err(Unpackable)
-    }
-
-    /// The document that [`Document::pack`] made bytes of.
-    ///
-    /// # Errors
-    /// [`Unpackable`] where the bytes are anything else.
-    pub fn unpack(bytes: &[u8]) -> Result<Self, Unpackable> {
-        postcard::from_bytes(bytes).map_err(Unpackable)
+    /// The document as Rust: an expression that is constant, for a `static`. Without the examples: they were checked when
+    /// the document was parsed, and the source has them for `policy test`.
+    #[must_use]
+    pub fn as_rust(&self) -> String {
+        super::bake::expression(&self.clone().without_examples())
     }
 
     /// The same without the rules' examples.
     #[must_use]
     pub fn without_examples(mut self) -> Self {
         for terms in self.terms_mut() {
-            terms.matches.clear();
-            terms.spares.clear();
+            terms.matches = List::default();
+            terms.spares = List::default();
         }
         self
     }
 
     fn terms_mut(&mut self) -> impl Iterator<Item = &mut Terms> {
-        let commands = self.commands.iter_mut().map(|r| &mut r.terms);
-        let paths = self.paths.iter_mut().map(|r| &mut r.terms);
-        let nets = self.nets.iter_mut().map(|r| &mut r.terms);
-        let sockets = self.sockets.iter_mut().map(|r| &mut r.terms);
-        let tools = self.tools.iter_mut().map(|r| &mut r.terms);
+        let commands = self.commands.to_mut().iter_mut().map(|r| &mut r.terms);
+        let paths = self.paths.to_mut().iter_mut().map(|r| &mut r.terms);
+        let nets = self.nets.to_mut().iter_mut().map(|r| &mut r.terms);
+        let sockets = self.sockets.to_mut().iter_mut().map(|r| &mut r.terms);
+        let tools = self.tools.to_mut().iter_mut().map(|r| &mut r.terms);
         commands.chain(paths).chain(nets).chain(sockets).chain(tools)
     }
 }

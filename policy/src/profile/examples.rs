@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::document::{CommandRule, Document, Example, Spot, Terms};
+use super::document::{CommandRule, Document, Example, List, Spot, Terms};
 use super::rules::abstract_name;
 use crate::action::{Access, Action, Connect, Exec, Form, Image, PathAccess, Target, Tool};
 use crate::hear::{Opens, Voice};
@@ -48,27 +48,27 @@ pub struct Tried {
 #[must_use]
 pub fn test(document: &Document) -> Vec<Tried> {
     let place = place(document);
-    let alone = Document { extends: Vec::new(), ..document.clone() };
+    let alone = Document { extends: List::default(), ..document.clone() };
     // A built-in document without `extends` asks for nothing that may be missing.
     let Ok(policy) = Policy::assemble(vec![(Layer::BuiltIn, alone)], &|_| None, &place) else {
         return Vec::new();
     };
     let bench = Bench { document, policy, place };
     let mut tried = Vec::new();
-    for rule in &document.commands {
+    for rule in document.commands.iter() {
         bench.rule(&rule.terms, &mut tried, |text| bench.command(rule, text).map(|action| vec![action]));
     }
-    for rule in &document.paths {
+    for rule in document.paths.iter() {
         bench.rule(&rule.terms, &mut tried, |text| bench.path(&rule.access, text));
     }
-    for rule in &document.nets {
+    for rule in document.nets.iter() {
         let usual = rule.ports.first().copied().unwrap_or(443);
         bench.rule(&rule.terms, &mut tried, |text| connect(text, usual).map(|action| vec![action]));
     }
-    for rule in &document.sockets {
+    for rule in document.sockets.iter() {
         bench.rule(&rule.terms, &mut tried, |text| bench.socket(text).map(|action| vec![action]));
     }
-    for rule in &document.tools {
+    for rule in document.tools.iter() {
         bench.rule(&rule.terms, &mut tried, |text| tool(text).map(|action| vec![action]));
     }
     // A table with both `protect` and `hide` is two rules with the same examples: one that either matches, matches.
@@ -92,11 +92,11 @@ fn place(document: &Document) -> Place {
     let bounds = [&envelope.read, &envelope.exec, &envelope.write, &envelope.device, &envelope.unix];
     let texts = [&roots.read, &roots.exec, &roots.write, &roots.device, &document.network.unix]
         .into_iter()
-        .flatten()
-        .chain(bounds.into_iter().flatten().flatten())
+        .chain(bounds.into_iter().flatten())
+        .flat_map(|list| list.iter())
         .chain(document.commands.iter().filter_map(|rule| rule.executable.as_ref()))
-        .chain(document.paths.iter().flat_map(|rule| &rule.paths))
-        .chain(document.sockets.iter().flat_map(|rule| &rule.sockets));
+        .chain(document.paths.iter().flat_map(|rule| rule.paths.iter()))
+        .chain(document.sockets.iter().flat_map(|rule| rule.sockets.iter()));
     let variables = texts.filter_map(|text| match split(text) {
         Ok((Head::Variable(name), _)) => Some((name.to_owned(), Raw::from(format!("/variable/{name}")))),
         _ => None,
@@ -126,10 +126,10 @@ impl Bench<'_> {
                 Ok(actions) => self.fault(terms, wanted, (example, &actions)),
             };
             tried.push(Tried {
-                file: self.document.source.clone(),
+                file: self.document.source.to_string(),
                 spot: example.spot,
                 rule: terms.spot.line,
-                text: example.text.clone(),
+                text: example.text.to_string(),
                 wanted,
                 fault,
             });
@@ -174,13 +174,13 @@ impl Bench<'_> {
             _ => literal.filter(|path| crate::seen::bytes_of_name(path) == Some(first.as_bytes())),
         };
         let executable = given.or_else(|| AbsPath::new(format!("/usr/bin/{first}")).ok());
-        let image = Image { executable, form: Form::Native, writable: false, sha256: rule.sha256.clone() };
+        let image = Image { executable, form: Form::Native, writable: false, sha256: rule.sha256.as_deref().map(str::to_owned) };
         let given = Raw::from(first.as_str());
         let argv = words.into_iter().map(Raw::from).collect();
         Ok(Action::Exec(Exec { given, image, argv, cwd: self.place.workspace.clone() }))
     }
 
-    fn path(&self, access: &std::collections::BTreeSet<Access>, text: &str) -> Result<Vec<Action>, String> {
+    fn path(&self, access: &[Access], text: &str) -> Result<Vec<Action>, String> {
         let path = resolve(text, &self.place).ok_or("is no absolute path")?;
         let actions = access.iter().map(|access| PathAccess { path: path.clone(), access: *access });
         Ok(actions.map(Action::Path).collect())

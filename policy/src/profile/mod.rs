@@ -1,5 +1,6 @@
 //! From text to a checked [`Document`]. Never from a file: who calls has read it.
 
+mod bake;
 pub mod document;
 pub mod errors;
 pub mod examples;
@@ -30,8 +31,8 @@ pub fn parse(source_name: &str, text: &str) -> Result<Document, Faults> {
         reader.fault(error.span().map_or(0, |span| span.start), error.message());
     }
     let mut document = Document {
-        source: source_name.to_owned(),
-        sha256: crate::digest::sha256_hex(text.as_bytes()),
+        source: source_name.to_owned().into(),
+        sha256: crate::digest::sha256_hex(text.as_bytes()).into(),
         ..Document::default()
     };
     if broken.is_empty() {

@@ -1,11 +1,12 @@
 //! The mechanics of reading TOML: typed values with their places, and every fault noted rather than thrown.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serde_spanned::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::document::Spot;
+use super::document::{self, List, Spot};
 use super::errors::{Fault, Faults, escaped, nearest, shown};
 
 type Span = Range<usize>;
@@ -184,15 +185,15 @@ impl<'f> Reader<'f> {
         section: Section<'_>,
         key: &str,
         check: impl Fn(&str) -> Option<String>,
-    ) -> Vec<String> {
+    ) -> List<document::Text> {
         let mut kept = Vec::new();
         for Text { text, span } in self.texts(section, key) {
             match check(text) {
                 Some(message) => self.fault(span.start, message),
-                None => kept.push(text.to_owned()),
+                None => kept.push(text.to_owned().into()),
             }
         }
-        kept
+        kept.into()
     }
 
     /// A list of tables; empty if absent.
@@ -243,10 +244,11 @@ impl<'f> Reader<'f> {
         self.word(key, &text, words)
     }
 
-    /// Some of some words; absent is none of them.
-    pub(super) fn choices<T: Copy>(&mut self, section: Section<'_>, key: &str, words: &[(&str, T)]) -> Vec<T> {
+    /// Some of some words, each once, in order; absent is none of them.
+    pub(super) fn choices<T: Copy + Ord>(&mut self, section: Section<'_>, key: &str, words: &[(&str, T)]) -> List<T> {
         let texts = self.texts(section, key);
-        texts.iter().filter_map(|text| self.word(key, text, words)).collect()
+        let found: BTreeSet<T> = texts.iter().filter_map(|text| self.word(key, text, words)).collect();
+        found.into_iter().collect()
     }
 
     fn word<T: Copy>(&mut self, key: &str, found: &Text<'_>, words: &[(&str, T)]) -> Option<T> {

@@ -1,11 +1,10 @@
 //! The tables of which a file has many: rules, lines of the risk table, lines of the system-call filter.
 
-use std::collections::BTreeSet;
-
 use super::document::{
-    Alternatives, CallLine, CommandRule, Document, Example, NetRule, PathRule, RiskLine, Terms, ToolRule, UnixRule,
+    Alternatives, CallLine, CommandRule, Document, Example, List, NetRule, PathRule, RiskLine, Terms, Text, ToolRule,
+    UnixRule,
 };
-use super::reader::{Reader, Section, Text};
+use super::reader::{self, Reader, Section};
 use super::sections::{class, ports, program_fault, reference};
 use super::words;
 use crate::action::Access;
@@ -17,25 +16,25 @@ use crate::verdict::Effect;
 /// Reads all of them into the document.
 pub(super) fn read(reader: &mut Reader<'_>, top: Section<'_>, document: &mut Document) {
     for section in reader.tables(top, "command", words::COMMAND) {
-        document.commands.extend(command(reader, section));
+        document.commands.to_mut().extend(command(reader, section));
     }
     for section in reader.tables(top, "path", words::PATH) {
-        document.paths.extend(path(reader, section));
+        document.paths.to_mut().extend(path(reader, section));
     }
     for section in reader.tables(top, "net", words::NET) {
-        document.nets.extend(net(reader, section));
+        document.nets.to_mut().extend(net(reader, section));
     }
     for section in reader.tables(top, "unix", words::UNIX) {
-        document.sockets.extend(unix(reader, section));
+        document.sockets.to_mut().extend(unix(reader, section));
     }
     for section in reader.tables(top, "tool", words::TOOL) {
-        document.tools.extend(tool(reader, section));
+        document.tools.to_mut().extend(tool(reader, section));
     }
     for section in reader.tables(top, "risk", words::RISK) {
-        document.risks.extend(risk(reader, section));
+        document.risks.to_mut().extend(risk(reader, section));
     }
     for section in reader.tables(top, "call", words::CALL) {
-        document.calls.extend(call(reader, section));
+        document.calls.to_mut().extend(call(reader, section));
     }
 }
 
@@ -61,17 +60,17 @@ fn effect(reader: &mut Reader<'_>, section: Section<'_>) -> Option<Effect> {
     reader.choice(section, "effect", words::EFFECTS)
 }
 
-fn because(reader: &mut Reader<'_>, section: Section<'_>) -> Option<String> {
+fn because(reader: &mut Reader<'_>, section: Section<'_>) -> Option<Text> {
     let found = reader.required(section, "because", "a rule says why it is there")?;
     if found.text.trim().is_empty() {
         reader.fault(found.span.start, "`because` is empty");
     }
-    Some(found.text.to_owned())
+    Some(found.text.to_owned().into())
 }
 
-fn examples(reader: &mut Reader<'_>, section: Section<'_>, key: &str) -> Vec<Example> {
+fn examples(reader: &mut Reader<'_>, section: Section<'_>, key: &str) -> List<Example> {
     let texts = reader.texts(section, key);
-    texts.iter().map(|t| Example { text: t.text.to_owned(), spot: reader.spot(t.span.start) }).collect()
+    texts.iter().map(|t| Example { text: t.text.to_owned().into(), spot: reader.spot(t.span.start) }).collect()
 }
 
 /// A list that may be absent but not empty.
@@ -107,7 +106,7 @@ fn command(reader: &mut Reader<'_>, section: Section<'_>) -> Option<CommandRule>
     let profile = reader.text(section, "profile");
     Some(CommandRule {
         program: reader.checked(section, "program", program_fault),
-        executable: executable.map(|glob| glob.text.to_owned()),
+        executable: executable.map(|glob| glob.text.to_owned().into()),
         args: words_of(reader, section, "args"),
         subcommand: words_of(reader, section, "subcommand"),
         global: reader.checked(section, "global", flag_fault),
@@ -120,7 +119,7 @@ fn command(reader: &mut Reader<'_>, section: Section<'_>) -> Option<CommandRule>
 }
 
 /// Words and lists of alternatives.
-fn words_of(reader: &mut Reader<'_>, section: Section<'_>, key: &str) -> Vec<Alternatives> {
+fn words_of(reader: &mut Reader<'_>, section: Section<'_>, key: &str) -> List<Alternatives> {
     let mut words = Vec::new();
     for item in reader.list(section, key).into_iter().flat_map(|list| list.iter()) {
         let at = item.span().start;
@@ -137,19 +136,19 @@ fn words_of(reader: &mut Reader<'_>, section: Section<'_>, key: &str) -> Vec<Alt
             Some(list) if list.iter().any(|word| word.contains('\0')) => {
                 reader.fault(at, format!("`{key}` holds a NUL byte"));
             }
-            Some(list) => words.push(list.into_iter().map(str::to_owned).collect()),
+            Some(list) => words.push(list.into_iter().map(|word| word.to_owned().into()).collect()),
         }
     }
-    words
+    words.into()
 }
 
-fn sha256(reader: &mut Reader<'_>, section: Section<'_>) -> Option<String> {
+fn sha256(reader: &mut Reader<'_>, section: Section<'_>) -> Option<Text> {
     let found = reader.text(section, "sha256")?;
     let plain = found.text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     if !plain || found.text.len() != 64 {
         reader.fault(found.span.start, "`sha256` is 64 hexadecimal digits in lower case");
     }
-    Some(found.text.to_owned())
+    Some(found.text.to_owned().into())
 }
 
 /// One table, one or two rules: `protect` and `hide` may stand together.
@@ -169,10 +168,10 @@ fn path(reader: &mut Reader<'_>, section: Section<'_>) -> Vec<PathRule> {
             _ => {}
         }
     }
-    let access: BTreeSet<Access> = reader.choices(section, "access", words::ACCESSES).into_iter().collect();
+    let access = reader.choices(section, "access", words::ACCESSES);
     let terms = terms(reader, section, effect);
-    let both = BTreeSet::from([Access::Read, Access::Write]);
-    let kinds = [("paths", access), ("protect", BTreeSet::from([Access::Write])), ("hide", both)];
+    let both: List<Access> = vec![Access::Read, Access::Write].into();
+    let kinds = [("paths", access), ("protect", vec![Access::Write].into()), ("hide", both)];
     let mut rules = Vec::new();
     for (key, access) in kinds {
         let paths = reader.checked(section, key, pattern::fault);
@@ -190,8 +189,8 @@ fn net(reader: &mut Reader<'_>, section: Section<'_>) -> Option<NetRule> {
     let terms = terms(reader, section, effect);
     let names = reader.checked(section, "names", |name| HostPattern::new(name).err());
     // A grant opens one port unless it says otherwise; a floor that names no port holds for all.
-    let usual = if effect == Some(Effect::Allow) { BTreeSet::from([443]) } else { BTreeSet::new() };
-    let ports = ports(reader, section).unwrap_or(usual);
+    let usual = if effect == Some(Effect::Allow) { vec![443] } else { Vec::new() };
+    let ports = ports(reader, section).unwrap_or_else(|| usual.into());
     Some(NetRule { names, ports, terms: terms? })
 }
 
@@ -217,7 +216,7 @@ fn tool(reader: &mut Reader<'_>, section: Section<'_>) -> Option<ToolRule> {
     let terms = terms(reader, section, effect);
     let server = reader.required(section, "server", "`*` is any");
     let tool = reader.required(section, "tool", "`*` is any");
-    Some(ToolRule { server: server?.text.to_owned(), tool: tool?.text.to_owned(), terms: terms? })
+    Some(ToolRule { server: server?.text.to_owned().into(), tool: tool?.text.to_owned().into(), terms: terms? })
 }
 
 fn risk(reader: &mut Reader<'_>, section: Section<'_>) -> Option<RiskLine> {
@@ -238,7 +237,7 @@ fn call(reader: &mut Reader<'_>, section: Section<'_>) -> Option<CallLine> {
         (!plain).then(|| format!("`{name}` is no system call's name"))
     };
     let errno = reader.text(section, "errno");
-    if let Some(Text { text, span }) = &errno {
+    if let Some(reader::Text { text, span }) = &errno {
         let plain = text.starts_with('E') && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
         if !plain {
             reader.fault(span.start, format!("`{text}` is no errno's name"));
@@ -249,7 +248,7 @@ fn call(reader: &mut Reader<'_>, section: Section<'_>) -> Option<CallLine> {
     }
     Some(CallLine {
         names: reader.checked(section, "names", name_fault),
-        errno: errno.map(|errno| errno.text.to_owned()),
+        errno: errno.map(|errno| errno.text.to_owned().into()),
         when: reader.tables(section, "when", words::WHEN).into_iter().filter_map(|s| when(reader, s)).collect(),
         because: because?,
         then: then?,

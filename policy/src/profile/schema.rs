@@ -67,7 +67,7 @@ struct File {
     network: Option<Network>,
     /// The environment of a command.
     environment: Option<Environment>,
-    /// Resource limits; the lowest of all layers counts.
+    /// Limits on what a run and each of its processes may have.
     limits: Option<Limits>,
     /// What is asked of the kernel.
     kernel: Option<Kernel>,
@@ -144,26 +144,43 @@ struct Environment {
     set: Option<BTreeMap<String, String>>,
 }
 
-/// `RLIMIT_*` of getrlimit(2), in lower case.
+/// An amount: a number; or a text such as `"2G"`, `"25%"`, `"256 per cpu, at least 2048"`.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "a schema is made of it, never a value")]
+enum Amount {
+    Number(u64),
+    Text(String),
+}
+
+/// What a whole run may have, and `RLIMIT_*` of getrlimit(2) in lower case, which each process may have.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Limits {
-    r#as: Option<u64>,
-    core: Option<u64>,
-    cpu: Option<u64>,
-    data: Option<u64>,
-    fsize: Option<u64>,
-    locks: Option<u64>,
-    memlock: Option<u64>,
-    msgqueue: Option<u64>,
-    nice: Option<u64>,
-    nofile: Option<u64>,
-    nproc: Option<u64>,
-    rss: Option<u64>,
-    rtprio: Option<u64>,
-    rttime: Option<u64>,
-    sigpending: Option<u64>,
-    stack: Option<u64>,
+    /// Processes and threads of the run at once; a share is of the machine's.
+    processes: Option<Amount>,
+    /// Bytes of memory of the run; a share is of the machine's.
+    memory: Option<Amount>,
+    /// Bytes of memory of each process; a share is of the machine's.
+    memory_per_process: Option<Amount>,
+    /// Bytes by which the run may fill the disks that it writes to; a share is of what was free.
+    disk: Option<Amount>,
+    r#as: Option<Amount>,
+    core: Option<Amount>,
+    cpu: Option<Amount>,
+    data: Option<Amount>,
+    fsize: Option<Amount>,
+    locks: Option<Amount>,
+    memlock: Option<Amount>,
+    msgqueue: Option<Amount>,
+    nice: Option<Amount>,
+    nofile: Option<Amount>,
+    nproc: Option<Amount>,
+    rss: Option<Amount>,
+    rtprio: Option<Amount>,
+    rttime: Option<Amount>,
+    sigpending: Option<Amount>,
+    stack: Option<Amount>,
 }
 
 #[derive(JsonSchema)]

@@ -3,9 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::document::{Approvals, Defaults, Document, Envelope, EnvironmentTerms, NetworkGrant, Reference, Roots};
+use super::document::{
+    Approvals, Defaults, Document, Envelope, EnvironmentTerms, List, NetworkGrant, Reference, Roots,
+};
 use super::errors::nearest;
-use super::reader::{Reader, Section, Text};
+use super::document::Text;
+use super::reader::{self, Reader, Section};
 use super::words;
 use crate::host::HostPattern;
 use crate::pattern;
@@ -32,12 +35,13 @@ pub(super) fn read(reader: &mut Reader<'_>, top: Section<'_>, document: &mut Doc
     }
     if let Some(section) = part(reader, "limits", ("[limits]", words::LIMITS)) {
         let keys = words::LIMITS.iter();
-        let found = keys.filter_map(|key| Some(((*key).to_owned(), reader.number(section, key)?.0)));
+        let found = keys.filter_map(|key| Some(((*key).into(), reader.number(section, key)?.0)));
         document.limits = found.collect();
+        document.limits.to_mut().sort_unstable();
     }
     if let Some(section) = part(reader, "kernel", words::KERNEL) {
-        document.namespaces = reader.choices(section, "namespaces", words::NAMESPACES).into_iter().collect();
-        document.require = reader.choices(section, "require", words::FEATURES).into_iter().collect();
+        document.namespaces = reader.choices(section, "namespaces", words::NAMESPACES);
+        document.require = reader.choices(section, "require", words::FEATURES);
     }
     if let Some(section) = part(reader, "approvals", words::APPROVALS) {
         document.approvals = approvals(reader, section);
@@ -62,9 +66,9 @@ fn head(reader: &mut Reader<'_>, top: Section<'_>, document: &mut Document) {
             let message = format!("profile `{}` is in a file called `{stem}`: they must agree", name.text);
             reader.fault(name.span.start, message);
         }
-        document.name = Some(name.text.to_owned());
+        document.name = Some(name.text.to_owned().into());
     }
-    document.about = reader.text(top, "about").map_or_else(String::new, |about| about.text.to_owned());
+    document.about = reader.text(top, "about").map(|about| about.text.to_owned().into()).unwrap_or_default();
     document.extends = references(reader, top, "extends");
     document.starters = reader.checked(top, "starters", program_fault);
     if document.name.is_none() {
@@ -89,18 +93,18 @@ fn name_fault(name: &str) -> Option<String> {
 }
 
 /// Names of profiles with their places.
-pub(super) fn references(reader: &mut Reader<'_>, section: Section<'_>, key: &str) -> Vec<Reference> {
+pub(super) fn references(reader: &mut Reader<'_>, section: Section<'_>, key: &str) -> List<Reference> {
     let texts = reader.texts(section, key);
     texts.iter().filter_map(|text| reference(reader, text)).collect()
 }
 
 /// A profile's name with its place.
-pub(super) fn reference(reader: &mut Reader<'_>, found: &Text<'_>) -> Option<Reference> {
+pub(super) fn reference(reader: &mut Reader<'_>, found: &reader::Text<'_>) -> Option<Reference> {
     if let Some(message) = name_fault(found.text) {
         reader.fault(found.span.start, message);
         return None;
     }
-    Some(Reference { name: found.text.to_owned(), spot: reader.spot(found.span.start) })
+    Some(Reference { name: found.text.to_owned().into(), spot: reader.spot(found.span.start) })
 }
 
 /// What is wrong with a program's name.
@@ -129,7 +133,7 @@ fn network(reader: &mut Reader<'_>, section: Section<'_>) -> NetworkGrant {
 }
 
 /// Ports from 1 to 65535; none where the key is absent.
-pub(super) fn ports(reader: &mut Reader<'_>, section: Section<'_>) -> Option<BTreeSet<u16>> {
+pub(super) fn ports(reader: &mut Reader<'_>, section: Section<'_>) -> Option<List<u16>> {
     let list = reader.list(section, "ports")?;
     let mut ports = BTreeSet::new();
     for item in list {
@@ -143,7 +147,7 @@ pub(super) fn ports(reader: &mut Reader<'_>, section: Section<'_>) -> Option<BTr
             _ => reader.fault(item.span().start, format!("{number} is no port: they are 1 to 65535")),
         }
     }
-    Some(ports)
+    Some(ports.into_iter().collect())
 }
 
 fn environment(reader: &mut Reader<'_>, section: Section<'_>) -> EnvironmentTerms {
@@ -153,14 +157,14 @@ fn environment(reader: &mut Reader<'_>, section: Section<'_>) -> EnvironmentTerm
     };
     let pass = reader.checked(section, "pass", name_fault);
     let drop = reader.checked(section, "drop", name_fault);
-    EnvironmentTerms { pass, drop, set: set(reader, section) }
+    EnvironmentTerms { pass, drop, set: set(reader, section).into_iter().collect() }
 }
 
 fn is_variable(name: &str) -> bool {
     name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
-fn set(reader: &mut Reader<'_>, section: Section<'_>) -> BTreeMap<String, String> {
+fn set(reader: &mut Reader<'_>, section: Section<'_>) -> BTreeMap<Text, Text> {
     let mut set = BTreeMap::new();
     let Some(value) = section.table.get("set") else {
         return set;
@@ -176,7 +180,7 @@ fn set(reader: &mut Reader<'_>, section: Section<'_>) -> BTreeMap<String, String
                 reader.fault(key.span().start, format!("`{name}` is no variable's name"));
             }
             Some(text) if !text.contains('\0') => {
-                set.insert(name.to_owned(), text.to_owned());
+                set.insert(name.to_owned().into(), text.to_owned().into());
             }
             _ => reader.fault(value.span().start, format!("`{name}` must be a string without NUL bytes")),
         }
@@ -212,7 +216,7 @@ fn envelope(reader: &mut Reader<'_>, section: Section<'_>) -> Envelope {
 }
 
 /// A class: one the house knows, or another word that isn't nearly one.
-pub(super) fn class(reader: &mut Reader<'_>, section: Section<'_>) -> Option<String> {
+pub(super) fn class(reader: &mut Reader<'_>, section: Section<'_>) -> Option<Text> {
     let found = reader.text(section, "class")?;
     let plain = found.text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
     let near = nearest(found.text, words::CLASSES.iter().copied());
@@ -221,5 +225,5 @@ pub(super) fn class(reader: &mut Reader<'_>, section: Section<'_>) -> Option<Str
     } else if !words::CLASSES.contains(&found.text) && near.is_some() {
         reader.hinted(found.span.start, format!("`class` can't be `{}`", found.text), near);
     }
-    Some(found.text.to_owned())
+    Some(found.text.to_owned().into())
 }

@@ -105,20 +105,26 @@ pub(super) const FEATURES: &[(&str, Feature)] = &[
     ("hidden-paths", Feature::HiddenPaths),
     ("private-temp", Feature::PrivateTemp),
     ("outside-metadata", Feature::OutsideMetadata),
+    ("process-limit", Feature::ProcessLimit),
+    ("memory-limit", Feature::MemoryLimit),
 ];
-/// `RLIMIT_*` of getrlimit(2), in lower case.
+/// What a whole run may have, and `RLIMIT_*` of getrlimit(2) in lower case.
 pub(super) const LIMITS: Keys = &[
     "as",
     "core",
     "cpu",
     "data",
+    "disk",
     "fsize",
     "locks",
     "memlock",
+    "memory",
+    "memory_per_process",
     "msgqueue",
     "nice",
     "nofile",
     "nproc",
+    "processes",
     "rss",
     "rtprio",
     "rttime",

@@ -20,11 +20,11 @@ const PORT: u16 = 443;
 pub(crate) fn documents(args: &args::Run, ground: &Ground) -> Result<Vec<Document>, Failure> {
     let mut documents = Vec::new();
     for dir in &args.read {
-        let roots = Roots { read: vec![root("--read", dir, ground)?], ..Roots::default() };
+        let roots = Roots { read: vec![root("--read", dir, ground)?.into()].into(), ..Roots::default() };
         documents.push(flag("--read", roots));
     }
     for dir in &args.write {
-        let roots = Roots { write: vec![root("--write", dir, ground)?], ..Roots::default() };
+        let roots = Roots { write: vec![root("--write", dir, ground)?.into()].into(), ..Roots::default() };
         documents.push(flag("--write", roots));
     }
     for host in &args.net {
@@ -56,7 +56,7 @@ pub(crate) fn namespaces(features: &BTreeSet<Feature>) -> impl Iterator<Item = N
 }
 
 fn flag(source: &str, roots: Roots) -> Document {
-    Document { source: source.to_owned(), roots, ..Document::default() }
+    Document { source: source.to_owned().into(), roots, ..Document::default() }
 }
 
 fn root(flag: &str, dir: &Path, ground: &Ground) -> Result<String, Failure> {

@@ -52,13 +52,11 @@ struct Rest<'a> {
 
 impl<'a> Rest<'a> {
     fn split(self) -> Option<(&'a [u8], Self)> {
-        match self.attached {
-            Some(word) => Some((word, Self { attached: None, ..self })),
-            None => {
-                let (word, words) = self.words.split_first()?;
-                Some((word.bytes(), Self { attached: None, words }))
-            }
+        if let Some(word) = self.attached {
+            return Some((word, Self { attached: None, ..self }));
         }
+        let (word, words) = self.words.split_first()?;
+        Some((word.bytes(), Self { attached: None, words }))
     }
 
     /// Passes over leading options, unless a value has the next word.
@@ -71,10 +69,15 @@ impl<'a> Rest<'a> {
 }
 
 fn subcommand_fits(rule: &CommandRule, words: &[Raw], reading: Reading) -> bool {
-    entries_fit(&rule.subcommand, Rest { attached: None, words }, (rule, reading), true)
+    let words = match reading {
+        // Only here; further in, an option is a word that stands in the way.
+        Reading::Strict if !rule.subcommand.is_empty() => behind_options(words, &rule.global),
+        Reading::Strict | Reading::Loose => words,
+    };
+    entries_fit(&rule.subcommand, Rest { attached: None, words }, (rule, reading))
 }
 
-fn entries_fit(entries: &[Alternatives], rest: Rest<'_>, by: (&CommandRule, Reading), first: bool) -> bool {
+fn entries_fit(entries: &[Alternatives], rest: Rest<'_>, by: (&CommandRule, Reading)) -> bool {
     let (rule, reading) = by;
     let Some((any_of, behind)) = entries.split_first() else {
         return true;
@@ -84,13 +87,12 @@ fn entries_fit(entries: &[Alternatives], rest: Rest<'_>, by: (&CommandRule, Read
         return anywhere(behind, rest, by);
     }
     if reading == Reading::Strict {
-        let rest = if first { rest.behind_options(&rule.global) } else { rest };
-        return rest.split().is_some_and(|(word, rest)| any_fits(any_of, word) && entries_fit(behind, rest, by, false));
+        return rest.split().is_some_and(|(word, rest)| any_fits(any_of, word) && entries_fit(behind, rest, by));
     }
     let among = at_option(any_of, rest, &rule.global);
     let next = rest.behind_options(&rule.global).split();
     let next = next.filter(|(word, _)| any_of.iter().any(|one| !is_option(one.as_bytes()) && fits(one, word)));
-    [among, next.map(|(_, rest)| rest)].into_iter().flatten().any(|rest| entries_fit(behind, rest, by, false))
+    [among, next.map(|(_, rest)| rest)].into_iter().flatten().any(|rest| entries_fit(behind, rest, by))
 }
 
 /// Behind any number of words. One further entry is all that may follow, so this stays linear in the words.
@@ -100,7 +102,7 @@ fn anywhere(entries: &[Alternatives], mut rest: Rest<'_>, by: (&CommandRule, Rea
     };
     while let Some((word, behind)) = rest.split() {
         if any_fits(any_of, word) {
-            return entries.len() == 1 || entries_fit(entries.get(1..).unwrap_or_default(), behind, by, false);
+            return entries.len() == 1 || entries_fit(entries.get(1..).unwrap_or_default(), behind, by);
         }
         rest = behind;
     }
@@ -152,7 +154,9 @@ fn takes_next<P: AsRef<str>>(word: &[u8], global: &[P]) -> bool {
     if !is_option(word) || word.contains(&b'=') {
         return false;
     }
-    if any_fits(global, word) || (word.starts_with(b"--") && global.iter().any(|option| is_beginning(word, option.as_ref()))) {
+    if any_fits(global, word)
+        || (word.starts_with(b"--") && global.iter().any(|option| is_beginning(word, option.as_ref())))
+    {
         return true;
     }
     let cluster = word.get(1..).filter(|_| !word.starts_with(b"--")).unwrap_or_default();

@@ -89,7 +89,8 @@ impl<'a> Seen<'a> {
     /// `git-push` is `git push`: git finds its subcommands so (git(1), "--exec-path"), and is all of them itself when it
     /// is started by such a name.
     fn git(&mut self) {
-        let Some(sub) = self.names.iter().find_map(|name| name.strip_prefix(b"git-").filter(|sub| !sub.is_empty())) else {
+        let Some(sub) = self.names.iter().find_map(|name| name.strip_prefix(b"git-").filter(|sub| !sub.is_empty()))
+        else {
             return;
         };
         let start = self.starts.last().copied().unwrap_or_default();

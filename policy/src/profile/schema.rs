@@ -247,7 +247,8 @@ struct Command {
     /// The first words.
     #[schemars(length(min = 1))]
     args: Option<Vec<Word>>,
-    /// The first words behind the program's global options.
+    /// The first words behind the program's global options. `**` is any number of words; an entry with a dash is an
+    /// option before the next word, in any spelling (`-m pip`, `-mpip`, `-Im pip`).
     #[schemars(length(min = 1))]
     subcommand: Option<Vec<Word>>,
     /// Options that take a value of their own.
@@ -256,7 +257,7 @@ struct Command {
     /// At least one is present.
     #[schemars(length(min = 1))]
     flags: Option<Vec<String>>,
-    /// None is present.
+    /// None is present; one that is taken back (`--no-x`, `--x=false`) is not.
     #[schemars(length(min = 1))]
     without: Option<Vec<String>>,
     /// SHA-256 of the executable.

@@ -4,10 +4,11 @@ use std::io;
 
 use tollgate_policy::boundary::{Enforced, Feature, Gap};
 use tollgate_sys::namespaces::Set;
+use tollgate_sys::probe::Probe;
 
 use crate::fault::Step;
 use crate::hide::Extent;
-use crate::plan::{Plan, UserNamespaces};
+use crate::plan::{Options, Plan, UserNamespaces};
 
 /// One try.
 #[derive(Debug, Clone)]
@@ -29,18 +30,22 @@ pub(crate) enum Masks {
     Refused(String),
 }
 
+/// The namespaces to be made so that those that are wanted can be; none if there may be no user namespace for them.
+pub(crate) fn needed(wanted: Set, probe: &Probe, options: Options) -> Option<Set> {
+    if wanted.is_empty() || probe.admin {
+        return Some(wanted);
+    }
+    (options.user_namespaces == UserNamespaces::Allowed).then(|| wanted.with(Set::USER))
+}
+
 impl Attempt {
     /// The first try: all that is wanted and not known to be refused.
     pub(crate) fn first(plan: &Plan) -> Self {
         let mut first = Self { set: plan.namespaces, masks: Masks::Laid, lost: Vec::new() };
-        if plan.namespaces.is_empty() || plan.probe.admin {
-            return first;
+        match needed(plan.namespaces, &plan.probe, plan.options) {
+            Some(set) => first.set = set,
+            None => first.lose(plan.namespaces.with(Set::USER), "user namespaces are switched off for this run"),
         }
-        if plan.options.user_namespaces == UserNamespaces::Forbidden {
-            first.lose(plan.namespaces.with(Set::USER), "user namespaces are switched off for this run");
-            return first;
-        }
-        first.set = first.set.with(Set::USER);
         first
     }
 

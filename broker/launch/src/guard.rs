@@ -1,5 +1,6 @@
-//! The guard: the command's parent, outside Landlock and filter, inside the namespaces. It makes the mounts, starts the
-//! command, tells news of it, and ends all that is left when the command or the supervisor ends.
+//! The guard: the command's parent, outside Landlock and filter, inside the namespaces. It settles in, waits for its
+//! order, makes the mounts, starts the command, tells news of it, and ends all that is left when the command or the
+//! supervisor ends.
 //!
 //! It holds three descriptors, has no handlers, and takes orders by signal only: `SIGTERM` (from the kernel when the
 //! supervisor dies, or from the supervisor) ends the run, `SIGUSR1` and `SIGUSR2` resume the command in
@@ -10,39 +11,94 @@ mod mounting;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgrp, write};
+use tollgate_sys::handover::Pass;
+use tollgate_sys::landlock::Rights;
 use tollgate_sys::namespaces::{Set, bring_up_loopback};
 use tollgate_sys::news::News;
-use tollgate_sys::process::{self, Inspection, Stack};
+use tollgate_sys::process::{self, Image, Inspection, Stack};
 use tollgate_sys::{caps, fds, masks, mounts, pty};
 
 use crate::fault::Step;
-use crate::layout::{Layout, Mount};
+use crate::order::{Mount, Order};
 use crate::recipe::{self, Failed, Wires, at};
 use crate::sweep::{self, Scope};
-use crate::temp;
+use crate::temp::{self, PrivateTemp};
+use crate::terminal::Terminal;
+
+use mounting::Stock;
+
+/// What a guard has from birth.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Post<'a> {
+    /// Where it makes and removes the private temp directory.
+    pub(crate) temp: &'a PrivateTemp,
+    pub(crate) terminal: Option<&'a Terminal>,
+    /// The namespaces that it was forked into.
+    pub(crate) set: Set,
+}
+
+/// What a guard and its command do.
+#[derive(Debug)]
+pub(crate) struct Task<'a> {
+    pub(crate) post: Post<'a>,
+    pub(crate) order: Order,
+    /// Roots that came to be with the mounts.
+    pub(crate) late: Vec<(OwnedFd, Rights)>,
+    pub(crate) image: Image,
+}
 
 /// The guard's whole life. Does not return.
-pub(crate) fn live(layout: &Layout<'_>, wires: Wires, supervisor: OwnedFd) -> ! {
+pub(crate) fn live(post: Post<'_>, wires: Wires, supervisor: OwnedFd) -> ! {
     let _never_back = NeverBack;
     drop(supervisor);
-    let forked = prepare(layout, &wires).and_then(|()| {
-        let stack = Stack::new().map_err(at(Step::Fork))?;
-        process::vfork(&stack, &mut || recipe::cook(layout, &wires)).map_err(at(Step::Fork))
-    });
-    match forked {
-        Ok(command) => watch(layout, wires, Pid::from_raw(command)),
+    match start(post, &wires) {
+        Ok((task, command)) => watch(&task, wires, command),
         Err(failed) => {
-            let (parent, name) = layout.temp_place();
+            let (parent, name) = post.temp.place();
             temp::remove(parent, name);
-            recipe::report(&wires, failed, &layout.plan.pass);
+            recipe::report(&wires, failed, &Pass::NONE);
         }
     }
     process::exit(0)
+}
+
+fn start<'a>(post: Post<'a>, wires: &Wires) -> Result<(Task<'a>, Pid), Failed> {
+    settle(post, wires)?;
+    let stock = post.set.has(Set::MOUNT).then(|| Stock::lay_in(post.set)).transpose()?;
+    let Ok(order) = Order::receive(wires.word.as_fd()) else {
+        process::exit(0) // the supervisor has gone, or found that nothing is to be started
+    };
+    let (parent, name) = post.temp.place();
+    mkdirat(parent, name, Mode::S_IRWXU).map_err(|e| (Step::Temp, e.into()))?;
+    if let Some(stock) = stock {
+        mounting::mount(&order, stock)?;
+    }
+    let late = late(&order).map_err(at(Step::Ruleset))?;
+    let image = Image::new(order.program.clone(), order.argv.clone(), order.env.clone());
+    let task = Task { post, order, late, image };
+    let stack = Stack::new().map_err(at(Step::Fork))?;
+    let command = process::vfork(&stack, &mut || recipe::cook(&task, wires)).map_err(at(Step::Fork))?;
+    Ok((task, Pid::from_raw(command)))
+}
+
+/// Opens what only exists now.
+fn late(order: &Order) -> io::Result<Vec<(OwnedFd, Rights)>> {
+    let mut late = Vec::with_capacity(order.late.len());
+    for (path, rights) in &order.late {
+        match open(path.as_c_str(), OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) {
+            Ok(object) => late.push((object, *rights)),
+            Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES | Errno::ELOOP) => {}
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok(late)
 }
 
 /// The supervisor's code must never run twice: an unwinding panic ends here.
@@ -54,25 +110,21 @@ impl Drop for NeverBack {
     }
 }
 
-fn prepare(layout: &Layout<'_>, wires: &Wires) -> Result<(), Failed> {
+/// What needs no order: a bond with the supervisor, a session, the namespaces made usable.
+fn settle(post: Post<'_>, wires: &Wires) -> Result<(), Failed> {
     process::signal_on_parent_death(libc::SIGTERM).map_err(at(Step::Session))?;
     if is_alone(wires.word.as_fd()) {
         process::exit(0) // the supervisor died before the line above
     }
     process::adopt_orphans().map_err(at(Step::Session))?;
     process::new_session().map_err(at(Step::Session))?;
-    if let Some(terminal) = layout.terminal {
+    if let Some(terminal) = post.terminal {
         pty::control(terminal.slave().as_fd()).map_err(at(Step::Session))?;
     }
-    if let Some(maps) = &layout.maps {
+    if let Some(maps) = &wires.maps {
         maps.write().map_err(at(Step::Maps))?;
     }
-    let (parent, name) = layout.temp_place();
-    mkdirat(parent, name, Mode::S_IRWXU).map_err(|e| (Step::Temp, e.into()))?;
-    if layout.set.has(Set::MOUNT) {
-        mounting::mount(layout)?;
-    }
-    if layout.set.has(Set::NET) {
+    if post.set.has(Set::NET) {
         bring_up_loopback().map_err(at(Step::Loopback))?;
     }
     caps::drop_bounding().map_err(at(Step::Capabilities))
@@ -85,28 +137,28 @@ fn is_alone(word: BorrowedFd<'_>) -> bool {
 }
 
 /// Waits with the command, to the end.
-fn watch(layout: &Layout<'_>, wires: Wires, command: Pid) -> ! {
-    let (parent, _) = layout.temp_place();
-    let slave = layout.terminal.map_or(wires.news.as_fd(), |terminal| terminal.slave().as_fd());
+fn watch(task: &Task<'_>, wires: Wires, command: Pid) -> ! {
+    let (parent, _) = task.post.temp.place();
+    let slave = task.post.terminal.map_or(wires.news.as_fd(), |terminal| terminal.slave().as_fd());
     // From here on 0 is the news, 1 the directory of the temp directory, 2 the terminal, 3 the last word; nothing else is
     // open, so nobody waits for an end of file, or for a listener, because of the guard.
     if fds::keep_only([wires.news.as_fd(), parent, slave, wires.swept.as_fd()]).is_err()
         || process::inspection(Inspection::Closed).is_err()
     {
-        end(layout, command, None)
+        end(task, command, None)
     }
     std::mem::forget(wires);
     loop {
         match masks::wait(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGUSR1, Signal::SIGUSR2]) {
             Ok(Signal::SIGCHLD) => {
                 if let Some(ending) = reap(command) {
-                    end(layout, command, Some(ending))
+                    end(task, command, Some(ending))
                 }
             }
             // Either fails if the terminal is gone; the command will notice that itself.
             Ok(Signal::SIGUSR1) => place(command, command),
             Ok(Signal::SIGUSR2) => place(getpgrp(), command),
-            Ok(_) | Err(_) => end(layout, command, None),
+            Ok(_) | Err(_) => end(task, command, None),
         }
     }
 }
@@ -151,15 +203,16 @@ fn tell(news: News) {
 }
 
 /// Kills what is left, tells how the command ended, removes the temp directory, ends.
-fn end(layout: &Layout<'_>, command: Pid, mut ending: Option<News>) -> ! {
-    let scope = if layout.set.has(Set::PID) { Scope::Namespace } else { Scope::Descendants };
+fn end(task: &Task<'_>, command: Pid, mut ending: Option<News>) -> ! {
+    let scope = if task.post.set.has(Set::PID) { Scope::Namespace } else { Scope::Descendants };
     sweep::all(scope, |status| ending = ending.or(news(status, command)));
     if let Some(ending) = ending {
         tell(ending);
     }
-    let (_, name) = layout.temp_place();
+    let (_, name) = task.post.temp.place();
     // A directory that carries a mount, as where roots are shown in the temp directory, cannot be removed.
-    for place in layout.mounts.iter().filter_map(Mount::temporary).filter(|place| layout.shows_roots_in(place)) {
+    let order = &task.order;
+    for place in order.mounts.iter().filter_map(Mount::temporary).filter(|place| order.shows_roots_in(place)) {
         let _shown_no_more = mounts::detach(place);
     }
     temp::remove(io::stdout().as_fd(), name);

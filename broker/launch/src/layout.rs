@@ -1,21 +1,20 @@
-//! What guard and command will do, prepared to the last byte before anything is forked.
+//! What guard and command will do, and the Landlock rules, worked out by the supervisor.
 
-use std::ffi::{CStr, CString, OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use tollgate_policy::boundary::{self, Root};
 use tollgate_sys::landlock::{Rights, Ruleset};
-use tollgate_sys::namespaces::{Maps, Set};
-use tollgate_sys::process::Image;
+use tollgate_sys::namespaces::Set;
 
 use crate::attempt::{Attempt, Masks};
 use crate::command::Command;
 use crate::fault::LaunchError;
 use crate::hide::Kind;
 use crate::lookup::{Lookup, lies_in};
+use crate::order::{Mount, Order};
 use crate::plan::Plan;
 use crate::terminal::Terminal;
 
@@ -24,62 +23,13 @@ const SHARED_MEMORY: &str = "/dev/shm";
 const PROC: &str = "/proc";
 const TERMINALS: &str = "/dev/pts";
 
-/// A mount to be made, in order.
-#[derive(Debug)]
-pub(crate) enum Mount {
-    /// The private temp directory at a usual place.
-    Temp(CString),
-    /// Fresh shared memory.
-    Scratch(CString),
-    /// Pseudo-terminals of its own.
-    Terminals(CString),
-    /// Not to be renamed or removed.
-    Pinned(CString),
-    /// Nothing to be seen in a directory.
-    EmptyDirectory(CString),
-    /// Nothing to be read in a file.
-    EmptyFile(CString),
-    /// Not to be written.
-    Frozen(CString),
-}
-
-impl Mount {
-    /// Where the private temp directory is shown.
-    pub(crate) fn temporary(&self) -> Option<&CStr> {
-        match self {
-            Self::Temp(at) => Some(at),
-            Self::Scratch(_)
-            | Self::Terminals(_)
-            | Self::Pinned(_)
-            | Self::EmptyDirectory(_)
-            | Self::EmptyFile(_)
-            | Self::Frozen(_) => None,
-        }
-    }
-
-    /// Whether it is laid before what hides and protects.
-    pub(crate) fn is_ground(&self) -> bool {
-        matches!(self, Self::Temp(_) | Self::Scratch(_) | Self::Terminals(_))
-    }
-}
-
-/// What guard and command will do.
+/// What the supervisor knows of a try: its plan, and the order for guard and command.
 #[derive(Debug)]
 pub(crate) struct Layout<'a> {
-    pub(crate) plan: &'a Plan,
-    pub(crate) set: Set,
-    pub(crate) maps: Option<Maps>,
-    pub(crate) temp: CString,
-    /// Writable roots, to be shown again where they were after all else was made unwritable.
-    pub(crate) kept: Vec<CString>,
-    /// Readable paths beneath a place that will be covered, to be shown again where they were.
-    pub(crate) carried: Vec<CString>,
-    pub(crate) mounts: Vec<Mount>,
-    /// Roots that only exist once guard and mounts are there.
-    pub(crate) late: Vec<(CString, Rights)>,
-    pub(crate) cwd: CString,
-    pub(crate) image: Image,
-    pub(crate) terminal: Option<&'a Terminal>,
+    plan: &'a Plan,
+    set: Set,
+    terminal: Option<&'a Terminal>,
+    pub(crate) order: Order,
 }
 
 impl<'a> Layout<'a> {
@@ -89,23 +39,26 @@ impl<'a> Layout<'a> {
         (command, terminal): (&Command, Option<&'a Terminal>),
     ) -> Result<Self, LaunchError> {
         let set = attempt.set;
-        let mut layout = Self {
-            plan,
-            set,
-            maps: set.has(Set::USER).then(Maps::same),
+        let order = Order {
             temp: text("the temp directory", plan.temp.path())?,
             kept: Vec::new(),
             carried: Vec::new(),
             mounts: Vec::new(),
             late: Vec::new(),
+            limits: plan.limits.clone(),
+            abi: plan.landlock_abi(),
+            filter: plan.program.clone(),
+            pass: plan.pass,
             cwd: text("the working directory", &command.cwd)?,
-            image: image(command, plan, set)?,
-            terminal,
+            program: text("the program's path", &command.program)?,
+            argv: command.argv.iter().map(|arg| text("an argument", arg)).collect::<Result<_, _>>()?,
+            env: env(command, plan, set)?,
         };
+        let mut layout = Self { plan, set, terminal, order };
         if set.has(Set::MOUNT) {
             layout.mounts(attempt, &command.cwd)?;
         }
-        layout.late = layout.late()?;
+        layout.order.late = layout.late()?;
         Ok(layout)
     }
 
@@ -126,15 +79,15 @@ impl<'a> Layout<'a> {
         let carried = outermost(roots().chain([cwd]).filter(covered));
         let texts = |paths: Vec<&Path>| paths.into_iter().map(|path| text("a root", path)).collect::<Result<_, _>>();
         let (kept, carried) = (texts(kept)?, texts(carried)?);
-        (self.kept, self.carried) = (kept, carried);
+        (self.order.kept, self.order.carried) = (kept, carried);
         for place in &temporary {
-            self.mounts.push(Mount::Temp(text("a path", place)?));
+            self.order.mounts.push(Mount::Temp(text("a path", place)?));
         }
         if private(&SHARED_MEMORY) {
-            self.mounts.push(Mount::Scratch(text("a path", SHARED_MEMORY)?));
+            self.order.mounts.push(Mount::Scratch(text("a path", SHARED_MEMORY)?));
         }
         if roots().any(|root| root == Path::new(TERMINALS)) {
-            self.mounts.push(Mount::Terminals(text("a path", TERMINALS)?));
+            self.order.mounts.push(Mount::Terminals(text("a path", TERMINALS)?));
         }
         if attempt.masks == Masks::Laid {
             self.masks()?;
@@ -147,13 +100,13 @@ impl<'a> Layout<'a> {
         let ways =
             self.ways_to_protected().into_iter().map(|folder| text("a protected path", folder).map(Mount::Pinned));
         let ways = ways.collect::<Result<Vec<_>, _>>()?;
-        self.mounts.extend(ways);
+        self.order.mounts.extend(ways);
         for found in &self.plan.protected {
-            self.mounts.push(Mount::Frozen(text("a protected path", &found.path)?));
+            self.order.mounts.push(Mount::Frozen(text("a protected path", &found.path)?));
         }
         for found in &self.plan.hidden {
             let path = text("a hidden path", &found.path)?;
-            self.mounts.push(match found.kind {
+            self.order.mounts.push(match found.kind {
                 Kind::Directory => Mount::EmptyDirectory(path),
                 Kind::File => Mount::EmptyFile(path),
             });
@@ -215,8 +168,8 @@ impl<'a> Layout<'a> {
 
     /// Places where a new file system will be, so that what is there now is not what will be.
     fn fresh(&self) -> Vec<&'static Path> {
-        let shared = self.mounts.iter().any(|mount| matches!(mount, Mount::Scratch(_)));
-        let terminals = self.mounts.iter().any(|mount| matches!(mount, Mount::Terminals(_)));
+        let shared = self.order.mounts.iter().any(|mount| matches!(mount, Mount::Scratch(_)));
+        let terminals = self.order.mounts.iter().any(|mount| matches!(mount, Mount::Terminals(_)));
         let proc = self.set.has(Set::PID.with(Set::MOUNT));
         [(shared, SHARED_MEMORY), (terminals, TERMINALS), (proc, PROC)]
             .into_iter()
@@ -251,7 +204,8 @@ fn inside(path: &Path, plan: &Plan, set: Set) -> PathBuf {
     }
 }
 
-fn image(command: &Command, plan: &Plan, set: Set) -> Result<Image, LaunchError> {
+/// The environment as `NAME=value`, with `TMPDIR`.
+fn env(command: &Command, plan: &Plan, set: Set) -> Result<Vec<CString>, LaunchError> {
     let mut env = Vec::with_capacity(command.env.len() + 1);
     let temp = (OsString::from("TMPDIR"), plan.temp.path().as_os_str().to_owned());
     for (name, value) in command.env.iter().filter(|(name, _)| name != "TMPDIR").chain([&temp]) {
@@ -260,20 +214,5 @@ fn image(command: &Command, plan: &Plan, set: Set) -> Result<Image, LaunchError>
         pair.push(inside(Path::new(value), plan, set));
         env.push(CString::new(pair.into_vec()).map_err(|_| LaunchError::Nul("the environment"))?);
     }
-    let argv = command.argv.iter().map(|arg| text("an argument", arg)).collect::<Result<_, _>>()?;
-    Ok(Image::new(text("the program's path", &command.program)?, argv, env))
-}
-
-impl Layout<'_> {
-    /// Whether roots are shown beneath a place of the private temp directory.
-    pub(crate) fn shows_roots_in(&self, place: &CStr) -> bool {
-        let beneath =
-            |path: &CString| path.as_bytes().strip_prefix(place.to_bytes()).is_some_and(|rest| rest.starts_with(b"/"));
-        self.kept.iter().chain(&self.carried).any(beneath)
-    }
-
-    /// The directory that holds the private temp directory, and the latter's name in it.
-    pub(crate) fn temp_place(&self) -> (BorrowedFd<'_>, &CStr) {
-        self.plan.temp.place()
-    }
+    Ok(env)
 }

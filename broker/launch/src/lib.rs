@@ -6,7 +6,8 @@
 //!                            └ outside Landlock and filter: kills and tidies when the command or the supervisor ends
 //! ```
 //! Order of use: [`PrivateTemp::choose`], [`Plan::lower`], look at [`Plan::enforced`], [`Terminal::open`] (if there is
-//! one), [`Plan::start`] while there is one thread, then [`Terminal::attach`].
+//! one), [`Plan::start`] while there is one thread, then [`Terminal::attach`]. [`Ahead::fork`], before the plan is made,
+//! saves the time that the kernel takes for namespaces.
 
 mod attempt;
 mod command;
@@ -18,6 +19,7 @@ mod guard;
 mod hide;
 mod layout;
 mod lookup;
+mod order;
 mod pattern;
 mod plan;
 mod recipe;
@@ -32,6 +34,6 @@ pub use command::{Command, find};
 pub use env::environment;
 pub use fault::{LaunchError, Step};
 pub use plan::{Options, Plan, UserNamespaces};
-pub use start::{Remains, Started};
+pub use start::{Ahead, Remains, Started};
 pub use temp::PrivateTemp;
 pub use terminal::{Attached, Terminal};

@@ -1,4 +1,4 @@
-//! Starting: forks the guard, which forks the command; comes back when the command is at its door (execve).
+//! Starting: forks the guard, tells it what to do, and comes back when the command, its child, is at its door (execve).
 
 use std::io;
 use std::mem::ManuallyDrop;
@@ -10,18 +10,20 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, pipe2, read};
 use tollgate_policy::boundary::Enforced;
 use tollgate_sys::handover::{self, Heard, Word};
-use tollgate_sys::namespaces::Set;
+use tollgate_sys::namespaces::{Maps, Set};
+use tollgate_sys::probe::Probe;
 use tollgate_sys::process::{self, Fork};
 use tollgate_sys::{fds, masks};
 
-use crate::attempt::Attempt;
+use crate::attempt::{self, Attempt};
 use crate::command::Command;
 use crate::fault::{LaunchError, Step};
-use crate::guard;
+use crate::guard::{self, Post};
 use crate::layout::Layout;
-use crate::plan::Plan;
+use crate::plan::{Options, Plan};
 use crate::recipe::Wires;
 use crate::sweep::{self, Scope};
+use crate::temp::PrivateTemp;
 use crate::terminal::Terminal;
 
 /// A started run. The command is about to execute its program: its own `execve` is the first call that the gate sees.
@@ -52,14 +54,6 @@ pub struct Remains {
     swept: OwnedFd,
 }
 
-/// A command at its door.
-struct Ready {
-    guard: Pid,
-    heard: Heard,
-    news: OwnedFd,
-    swept: OwnedFd,
-}
-
 impl Plan {
     /// Forks and comes back when the command has entered its boundary. `TMPDIR` is set here. If a step fails that the
     /// boundary can do without (namespaces refused), tries again without it and says so in [`Started::enforced`].
@@ -67,30 +61,27 @@ impl Plan {
     /// # Errors
     /// [`LaunchError`]; then nothing runs and nothing is left.
     pub fn start(self, command: &Command, terminal: Option<&Terminal>) -> Result<Started, LaunchError> {
-        self.start_meanwhile(command, terminal, &mut || ())
+        self.start_meanwhile((command, terminal), None, &mut || ())
     }
 
-    /// As [`Plan::start`], with something to do while guard and command are on their way, at each try. It must start no
-    /// thread.
+    /// As [`Plan::start`], with a guard that was forked ahead, and with something to do while guard and command are on
+    /// their way, at each try. It must start no thread.
     ///
     /// # Errors
     /// As [`Plan::start`].
     pub fn start_meanwhile(
         self,
-        command: &Command,
-        terminal: Option<&Terminal>,
+        (command, terminal): (&Command, Option<&Terminal>),
+        mut ahead: Option<Ahead>,
         meanwhile: &mut dyn FnMut(),
     ) -> Result<Started, LaunchError> {
-        if !process::is_single_threaded() {
-            return Err(LaunchError::Threads);
-        }
-        fds::fill_standard().map_err(|e| LaunchError::Step(Step::Stdio, e))?;
         let mut attempt = Attempt::first(&self);
         loop {
             let enforced = attempt.enforced(&self);
             self.demand(&enforced)?;
-            match self.attempt(&attempt, (command, terminal), meanwhile) {
-                Ok(Ready { guard, heard, news, swept }) => {
+            match self.attempt((&attempt, ahead.take()), (command, terminal), meanwhile) {
+                Ok((post, heard)) => {
+                    let Guarding { guard, news, swept, .. } = post;
                     let views = self.views(&attempt);
                     let command = Pid::from_raw(heard.sender);
                     let remains = Remains { guard, swept };
@@ -111,59 +102,123 @@ impl Plan {
 
     fn attempt(
         &self,
-        attempt: &Attempt,
+        (attempt, ahead): (&Attempt, Option<Ahead>),
         what: (&Command, Option<&Terminal>),
         meanwhile: &mut dyn FnMut(),
-    ) -> Result<Ready, LaunchError> {
-        let plumbing = |e: io::Error| LaunchError::Step(Step::Plumbing, e);
-        // Never taken apart: after the fork each page that is written is copied first.
+    ) -> Result<(Guarding, Heard), LaunchError> {
+        // Never taken apart: a launch is short.
         let layout = ManuallyDrop::new(Layout::new(self, attempt, what)?);
-        let ends = handover::ends().map_err(plumbing)?;
-        let (news, news_end) = pipe2(OFlag::O_CLOEXEC).map_err(|e| plumbing(e.into()))?;
-        let (swept, swept_end) = pipe2(OFlag::O_CLOEXEC).map_err(|e| plumbing(e.into()))?;
-        if !attempt.set.has(Set::PID) {
-            // Where the guard could be killed from inside (Landlock before ABI 6), its children come here.
-            process::adopt_orphans().map_err(plumbing)?;
-        }
-        // Nothing may interrupt guard and command on their way; the command gets the old mask back.
-        let mask = masks::block_all().map_err(plumbing)?;
-        let forked = process::fork(attempt.set);
-        if let Ok(Fork::Child) = forked {
-            drop((news, swept));
-            guard::live(&layout, Wires { word: ends.child, news: news_end, swept: swept_end, mask }, ends.parent)
-        }
-        mask.restore().map_err(plumbing)?;
-        let Fork::Parent(guard) = forked.map_err(|e| LaunchError::Step(Step::Guard, e))? else {
-            process::exit(125) // never: the child has left above
+        // One that was forked into other namespaces goes here.
+        let guarding = match ahead.and_then(|ahead| ahead.with(attempt.set)) {
+            Some(guarding) => guarding,
+            None => Guarding::fork(Post { temp: &self.temp, terminal: what.1, set: attempt.set })?,
         };
-        let guard = Pid::from_raw(guard);
-        drop((ends.child, news_end, swept_end));
+        let end = guarding.end.as_fd();
+        let ordered = layout.order.send(end);
         // Guard and command are busy with mounts and limits meanwhile.
-        if let Err(e) = layout
-            .rules()
-            .and_then(|rules| rules.map_or(Ok(()), |rules| handover::deliver(ends.parent.as_fd(), rules.as_fd())))
-        {
-            drop(ends.parent); // the command waits for the ruleset; now it gives up
-            reap(guard);
-            return Err(LaunchError::Step(Step::Ruleset, e));
+        let told = ordered.and_then(|()| layout.rules()).and_then(|rules| match rules {
+            Some(rules) => handover::deliver(end, rules.as_fd()),
+            None => Ok(()),
+        });
+        match told {
+            Ok(()) => meanwhile(),
+            // It has given up already, and said why.
+            Err(e) if e.raw_os_error() == Some(libc::EPIPE) => {}
+            Err(e) => return Err(guarding.failed(Step::Ruleset, e)),
         }
-        meanwhile();
-        match handover::receive(ends.parent.as_fd()) {
-            Ok(Some(heard @ Heard { word: Word::Ready(_), .. })) => Ok(Ready { guard, heard, news, swept }),
+        match handover::receive(end) {
+            Ok(Some(heard @ Heard { word: Word::Ready(_), .. })) => Ok((guarding, heard)),
             Ok(Some(Heard { word: Word::Failed { step, errno }, .. })) => {
-                reap(guard);
                 let step = Step::ALL.get(usize::from(step)).copied().unwrap_or(Step::Guard);
-                Err(LaunchError::Step(step, io::Error::from_raw_os_error(errno)))
+                Err(guarding.failed(step, io::Error::from_raw_os_error(errno)))
             }
             silent => {
-                reap(guard);
                 let why = silent.err().unwrap_or_else(|| io::Error::from_raw_os_error(libc::ECHILD));
-                Err(LaunchError::Step(Step::Handover, why))
+                Err(guarding.failed(Step::Handover, why))
             }
         }
     }
 }
 
+/// A guard forked before it is known what for: while the caller reads policies, it makes its namespaces. It does nothing
+/// that is seen outside before it has its order, and goes if this is dropped.
+#[derive(Debug)]
+pub struct Ahead(Option<Guarding>);
+
+impl Ahead {
+    /// Forks it into the namespaces that a boundary usually asks for. None where that fails; [`Plan::start_meanwhile`]
+    /// finds out why. The plan must then be made with the same `temp` and `options`.
+    #[must_use]
+    pub fn fork(temp: &PrivateTemp, terminal: Option<&Terminal>, (probe, options): (&Probe, Options)) -> Option<Self> {
+        let usual = Set::MOUNT.with(Set::PID).with(Set::IPC).with(Set::UTS);
+        let set = attempt::needed(usual, probe, options)?;
+        Guarding::fork(Post { temp, terminal, set }).ok().map(|guarding| Self(Some(guarding)))
+    }
+
+    /// It, if those are its namespaces.
+    fn with(mut self, set: Set) -> Option<Guarding> {
+        self.0.take_if(|guarding| guarding.set == set)
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        if let Some(guarding) = self.0.take() {
+            guarding.dismiss();
+        }
+    }
+}
+
+/// The caller's hold on a guard, until the command is ready.
+#[derive(Debug)]
+struct Guarding {
+    guard: Pid,
+    set: Set,
+    end: OwnedFd,
+    news: OwnedFd,
+    swept: OwnedFd,
+}
+
+impl Guarding {
+    fn fork(post: Post<'_>) -> Result<Self, LaunchError> {
+        let plumbing = |e: io::Error| LaunchError::Step(Step::Plumbing, e);
+        if !process::is_single_threaded() {
+            return Err(LaunchError::Threads);
+        }
+        fds::fill_standard().map_err(|e| LaunchError::Step(Step::Stdio, e))?;
+        let ends = handover::ends().map_err(plumbing)?;
+        let (news, news_end) = pipe2(OFlag::O_CLOEXEC).map_err(|e| plumbing(e.into()))?;
+        let (swept, swept_end) = pipe2(OFlag::O_CLOEXEC).map_err(|e| plumbing(e.into()))?;
+        if !post.set.has(Set::PID) {
+            // Where the guard could be killed from inside (Landlock before ABI 6), its children come here.
+            process::adopt_orphans().map_err(plumbing)?;
+        }
+        let maps = post.set.has(Set::USER).then(Maps::same);
+        // Nothing may interrupt guard and command on their way; the command gets the old mask back.
+        let mask = masks::block_all().map_err(plumbing)?;
+        let forked = process::fork(post.set);
+        if let Ok(Fork::Child) = forked {
+            drop((news, swept));
+            guard::live(post, Wires { word: ends.child, news: news_end, swept: swept_end, mask, maps }, ends.parent)
+        }
+        mask.restore().map_err(plumbing)?;
+        let Fork::Parent(guard) = forked.map_err(|e| LaunchError::Step(Step::Guard, e))? else {
+            process::exit(125) // never: the child has left above
+        };
+        Ok(Self { guard: Pid::from_raw(guard), set: post.set, end: ends.parent, news, swept })
+    }
+
+    /// Nothing is to be started: it sees the other end close, and goes.
+    fn dismiss(self) {
+        drop(self.end);
+        reap(self.guard);
+    }
+
+    fn failed(self, step: Step, error: io::Error) -> LaunchError {
+        self.dismiss();
+        LaunchError::Step(step, error)
+    }
+}
 fn reap(guard: Pid) {
     while waitpid(guard, None) == Err(nix::Error::EINTR) {}
 }

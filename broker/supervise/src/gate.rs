@@ -291,7 +291,12 @@ impl<'a> Gate<'a> {
             match news {
                 Some(News::Stopped(signal)) => (self.run.stopped)(signal),
                 Some(News::Continued) | None => {}
-                Some(end) => self.ending.news = Some(end),
+                Some(failed @ News::Failed(_)) => self.ending.news = Some(failed),
+                Some(end) => {
+                    // All else in the run is dead when an end is told; the guard only tidies up now.
+                    self.ending.news.get_or_insert(end);
+                    self.over = true;
+                }
             }
         }
         Ok(())

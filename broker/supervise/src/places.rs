@@ -8,9 +8,9 @@ use tollgate_policy::path::AbsPath;
 /// Directories that a private temp directory and private shared memory stand in for.
 const PRIVATE: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 
-/// Roots that can be written from inside.
+/// Roots that can be written from inside. Devices are none: what is written to them stays nowhere.
 pub(crate) fn writable(boundary: &Boundary, enforced: &Enforced) -> Vec<AbsPath> {
-    let mut roots = real(&with(boundary, |rights| rights.write));
+    let mut roots = real(&with(boundary, |rights| rights.write && !rights.device));
     roots.extend(private(enforced));
     roots
 }

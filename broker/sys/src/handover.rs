@@ -1,7 +1,7 @@
 //! The last words between a child on its way to exec and its parent: "ready", with the filter's listener, or
 //! "failed", with a step and an errno. A pair of seqpacket sockets; the parent learns the sender's process id in its
-//! own namespace from the kernel (`SCM_CREDENTIALS`, `unix(7)`). The other way goes one descriptor, the Landlock
-//! ruleset, which the parent makes while the child is busy elsewhere.
+//! own namespace from the kernel (`SCM_CREDENTIALS`, `unix(7)`). The other way go descriptors that the parent makes
+//! while the child is busy elsewhere: what it is to do, and its Landlock ruleset.
 //!
 //! The child speaks when its filter is already in force, and that filter may well hand `sendmsg` to a gate that nobody
 //! serves yet. So the filter lets the calls of [`CALLS`] through when their last two arguments, which the kernel ignores
@@ -11,21 +11,31 @@ use std::io;
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
+use serde::{Deserialize, Serialize};
+
 use crate::process::done;
 use crate::random;
 use crate::seccomp::{ArgTest, Entry, Fate, Filter, Listening, Sense, number};
 
 /// The calls that a child makes between filter and exec.
-pub const CALLS: [&str; 3] = ["sendmsg", "write", "exit_group"];
+pub const CALLS: [&str; 6] =
+    ["recvmsg", "landlock_add_rule", "landlock_restrict_self", "sendmsg", "write", "exit_group"];
 
 const LENGTH: usize = 8;
 const CONTROL: usize = 128;
 
 /// A random number that opens the filter for the child's last words.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Pass([u64; 2]);
 
 impl Pass {
+    /// For a process that is under no filter of ours.
+    pub const NONE: Self = Self([0; 2]);
+
+    pub(crate) fn words(&self) -> [u64; 2] {
+        self.0
+    }
+
     /// A new one.
     ///
     /// # Errors
@@ -138,12 +148,12 @@ pub fn deliver(end: BorrowedFd<'_>, parcel: BorrowedFd<'_>) -> io::Result<()> {
     push(end, [0; LENGTH], Some(parcel), [0; 2])
 }
 
-/// In the child: waits for the descriptor. Allocates nothing.
+/// In the child: waits for the descriptor. Allocates nothing; passes the filter with `pass`.
 ///
 /// # Errors
 /// What `recvmsg(2)` says; `EPIPE` if the parent has gone without sending one.
-pub fn collect(end: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    pull(end)?.descriptor.ok_or_else(|| io::Error::from_raw_os_error(libc::EPIPE))
+pub fn collect(end: BorrowedFd<'_>, pass: &Pass) -> io::Result<OwnedFd> {
+    pull(end, pass)?.descriptor.ok_or_else(|| io::Error::from_raw_os_error(libc::EPIPE))
 }
 
 fn push(
@@ -223,7 +233,7 @@ pub struct Heard {
 /// # Errors
 /// What `recvmsg(2)` says; `EBADMSG` for a word that makes no sense.
 pub fn receive(end: BorrowedFd<'_>) -> io::Result<Option<Heard>> {
-    let Pulled { length, text, sender, descriptor } = pull(end)?;
+    let Pulled { length, text, sender, descriptor } = pull(end, &Pass::NONE)?;
     match (length, Word::decode(text)) {
         (0, _) => Ok(None),
         (_, Some(word)) => Ok(Some(Heard { word, sender, listener: descriptor })),
@@ -238,7 +248,8 @@ struct Pulled {
     descriptor: Option<OwnedFd>,
 }
 
-fn pull(end: BorrowedFd<'_>) -> io::Result<Pulled> {
+fn pull(end: BorrowedFd<'_>, pass: &Pass) -> io::Result<Pulled> {
+    let [first, second] = pass.0;
     let mut text = [0u8; LENGTH];
     let mut part = libc::iovec { iov_base: text.as_mut_ptr().cast(), iov_len: LENGTH };
     let mut control = Control([0; CONTROL]);
@@ -249,8 +260,12 @@ fn pull(end: BorrowedFd<'_>) -> io::Result<Pulled> {
     message.msg_control = control.0.as_mut_ptr().cast();
     message.msg_controllen = CONTROL;
     loop {
-        // SAFETY: `message` and all it leads to are writable, as long as said, and outlive the call.
-        let got = unsafe { libc::recvmsg(end.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
+        let flags = libc::MSG_CMSG_CLOEXEC;
+        // SAFETY: `message` and all it leads to are writable, as long as said, and outlive the call; the last three
+        // arguments are ignored by the kernel.
+        let got = unsafe {
+            libc::syscall(libc::SYS_recvmsg, end.as_raw_fd(), &raw mut message, flags, 0usize, first, second)
+        };
         if let Ok(length) = usize::try_from(got) {
             let (sender, descriptor) = attached(&message);
             return Ok(Pulled { length, text, sender, descriptor });

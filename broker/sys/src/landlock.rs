@@ -12,13 +12,16 @@ use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, Ruleset as Builder, RulesetAttr as _, RulesetError, Scope,
 };
 
-use crate::process::{done, forgo_new_privileges};
+use serde::{Deserialize, Serialize};
+
+use crate::handover::Pass;
+use crate::process::done;
 
 /// The highest ABI whose restrictions are used.
 pub const NEWEST: u32 = 7;
 
 /// What may be done beneath a path. `write` and `execute` imply `read`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(clippy::struct_excessive_bools, reason = "four rights that combine freely, each named where it is set")]
 pub struct Rights {
     /// Read files, list directories.
@@ -66,6 +69,7 @@ pub fn abi() -> u32 {
 pub struct Ruleset {
     fd: OwnedFd,
     abi: u32,
+    pass: Pass,
 }
 
 #[repr(C, packed)]
@@ -96,7 +100,8 @@ impl Ruleset {
             builder = builder.scope(Scope::AbstractUnixSocket | Scope::Signal).map_err(|e| plain(&e))?;
         }
         let fd: Option<OwnedFd> = builder.create().map_err(|e| plain(&e))?.into();
-        let ruleset = Self { fd: fd.ok_or_else(|| io::Error::from_raw_os_error(libc::EOPNOTSUPP))?, abi: used };
+        let ruleset =
+            Self { fd: fd.ok_or_else(|| io::Error::from_raw_os_error(libc::EOPNOTSUPP))?, abi: used, pass: Pass::NONE };
         if used >= 4 {
             ruleset.ports(&governed.connect, AccessNet::ConnectTcp)?;
             ruleset.ports(&governed.bind, AccessNet::BindTcp)?;
@@ -104,10 +109,11 @@ impl Ruleset {
         Ok(ruleset)
     }
 
-    /// A ruleset that another process created with this ABI.
+    /// A ruleset that another process created with this ABI, for one that is under its filter already: its calls pass
+    /// with `pass`.
     #[must_use]
-    pub fn from_fd(fd: OwnedFd, abi: u32) -> Self {
-        Self { fd, abi }
+    pub fn from_fd(fd: OwnedFd, abi: u32, pass: Pass) -> Self {
+        Self { fd, abi, pass }
     }
 
     fn ports(&self, ports: &Ports, access: AccessNet) -> io::Result<()> {
@@ -151,8 +157,10 @@ impl Ruleset {
     /// # Safety
     /// `rule` must point at the struct that `kind` names.
     unsafe fn add(&self, kind: u32, rule: *const u8) -> io::Result<()> {
-        // SAFETY: the caller vouches for `rule`; the kernel only reads it.
-        let got = unsafe { libc::syscall(libc::SYS_landlock_add_rule, self.fd.as_raw_fd(), kind, rule, 0) };
+        let [first, second] = self.pass.words();
+        // SAFETY: the caller vouches for `rule`; the kernel only reads it, and ignores the last two arguments.
+        let got =
+            unsafe { libc::syscall(libc::SYS_landlock_add_rule, self.fd.as_raw_fd(), kind, rule, 0, first, second) };
         done(i32::try_from(got).unwrap_or(-1))
     }
 
@@ -162,15 +170,14 @@ impl Ruleset {
         self.abi
     }
 
-    /// Puts the calling thread, and all it starts, into the domain; sets `no_new_privs` too. There is no way back.
-    /// Allocates nothing.
+    /// Puts the calling thread, and all it starts, into the domain. There is no way back. Allocates nothing.
     ///
     /// # Errors
-    /// What `prctl(2)` and `landlock_restrict_self(2)` say (`E2BIG`: 16 domains are nested already).
+    /// What `landlock_restrict_self(2)` says: `EPERM` without `no_new_privs`; `E2BIG` where 16 domains are nested already.
     pub fn enter(self) -> io::Result<()> {
-        forgo_new_privileges()?;
-        // SAFETY: takes numbers only.
-        let got = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, self.fd.as_raw_fd(), 0) };
+        let (fd, [first, second]) = (self.fd.as_raw_fd(), self.pass.words());
+        // SAFETY: takes numbers only; the last four are ignored by the kernel.
+        let got = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, fd, 0, 0usize, 0usize, first, second) };
         done(i32::try_from(got).unwrap_or(-1))
     }
 }

@@ -2,10 +2,12 @@
 
 use std::io;
 
+use serde::{Deserialize, Serialize};
+
 use crate::process::done;
 
 /// A resource that can be limited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resource(libc::__rlimit_resource_t);
 
 /// The resource of a name: `RLIMIT_` left off, lower case.

@@ -94,21 +94,21 @@ pub fn pin(target: &CStr) -> io::Result<()> {
     mount(Some(target), target, (None, libc::MS_BIND | libc::MS_REC), None)
 }
 
-/// Pseudo-terminals of one's own (Linux, Documentation/filesystems/devpts.rst): `/dev/ptmx` finds them beside itself.
+/// Pseudo-terminals of one's own (Linux, Documentation/filesystems/devpts.rst), to be shown at `/dev/pts`: `/dev/ptmx`
+/// finds them beside itself.
 ///
 /// # Errors
-/// What `mount(2)` says.
-pub fn terminals(target: &CStr) -> io::Result<()> {
-    let flags = libc::MS_NOSUID | libc::MS_NOEXEC;
-    mount(Some(c"devpts"), target, (Some(c"devpts"), flags), Some(c"newinstance,ptmxmode=0666,mode=0600"))
+/// What `fsopen(2)`, `fsconfig(2)` and `fsmount(2)` say.
+pub fn terminals() -> io::Result<OwnedFd> {
+    fresh(c"devpts", &[(c"ptmxmode", c"0666"), (c"mode", c"0600")], NOSUID | NOEXEC)
 }
 
-/// A fresh memory file system that everybody inside may write (`/dev/shm`).
+/// A fresh memory file system that everybody inside may write, to be shown at `/dev/shm`.
 ///
 /// # Errors
-/// What `mount(2)` says.
-pub fn scratch(target: &CStr) -> io::Result<()> {
-    mount(Some(c"tmpfs"), target, (Some(c"tmpfs"), NO_RIGHTS), Some(c"mode=1777"))
+/// What `fsopen(2)`, `fsconfig(2)` and `fsmount(2)` say.
+pub fn scratch() -> io::Result<OwnedFd> {
+    fresh(c"tmpfs", &[(c"mode", c"1777")], NOSUID | NODEV)
 }
 
 /// An empty directory that nobody can write.
@@ -128,12 +128,45 @@ pub fn empty_file(target: &CStr) -> io::Result<()> {
     bind(c"/dev/null", target)
 }
 
-/// A `/proc` of the process-id namespace one is in.
+/// A `/proc` of the process-id namespace one is in, to be shown.
 ///
 /// # Errors
-/// What `mount(2)` says; `EPERM` in a container that masks parts of its own.
-pub fn proc(target: &CStr) -> io::Result<()> {
-    mount(Some(c"proc"), target, (Some(c"proc"), NO_RIGHTS | libc::MS_NOEXEC), None)
+/// What `fsopen(2)`, `fsconfig(2)` and `fsmount(2)` say; `EPERM` in a container that masks parts of its own.
+pub fn proc() -> io::Result<OwnedFd> {
+    fresh(c"proc", &[], NOSUID | NODEV | NOEXEC)
+}
+
+// MOUNT_ATTR_* of include/uapi/linux/mount.h.
+const NOSUID: libc::c_uint = 2;
+const NODEV: libc::c_uint = 4;
+const NOEXEC: libc::c_uint = 8;
+
+/// A new file system, mounted nowhere yet (Linux 5.2).
+fn fresh(kind: &CStr, settings: &[(&CStr, &CStr)], attributes: libc::c_uint) -> io::Result<OwnedFd> {
+    const CLOEXEC: libc::c_uint = 1; // FSOPEN_CLOEXEC, FSMOUNT_CLOEXEC
+    const SET_STRING: libc::c_uint = 1; // FSCONFIG_SET_STRING
+    const CREATE: libc::c_uint = 6; // FSCONFIG_CMD_CREATE
+    // SAFETY: the name is NUL-terminated; the rest are numbers.
+    let context = owned(unsafe { libc::syscall(libc::SYS_fsopen, kind.as_ptr(), CLOEXEC) })?;
+    let set = |command: libc::c_uint, key: *const libc::c_char, value: *const libc::c_char| {
+        // SAFETY: both are null, as CREATE wants it, or NUL-terminated, as SET_STRING wants it.
+        let got = unsafe { libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), command, key, value, 0) };
+        done(i32::try_from(got).unwrap_or(-1))
+    };
+    for (key, value) in settings {
+        set(SET_STRING, key.as_ptr(), value.as_ptr())?;
+    }
+    set(CREATE, ptr::null(), ptr::null())?;
+    // SAFETY: takes numbers only.
+    owned(unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), CLOEXEC, attributes) })
+}
+
+/// The descriptor that a call has just made.
+fn owned(got: libc::c_long) -> io::Result<OwnedFd> {
+    let fd = i32::try_from(got).unwrap_or(-1);
+    done(fd)?;
+    // SAFETY: the call succeeded; nothing else owns the descriptor.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Takes away what is mounted at `target`, and all beneath it, at once; users that are left keep it until they go.
@@ -152,11 +185,7 @@ pub fn detach(target: &CStr) -> io::Result<()> {
 pub fn hold(path: &CStr) -> io::Result<OwnedFd> {
     let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | libc::AT_RECURSIVE.unsigned_abs();
     // SAFETY: the path is NUL-terminated; the rest are numbers.
-    let got = unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) };
-    let fd = i32::try_from(got).unwrap_or(-1);
-    done(fd)?;
-    // SAFETY: the call succeeded; nothing else owns the descriptor.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    owned(unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) })
 }
 
 /// Shows what is held at `path`.

@@ -2,6 +2,7 @@
 //! share a fate, then that fate's chain of tests.
 
 use libc::sock_filter;
+use serde::{Deserialize, Serialize};
 
 use super::assemble::{Backwards, Compare, Place};
 use super::{ArgTest, CompileError, Entry, Fate, Filter, Sense};
@@ -26,10 +27,26 @@ pub(super) const NATIVE: u32 = 0xc000_00f3; // AUDIT_ARCH_RISCV64
 compile_error!("the filter needs this architecture's AUDIT_ARCH number");
 
 /// A compiled filter, ready to be installed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Program {
+    #[serde(with = "words")]
     pub(super) code: Vec<sock_filter>,
     notifies: bool,
+}
+
+/// Instructions as pairs of numbers: operation with both jumps, and operand.
+mod words {
+    use libc::sock_filter;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(code: &[sock_filter], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(code.iter().map(|one| (one.code, one.jt, one.jf, one.k)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<sock_filter>, D::Error> {
+        let words = Vec::<(u16, u8, u8, u32)>::deserialize(from)?;
+        Ok(words.into_iter().map(|(code, jt, jf, k)| sock_filter { code, jt, jf, k }).collect())
+    }
 }
 
 impl Program {

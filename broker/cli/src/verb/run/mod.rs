@@ -1,7 +1,8 @@
 //! `tollgate run`: policy, boundary, ledger, questions, one command; the exit code is the command's own.
 //!
-//! The order matters. All that can be refused is refused before anything is started; the fork comes while there is
-//! one thread; the ledger opens while the command waits at its first exec, and nothing runs until it is open.
+//! The order matters. The guard is forked first, while there is one thread and little memory to copy, and makes its
+//! namespaces meanwhile; all that can be refused is refused before the command is started; the ledger opens while the
+//! command waits at its first exec, and nothing runs until it is open.
 
 mod ending;
 mod flags;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tollgate_approve::{Nobody, Queue};
-use tollgate_launch::{Command, LaunchError, Options, Plan, PrivateTemp, Started, Terminal};
+use tollgate_launch::{Ahead, Command, LaunchError, Options, Plan, PrivateTemp, Started, Terminal};
 use tollgate_ledger::record::{RunStarted, Unwritten};
 use tollgate_ledger::{Opening, Writer};
 use tollgate_policy::Policy;
@@ -61,16 +62,18 @@ pub(crate) fn run(args: args::Run) -> Outcome {
     tollgate_sys::heap::keep_simple();
     let verbose = args.verbose;
     let temp = PrivateTemp::choose(&ground::temp()).map_err(|e| not_started(&e))?;
+    let terminal = Terminal::open().map_err(|e| not_started(&e))?;
+    let (probe, options) = (Probe::here(), Options::default());
+    let ahead = Ahead::fork(&temp, terminal.as_ref(), (&probe, options));
     // Never taken apart: the process ends with the run, and a policy is many small pieces.
     let settled = ManuallyDrop::new(settle(args, &temp, begun)?);
-    let plan = Plan::lower(&settled.boundary, Probe::here(), Options::default(), temp).map_err(|e| not_started(&e))?;
-    let terminal = Terminal::open().map_err(|e| not_started(&e))?;
+    let plan = Plan::lower(&settled.boundary, probe, options, temp).map_err(|e| not_started(&e))?;
     let mut opening = None;
     let mut meanwhile = || {
         opening.get_or_insert_with(|| Opening::now(settled.ground.state.as_path()));
         settled.policy.prepare();
     };
-    let started = plan.start_meanwhile(&settled.command, terminal.as_ref(), &mut meanwhile);
+    let started = plan.start_meanwhile((&settled.command, terminal.as_ref()), ahead, &mut meanwhile);
     let started = started.map_err(|e| not_started(&e))?;
     let signals = Signals::take().map_err(|e| internal("can't take signals").because(&e))?;
     if verbose {

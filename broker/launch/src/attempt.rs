@@ -9,6 +9,7 @@ use tollgate_sys::probe::Probe;
 use crate::fault::Step;
 use crate::hide::Extent;
 use crate::plan::{Options, Plan, UserNamespaces};
+use crate::tasks::Hold;
 
 /// One try.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub(crate) struct Attempt {
     pub(crate) set: Set,
     /// Whether hidden and protected paths are covered.
     pub(crate) masks: Masks,
+    /// Why the kernel doesn't hold the number of processes, where it refused to.
+    unheld: Option<String>,
     /// Why what was wanted is not tried (again).
     lost: Vec<(Set, String)>,
 }
@@ -41,7 +44,7 @@ pub(crate) fn needed(wanted: Set, probe: &Probe, options: Options) -> Option<Set
 impl Attempt {
     /// The first try: all that is wanted and not known to be refused.
     pub(crate) fn first(plan: &Plan) -> Self {
-        let mut first = Self { set: plan.namespaces, masks: Masks::Laid, lost: Vec::new() };
+        let mut first = Self { set: plan.namespaces, masks: Masks::Laid, unheld: None, lost: Vec::new() };
         match needed(plan.namespaces, &plan.probe, plan.options) {
             Some(set) => first.set = set,
             None => first.lose(plan.namespaces.with(Set::USER), "user namespaces are switched off for this run"),
@@ -59,6 +62,7 @@ impl Attempt {
             Step::Proc if self.set.has(Set::PID) => next.lose(Set::PID, &why),
             Step::Loopback => next.lose(Set::NET, &why),
             Step::Masks if self.masks == Masks::Laid => next.masks = Masks::Refused(why),
+            Step::Limits if self.unheld.is_none() => next.unheld = Some(why),
             // Nothing is left to do without, or nothing may be done without.
             Step::Guard
             | Step::Maps
@@ -79,6 +83,11 @@ impl Attempt {
             | Step::Exec => return None,
         }
         Some(next)
+    }
+
+    /// What holds the number of processes.
+    pub(crate) fn hold(&self, plan: &Plan) -> Hold {
+        if self.unheld.is_some() { Hold::Nothing } else { Hold::of(plan.tasks, self.set) }
     }
 
     fn lose(&mut self, what: Set, why: &str) {
@@ -140,6 +149,17 @@ impl Attempt {
                 let detail = "permissions, owners, times and attributes of the user's files outside can be changed";
                 (detail.to_owned(), MORE_NAMESPACES)
             }),
+            Feature::ProcessLimit => (self.hold(plan) == Hold::Nothing).then(|| {
+                let why =
+                    self.unheld.as_deref().unwrap_or("the kernel counts a run's processes in its namespaces only");
+                (
+                    format!("processes are counted by the gate: a burst may pass the limit for a moment ({why})"),
+                    MORE_TASKS,
+                )
+            }),
+            Feature::MemoryLimit => {
+                Some(("memory is counted by the gate: a burst may pass the limit for a moment".to_owned(), ""))
+            }
             Feature::PrivateTemp => (!self.set.has(Set::MOUNT)).then(|| {
                 let detail = "TMPDIR is private, but other programs of the user can look into it".to_owned();
                 (detail, MORE_NAMESPACES)
@@ -172,4 +192,5 @@ impl Attempt {
 }
 
 const NO_LANDLOCK: &str = "Linux 5.13 or later, with `landlock` in the `lsm=` kernel parameter";
+const MORE_TASKS: &str = "as a user: unprivileged user namespaces; as root: Linux 6.14 or later";
 const MORE_NAMESPACES: &str = "run as root, or allow unprivileged user namespaces (`tollgate doctor` says how)";

@@ -75,6 +75,10 @@ fn start<'a>(post: Post<'a>, wires: &Wires) -> Result<(Task<'a>, Pid), Failed> {
     let Ok(order) = Order::receive(wires.word.as_fd()) else {
         process::exit(0) // the supervisor has gone, or found that nothing is to be started
     };
+    if let Some(end) = order.numbers {
+        // Before the mounts: what is there now may be written.
+        std::fs::write("/proc/sys/kernel/pid_max", end.to_string()).map_err(at(Step::Limits))?;
+    }
     let (parent, name) = post.temp.place();
     mkdirat(parent, name, Mode::S_IRWXU).map_err(|e| (Step::Temp, e.into()))?;
     if let Some(stock) = stock {

@@ -38,14 +38,15 @@ impl<'a> Layout<'a> {
         attempt: &Attempt,
         (command, terminal): (&Command, Option<&'a Terminal>),
     ) -> Result<Self, LaunchError> {
-        let set = attempt.set;
+        let (set, hold) = (attempt.set, attempt.hold(plan));
         let order = Order {
             temp: text("the temp directory", plan.temp.path())?,
             kept: Vec::new(),
             carried: Vec::new(),
             mounts: Vec::new(),
             late: Vec::new(),
-            limits: plan.limits.clone(),
+            limits: plan.limits.iter().copied().chain(hold.limit()).collect(),
+            numbers: hold.numbers(),
             abi: plan.landlock_abi(),
             filter: plan.program.clone(),
             pass: plan.pass,

@@ -27,6 +27,7 @@ mod relay;
 mod screen;
 mod start;
 mod sweep;
+mod tasks;
 mod temp;
 mod terminal;
 

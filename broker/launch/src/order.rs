@@ -66,6 +66,8 @@ pub(crate) struct Order {
     /// Roots that only exist once guard and mounts are there.
     pub(crate) late: Vec<(CString, Rights)>,
     pub(crate) limits: Vec<(Resource, u64)>,
+    /// Where the numbers of the process namespace end, if that holds how many processes there are.
+    pub(crate) numbers: Option<u64>,
     /// The Landlock ABI of the ruleset that follows; 0 for none.
     pub(crate) abi: u32,
     pub(crate) filter: Program,

@@ -16,6 +16,7 @@ use crate::fault::{LaunchError, Step};
 use crate::filter;
 use crate::hide::{self, Extent, Found};
 use crate::pattern;
+use crate::tasks;
 use crate::temp::PrivateTemp;
 
 /// What a run may use of the kernel; the default is all it offers. For tests and for `--no-…` flags.
@@ -48,6 +49,8 @@ pub struct Plan {
     pub(crate) program: Program,
     pub(crate) pass: Pass,
     pub(crate) limits: Vec<(Resource, u64)>,
+    /// Processes and threads at once.
+    pub(crate) tasks: Option<u64>,
     pub(crate) namespaces: Set,
     pub(crate) hidden: Vec<Found>,
     pub(crate) protected: Vec<Found>,
@@ -76,6 +79,7 @@ impl Plan {
             program: filter::lower(&boundary.calls, &pass)?,
             pass,
             limits: limits(boundary)?,
+            tasks: tasks::most(boundary),
             namespaces: boundary.namespaces.iter().fold(Set::NONE, |set, one| set.with(kind(*one))),
             hidden,
             protected,
@@ -175,6 +179,11 @@ fn wanted(boundary: &Boundary, plan: &Plan) -> BTreeSet<Feature> {
         Feature::PrivateTemp,
         Feature::OutsideMetadata,
     ]);
+    for (limit, feature) in [("processes", Feature::ProcessLimit), ("memory", Feature::MemoryLimit)] {
+        if boundary.budget.contains_key(limit) {
+            wanted.insert(feature);
+        }
+    }
     if boundary.network.reach != Reach::Open {
         wanted.insert(Feature::LandlockTcp);
     }

@@ -3,7 +3,7 @@
 use tollgate_policy::boundary::Feature;
 
 /// Feature and what it holds.
-pub(crate) const ALL: [(Feature, &str); 18] = [
+pub(crate) const ALL: [(Feature, &str); 20] = [
     (Feature::LandlockFiles, "files outside the roots can't be opened, whatever their permissions say"),
     (Feature::LandlockRefer, "files move between folders, but never to where more is allowed"),
     (Feature::LandlockTruncate, "files that may not be written can't be cut either"),
@@ -22,6 +22,8 @@ pub(crate) const ALL: [(Feature, &str); 18] = [
     (Feature::HiddenPaths, "secrets beneath readable roots look empty"),
     (Feature::PrivateTemp, "/tmp is the run's own"),
     (Feature::OutsideMetadata, "permissions, owners, times and attributes of files outside can't be changed"),
+    (Feature::ProcessLimit, "the kernel holds how many processes a run has, besides the gate, which counts them"),
+    (Feature::MemoryLimit, "the kernel holds how much memory a run has, besides the gate, which counts it"),
 ];
 
 #[cfg(test)]
@@ -51,9 +53,11 @@ mod tests {
                 | Feature::NetNamespace
                 | Feature::HiddenPaths
                 | Feature::PrivateTemp
-                | Feature::OutsideMetadata => seen.insert(feature),
+                | Feature::OutsideMetadata
+                | Feature::ProcessLimit
+                | Feature::MemoryLimit => seen.insert(feature),
             };
         }
-        assert_eq!(seen.len(), 18);
+        assert_eq!(seen.len(), 20);
     }
 }

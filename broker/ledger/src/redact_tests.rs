@@ -1,6 +1,7 @@
 //! What must be redacted, and what must be spared: tables to read.
 #![allow(clippy::unwrap_used, reason = "a test may stop where it is wrong")]
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -52,6 +53,31 @@ fn secrets_in_text_are_redacted() {
         ("argument", "hunter2", "sshpass -p @ ssh h"),
         ("argument", "hunter2", "docker login -u me -p @"),
         ("argument", "hunter2", "curl -u me:@ http://h"),
+        ("argument", "hunter2secret", "PGPASSWORD=@ psql"),
+        ("argument", "hunter2secret", "MYSQL_PWD=@ mysql"),
+        ("argument", "hunter2secret", "x clientSecret=@"),
+        ("argument", "hunter2secret", "java -Dpassword=@ -jar a.jar"),
+        ("argument", "hunter2secret", "java -Djavax.net.ssl.keyStorePassword=@ Main"),
+        ("argument", "hunter2secret", "helm --set db.password=@"),
+        ("argument", "hunter2secret", "curl -d {\"password\":\"@\"} http://h"),
+        ("argument", "a 'b' c", "{\"user\": \"me\", \"password\": \"@\", \"x\": 1}"),
+        ("argument", "hunter2secret", "{\\\"token\\\": \\\"@\\\"}"),
+        ("argument", "a\\\"b", "{\"password\": \"@\"}"),
+        ("argument", "hunter2secret", "password: @"),
+        ("argument", "hunter2secret", "  db_password:  @ # yaml"),
+        ("argument", "correcthorsebattery", "password: @"),
+        ("argument", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "aws_secret_access_key = @"),
+        ("argument", "hunter2secret", "openssl rsa -passin pass:@ -in k"),
+        ("argument", "hunter2secret", "machine x login y password @"),
+        ("argument", "$ecret!23", "login --password @"),
+        ("argument", "x%2By%3D", "curl https://b.blob.example/x?sv=1&X-Amz-Signature=@&y=1"),
+        ("argument", "hunter2", "mongosh -u me -p @"),
+        ("argument", "hunter2", "http -a me:@ example.org"),
+        ("slack", &token("xoxe-", 30), "@"),
+        ("google", &token("ya29.", 60), "@"),
+        ("sendgrid", &format!("{}.{}", token("SG.", 22), token("", 43)), "@"),
+        ("vault", &token("hvs.", 30), "@"),
+        ("stripe", &token("sk_test_", 24), "@"),
         ("DB_PASS", "correct horse battery", "say @!"),
     ] {
         let dirty = text.replacen('@', secret, 1);
@@ -93,6 +119,18 @@ fn innocent_text_is_spared() {
         "redis-server -a",
         "abc is short",
         "it's a token isn't it",
+        "error: unexpected token: expected one of",
+        "token: &str, password: String",
+        "secret::Kind token::Ident(1234)",
+        "tests pass: 512, auth: none, pwd: /home/me/src/2",
+        "password: $PASSWORD, token: ${{ secrets.TOKEN }}",
+        "{\"password\": \"\", \"token\": null, \"secret\": true}",
+        "tokens: 123456 max_tokens = 4096",
+        "git log --pretty=format:%h --author=me",
+        "--pass:5 bypass=1234 compass: 12345",
+        "please login with your password now",
+        "let token = lexer.next();",
+        "zip -r x.zip a && unzip -l x.zip",
         "5d41402abc4b2a76b9719d911017c592ae2f1b6d0c9f8e7d6c5b4a3928170605",
     ] {
         assert_eq!(redactor().text(text), text);
@@ -108,6 +146,12 @@ fn argument_vectors_are_read_word_by_word() {
         (json!(["bash", "-c", "TOKEN=abc make all"]), json!(["bash", "-c", "TOKEN=@abc make all"])),
         (json!(["mysql", "-phunter2"]), json!(["mysql", "-p@hunter2"])),
         (json!(["/usr/bin/mysql", "-p", "db"]), json!(["/usr/bin/mysql", "-p", "db"])),
+        (json!(["env", "PGPASSWORD=two words", "x"]), json!(["env", "PGPASSWORD=@two words", "x"])),
+        (json!(["x", "-passin", "pass:two words"]), json!(["x", "-passin", "pass:@two words"])),
+        (
+            json!(["x", "machine", "m", "login", "l", "password", "p"]),
+            json!(["x", "machine", "m", "login", "l", "password", "@p"]),
+        ),
         (json!(["mkdir", "-p", "dir"]), json!(["mkdir", "-p", "dir"])),
         (json!(["x", "--token", "--verbose"]), json!(["x", "--token", "--verbose"])),
         (json!(["x", "--password", ""]), json!(["x", "--password", ""])),
@@ -155,4 +199,46 @@ fn tags_are_equal_for_equal_secrets_under_one_key_only() {
     assert_eq!(tags.len(), 2);
     assert_eq!(tags.first(), tags.last());
     assert_ne!(one, Redactor::new().keyed([2; 32]).text(text));
+}
+
+/// Ways to write a secret, `@` is where.
+const FORMS: [&str; 14] = [
+    "PGPASSWORD=@",
+    "MYSQL_PWD=@",
+    "export API_TOKEN='@'",
+    "--password @",
+    "--client-secret=@",
+    "-Ddb.password=@",
+    "password: @",
+    "db_password = @",
+    "{\"password\":\"@\"}",
+    "{\\\"token\\\":\\\"@\\\"}",
+    "'secret': '@'",
+    "-passin pass:@",
+    "machine m login l password @",
+    "https://user:@@host/path",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+
+    #[test]
+    fn an_announced_secret_never_stays(
+        form in prop::sample::select(FORMS.to_vec()),
+        secret in "[A-Za-z0-9+/_.!%-]{8,20}[0-9][A-Za-z]",
+        before in "[a-z0-9 /.:=-]{0,20}",
+        after in "[a-z0-9 /.:=\"',{}-]{0,20}",
+    ) {
+        // A value that begins with a slash or a dash is a path or an option.
+        prop_assume!(!secret.starts_with(['/', '-']));
+        // In a URL it is written `%2F`.
+        prop_assume!(!(form.contains("://") && secret.contains('/')));
+        let text = format!("{before}\n{} {after}", form.replacen('@', &secret, 1));
+        let clean = redactor().text(&text).into_owned();
+        prop_assert!(!clean.contains(&secret), "{text} → {clean}");
+        prop_assert_eq!(redactor().text(&clean), clean.as_str());
+        let mut record = json!({ "argv": ["sh", "-c", text] });
+        redactor().value(&mut record);
+        prop_assert!(!record.to_string().contains(&secret), "{record}");
+    }
 }

@@ -85,7 +85,11 @@ fn first_word(text: &str) -> &str {
 
 /// Stands for a secret but is none: a variable of the shell, or what we put there ourselves.
 pub(super) fn is_reference(text: &str) -> bool {
-    text.starts_with('$') || text.starts_with(super::MARK)
+    let variable = |name: &str| {
+        name.starts_with('(')
+            || name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$' | b'{' | b'}'))
+    };
+    text.strip_prefix('$').is_some_and(variable) || text.starts_with("${") || text.starts_with(super::MARK)
 }
 
 fn looks_random(name: &str) -> bool {

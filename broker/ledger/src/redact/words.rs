@@ -3,46 +3,29 @@
 use std::ops::Range;
 
 use super::Found;
+use super::names::{Flag, is_name_byte, names_secret};
 use super::places::is_reference;
 
 /// The kind that stands for these.
 pub(super) const KIND: &str = "argument";
 
-/// The last part of a flag's or a variable's name that holds a secret; `-` and `_` are the same.
-const NAMES: [&str; 20] = [
-    "password",
-    "passwd",
-    "passphrase",
-    "pass",
-    "pwd",
-    "token",
-    "secret",
-    "api-key",
-    "apikey",
-    "access-key",
-    "secret-key",
-    "private-key",
-    "access-key-id",
-    "auth",
-    "bearer",
-    "credential",
-    "credentials",
-    "client-secret",
-    "sas",
-    "oauth2-bearer",
-];
-/// Names that end like one of those and hold none.
-const NOT: [&str; 8] = ["auth", "pwd", "oldpwd", "pass", "sas", "bearer", "credential", "credentials"];
 /// Values that are no secret.
 const PLAIN: [&str; 10] = ["true", "false", "yes", "no", "none", "null", "-", "on", "off", "stdin"];
 
 /// Programs that take a secret by a short flag: the flag, and whether only what follows a colon is secret.
-const PROGRAMS: [(&[&str], &str, Part); 5] = [
+const PROGRAMS: [(&[&str], &str, Part); 12] = [
     (&["mysql", "mysqldump", "mysqladmin", "mariadb", "mariadb-dump", "mariadb-admin"], "-p", Part::Attached),
     (&["sshpass"], "-p", Part::Whole),
     (&["docker", "podman", "buildah", "helm"], "-p", Part::WholeAfterLogin),
     (&["curl"], "-u", Part::AfterColon),
+    (&["http", "https", "xh"], "-a", Part::AfterColon),
     (&["redis-cli"], "-a", Part::Whole),
+    (&["mongo", "mongosh", "mongodump", "mongorestore", "mongoexport", "mongoimport"], "-p", Part::Whole),
+    (&["ldapsearch", "ldapadd", "ldapmodify", "ldapdelete", "ldapwhoami", "ldappasswd"], "-w", Part::Whole),
+    (&["zip", "unzip"], "-P", Part::Whole),
+    (&["7z", "7za", "7zz", "7zr"], "-p", Part::Attached),
+    (&["az"], "-p", Part::WholeAfterLogin),
+    (&["useradd", "usermod"], "-p", Part::Whole),
 ];
 
 /// What of the flag's value is the secret.
@@ -68,7 +51,10 @@ pub(super) fn in_argv(words: &[String]) -> Vec<(usize, Range<usize>)> {
         let secret = if script {
             None
         } else {
-            announced(before, word).or_else(|| assigned(word)).or_else(|| rules.secret(before, word))
+            announced(before, word)
+                .or_else(|| assigned(word))
+                .or_else(|| rules.secret(before, word))
+                .or_else(|| prefixed(before, word))
         };
         rules.see(word);
         found.extend(secret.filter(|r| !is_plain(word.get(r.clone()).unwrap_or_default())).map(|r| (place, r)));
@@ -89,7 +75,7 @@ pub(super) fn in_line(text: &str) -> Vec<Found> {
         let bare = bare.trim_end_matches(quotes);
         let secret = announced(before, bare)
             .map(|r| vec![r])
-            .or_else(|| rules.secret(before, bare).map(|r| vec![r]))
+            .or_else(|| rules.secret(before, bare).or_else(|| prefixed(before, bare)).map(|r| vec![r]))
             .unwrap_or_else(|| assigned_within(bare));
         for range in secret {
             if !is_plain(bare.get(range.clone()).unwrap_or_default()) {
@@ -137,19 +123,24 @@ fn announced(before: Option<&str>, word: &str) -> Option<Range<usize>> {
     (names_secret(flag, Flag::Dashed) && !word.starts_with('-') && !word.is_empty()).then_some(0..word.len())
 }
 
+/// `-passin pass:X`, as openssl takes it.
+fn prefixed(before: Option<&str>, word: &str) -> Option<Range<usize>> {
+    const PREFIX: &str = "pass:";
+    let flagged = before.is_some_and(|flag| flag.starts_with('-'));
+    (flagged && word.starts_with(PREFIX)).then_some(PREFIX.len()..word.len())
+}
+
 /// `--password=X`, `API_TOKEN=X`: the rest of the word is the value.
 fn assigned(word: &str) -> Option<Range<usize>> {
     let (name, value) = word.split_once('=')?;
-    let kind = if name.starts_with('-') { Flag::Dashed } else { Flag::Bare };
-    (names_secret(name, kind) && !value.is_empty()).then_some(name.len() + 1..word.len())
+    (names_secret(name, Flag::of(name)) && !value.is_empty()).then_some(name.len() + 1..word.len())
 }
 
 /// The same anywhere in a word, as in a URL's query or a script: up to what ends a value there.
 fn assigned_within(word: &str) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     for (at, _) in word.match_indices('=') {
-        let name_byte = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || *b == b'-';
-        let length = word.as_bytes().iter().take(at).rev().take_while(|b| name_byte(b)).count();
+        let length = word.as_bytes().iter().take(at).rev().take_while(|b| is_name_byte(**b)).count();
         let name = word.get(at - length..at).unwrap_or_default();
         let rest = word.get(at + 1..).unwrap_or_default();
         let inner = rest.trim_start_matches(['"', '\'']);
@@ -160,38 +151,16 @@ fn assigned_within(word: &str) -> Vec<Range<usize>> {
         };
         let start = at + 1 + rest.len() - inner.len();
         let end = start + value.unwrap_or_default().len();
-        let kind = if name.starts_with('-') { Flag::Dashed } else { Flag::Bare };
-        if names_secret(name, kind) && end > start && found.last().is_none_or(|f| f.end <= start) {
+        if names_secret(name, Flag::of(name)) && end > start && found.last().is_none_or(|f| f.end <= start) {
             found.push(start..end);
         }
     }
     found
 }
 
-/// How a name is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Flag {
-    Dashed,
-    Bare,
-}
-
-/// Whether the name's last part says that a secret follows.
-fn names_secret(name: &str, flag: Flag) -> bool {
-    let valid = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-    let name = name.trim_start_matches('-');
-    if name.is_empty() || name.len() > 64 || !name.bytes().all(valid) {
-        return false;
-    }
-    let name = name.to_ascii_lowercase().replace('_', "-");
-    if flag == Flag::Bare && NOT.contains(&name.as_str()) {
-        return false;
-    }
-    NAMES.iter().any(|n| name.strip_suffix(n).is_some_and(|before| before.is_empty() || before.ends_with('-')))
-}
-
 /// Not a secret: nothing, a reference to a variable or a mark of ours, or a plain word.
-fn is_plain(value: &str) -> bool {
-    value.is_empty() || is_reference(value) || PLAIN.contains(&value.to_ascii_lowercase().as_str())
+pub(super) fn is_plain(value: &str) -> bool {
+    value.is_empty() || is_reference(value) || PLAIN.iter().any(|plain| plain.eq_ignore_ascii_case(value))
 }
 
 /// Short flags mean something only to the program that they follow.
@@ -199,6 +168,8 @@ fn is_plain(value: &str) -> bool {
 struct ShortFlags {
     rule: Option<(&'static str, Part)>,
     login: bool,
+    /// `machine` went by, as in netrc(5).
+    machine: bool,
 }
 
 impl ShortFlags {
@@ -206,12 +177,17 @@ impl ShortFlags {
     fn see(&mut self, word: &str) {
         let name = word.rsplit('/').next().unwrap_or(word);
         if let Some((_, flag, part)) = PROGRAMS.iter().find(|(names, ..)| names.contains(&name)) {
-            *self = Self { rule: Some((flag, *part)), login: false };
+            self.rule = Some((flag, *part));
+            self.login = false;
         }
         self.login |= word == "login";
+        self.machine |= word == "machine";
     }
 
     fn secret(&self, before: Option<&str>, word: &str) -> Option<Range<usize>> {
+        if self.machine && before == Some("password") {
+            return Some(0..word.len());
+        }
         let (flag, part) = self.rule?;
         let attached = word.strip_prefix(flag).filter(|rest| !rest.is_empty()).map(|_| flag.len()..word.len());
         let next =

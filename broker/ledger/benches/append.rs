@@ -22,7 +22,7 @@ fn record(number: u64) -> Record {
 }
 
 fn run(state: &std::path::Path, records: u64) -> Writer {
-    let writer = Writer::spawn(state);
+    let writer = Writer::open(state);
     writer.ready().unwrap();
     (0..records).for_each(|n| writer.group(record(n)).unwrap());
     writer
@@ -30,7 +30,7 @@ fn run(state: &std::path::Path, records: u64) -> Writer {
 
 fn append(c: &mut Criterion) {
     let dir = tempfile::tempdir_in("/var/tmp").unwrap();
-    Writer::spawn(dir.path()).finish().unwrap();
+    Writer::open(dir.path()).finish().unwrap();
     c.bench_function("open, close", |b| b.iter(|| run(dir.path(), 0).finish().unwrap()));
     c.bench_function("open, append 4, close", |b| b.iter(|| run(dir.path(), 4).finish().unwrap()));
     c.bench_function("open, append 1 durably, close", |b| {

@@ -49,6 +49,8 @@ impl<'e> Check<'e> {
             checkpoints: 0,
             key: expected.key.clone(),
             newest: None,
+            waiting: 0,
+            torn: 0,
             clock_steps: 0,
             findings: Vec::new(),
         };
@@ -155,6 +157,16 @@ impl<'e> Check<'e> {
         }
         self.found.newest = Some(checkpoint.clone());
         Noted::Fits(checkpoint)
+    }
+
+    /// So many records wait for their signature.
+    pub(crate) const fn waiting(&mut self, records: u64) {
+        self.found.waiting = records;
+    }
+
+    /// So many bytes more were never whole records.
+    pub(crate) const fn torn(&mut self, bytes: u64) {
+        self.found.torn += bytes;
     }
 
     /// What was found in all.

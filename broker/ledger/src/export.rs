@@ -18,15 +18,16 @@ use crate::verify::{Expected, Finding, Flaw, Verification};
 const LONGEST_LINE: u64 = 256 << 20;
 
 impl Reader {
-    /// Writes the whole ledger; gives the number of records. An empty ledger has no checkpoint and gives no line.
+    /// Writes the whole ledger, as far as it is signed; gives the number of records. An empty ledger has no checkpoint
+    /// and gives no line.
     ///
     /// # Errors
     /// [`Fault`] where the ledger can't be read, or the output not written.
     pub fn export(&self, out: &mut dyn Write) -> Result<u64, Fault> {
         let output = |e| Fault::io(Kind::Output, &self.path, e);
-        let snapshot = self.snapshot()?;
+        let snapshot = self.settled()?;
         let mut count = 0;
-        snapshot.scan(Order::OldestFirst, |seq, body| {
+        let _flow = snapshot.rows(Order::OldestFirst, &mut |seq, body| {
             let tail = format!(",\"seq\":{seq}}}\n");
             let parts: [&[u8]; 3] = [b"{\"record\":", body, tail.as_bytes()];
             parts.iter().try_for_each(|part| out.write_all(part)).map_err(output)?;

@@ -102,9 +102,9 @@ impl Fault {
             Kind::Full => "free some space, or set TOLLGATE_STATE_DIR to a directory on another disk",
             Kind::Busy => "wait until the other runs are done, or look for one that is stopped",
             Kind::Corrupt => {
-                "see what is wrong with `tollgate ledger verify`; to go on, move the ledger away and keep it"
+                "see what is wrong with `tollgate ledger verify`; to go on, move all of `ledger.*` away and keep it"
             }
-            Kind::KeyMissing => "put `ledger.key` back from a backup, or move the ledger away and keep it",
+            Kind::KeyMissing => "put `ledger.key` back from a backup, or move all of `ledger.*` away and keep it",
             Kind::KeyExposed => "chmod 600 it; if others may have read it, move key and ledger away",
             Kind::KeyMalformed => "put `ledger.key` back from a backup, or move key and ledger away",
             Kind::Output | Kind::Stopped => "",

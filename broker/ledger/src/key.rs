@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::fault::{Fault, Kind};
-use crate::note::{Signer, Verifier};
+use crate::note::{Seed, Signer, Verifier};
 
 /// The private key's file in the state directory.
 pub const KEY_FILE: &str = "ledger.key";
@@ -15,6 +15,15 @@ pub const VERIFIER_FILE: &str = "ledger.pub";
 
 /// Loads the private key; none if there is no such file.
 pub(crate) fn load(state: &Path) -> Result<Option<Signer>, Fault> {
+    load_as(state, Signer::from_text)
+}
+
+/// Loads what the ledger's other secrets follow from; none if there is no key file.
+pub(crate) fn load_seed(state: &Path) -> Result<Option<Seed>, Fault> {
+    load_as(state, Seed::from_text)
+}
+
+fn load_as<T>(state: &Path, parse: fn(&str) -> Option<T>) -> Result<Option<T>, Fault> {
     let path = state.join(KEY_FILE);
     let Some(mut file) = open_existing(&path)? else {
         return Ok(None);
@@ -25,7 +34,7 @@ pub(crate) fn load(state: &Path) -> Result<Option<Signer>, Fault> {
     }
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(|e| Fault::io(Kind::KeyMalformed, &path, e))?;
-    Signer::from_text(&text).map(Some).ok_or_else(|| Fault::new(Kind::KeyMalformed, &path))
+    parse(&text).map(Some).ok_or_else(|| Fault::new(Kind::KeyMalformed, &path))
 }
 
 /// Makes key and verifier key. If another process was quicker, its key is the one.

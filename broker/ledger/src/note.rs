@@ -73,6 +73,21 @@ impl Checkpoint {
     }
 }
 
+/// What all of a ledger's secrets follow from: its private key, without the work that signing takes.
+pub(crate) struct Seed([u8; 32]);
+
+impl Seed {
+    /// Reads what [`Signer::to_text`] wrote. That name and number fit the key is seen when it signs.
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        split_key(private(text)?).map(|(_, seed)| Self(seed))
+    }
+
+    /// A secret that is bound to this key, for `purpose`.
+    pub(crate) fn derive(&self, purpose: &str) -> Hash {
+        Sha256::new().chain_update(purpose).chain_update([0]).chain_update(self.0).finalize().into()
+    }
+}
+
 /// The key that signs a ledger's checkpoints.
 pub struct Signer {
     key: SigningKey,
@@ -99,9 +114,8 @@ impl Signer {
     /// Reads what [`Self::to_text`] wrote.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
-        let rest = text.strip_suffix('\n')?.strip_prefix("PRIVATE+KEY+")?;
-        let seed: [u8; 32] = split_key(rest)?.1;
-        let signer = Self::new(split_key(rest)?.0, &seed)?;
+        let (name, seed) = split_key(private(text)?)?;
+        let signer = Self::new(name, &seed)?;
         (signer.to_text() == text).then_some(signer)
     }
 
@@ -117,10 +131,9 @@ impl Signer {
         &self.verifier
     }
 
-    /// A secret that is bound to this key, for `purpose`.
-    #[must_use]
-    pub fn derive(&self, purpose: &str) -> Hash {
-        Sha256::new().chain_update(purpose).chain_update([0]).chain_update(self.key.to_bytes()).finalize().into()
+    /// What its other secrets follow from.
+    pub(crate) fn seed(&self) -> Seed {
+        Seed(self.key.to_bytes())
     }
 
     /// The signed note for a tree of this size and root.
@@ -222,6 +235,11 @@ impl fmt::Debug for Verifier {
 fn key_text(verifier: &Verifier, bytes: &[u8; 32]) -> String {
     let with_kind = [&[ED25519], bytes.as_slice()].concat();
     format!("{}+{:08x}+{}", verifier.name, u32::from_be_bytes(verifier.id), STANDARD.encode(with_kind))
+}
+
+/// What follows the mark of a private key.
+fn private(text: &str) -> Option<&str> {
+    text.strip_suffix('\n')?.strip_prefix("PRIVATE+KEY+")
 }
 
 /// Name and key bytes of `name+id+base64`; the caller compares the whole with what it would have written.

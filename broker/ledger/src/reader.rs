@@ -1,4 +1,5 @@
-//! Reads a ledger while others append to it. What is read at once comes from one state of it.
+//! Reads a ledger while others append to it. What is read at once comes from one state of it: the tree, and after it
+//! the records that still wait in the journal. What needs a proof has them taken into the tree first.
 
 use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
@@ -7,7 +8,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use serde::Deserialize;
 
+use crate::append;
 use crate::fault::{Fault, Kind};
+use crate::journal::{self, Access, Journal};
 use crate::key;
 use crate::list::{Clock, Entry, Filter};
 use crate::note::{Checkpoint, Verifier};
@@ -20,6 +23,7 @@ const LOOK_BACK: usize = 4096;
 
 /// A ledger opened read-only.
 pub struct Reader {
+    pub(crate) state: PathBuf,
     pub(crate) path: PathBuf,
     connection: Connection,
     verifier: Verifier,
@@ -63,7 +67,7 @@ impl Reader {
         let state = state.canonicalize().map_err(|e| Fault::io(Kind::Unreadable, state, e))?;
         let path = state.join(store::LEDGER_FILE);
         let connection = store::connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        Ok(Self { path, connection, verifier: key::load_verifier(&state)? })
+        Ok(Self { path, connection, verifier: key::load_verifier(&state)?, state })
     }
 
     /// The public half of the key.
@@ -72,20 +76,23 @@ impl Reader {
         &self.verifier
     }
 
-    /// How many records there are.
+    /// How many records there are, those that wait in the journal too.
     ///
     /// # Errors
     /// [`Fault`] where the ledger can't be read.
     pub fn size(&self) -> Result<u64, Fault> {
-        Ok(self.snapshot()?.newest()?.map_or(0, |(checkpoint, _)| checkpoint.size))
+        let snapshot = self.snapshot()?;
+        let signed = snapshot.newest()?.map_or(0, |(checkpoint, _)| checkpoint.size);
+        Ok(signed + snapshot.waiting()?.len() as u64)
     }
 
-    /// The newest signed checkpoint, as a note; none while there are no records. Its signature was checked.
+    /// The newest signed checkpoint, over all that is written so far, as a note; none while there are no records. Its
+    /// signature was checked.
     ///
     /// # Errors
     /// [`Fault`] where the ledger can't be read.
     pub fn checkpoint(&self) -> Result<Option<String>, Fault> {
-        Ok(self.snapshot()?.newest()?.map(|(_, note)| note))
+        Ok(self.settled()?.newest()?.map(|(_, note)| note))
     }
 
     /// The records that the filter asks for, the newest last.
@@ -95,7 +102,7 @@ impl Reader {
     pub fn list(&self, filter: &Filter) -> Result<Vec<Entry>, Fault> {
         let mut listing = Listing::default();
         let limit = filter.limit.unwrap_or(usize::MAX);
-        self.snapshot()?.scan(Order::NewestFirst, |seq, body| {
+        self.snapshot()?.scan(Order::NewestFirst, &mut |seq, body| {
             let head: Head = self.parse(seq, body)?;
             listing.look(&head);
             if listing.entries.len() < limit && filter.takes(&head) {
@@ -114,7 +121,7 @@ impl Reader {
     /// [`Fault`] where the ledger can't be read, or a record makes no sense.
     pub fn each(&self, filter: &Filter, mut take: impl FnMut(u64, Record) -> ControlFlow<()>) -> Result<(), Fault> {
         let all = *filter == Filter { limit: filter.limit, ..Filter::default() };
-        self.snapshot()?.scan(Order::OldestFirst, |seq, body| {
+        self.snapshot()?.scan(Order::OldestFirst, &mut |seq, body| {
             if !all && !filter.takes(&self.parse(seq, body)?) {
                 return Ok(ControlFlow::Continue(()));
             }
@@ -122,12 +129,13 @@ impl Reader {
         })
     }
 
-    /// One record with its proof; none if there is no such record.
+    /// One record with its proof; none if there is no such record, or it still waits in the journal and can't be signed
+    /// from here.
     ///
     /// # Errors
     /// [`Fault`] where the ledger can't be read, or the proof does not hold.
     pub fn show(&self, seq: u64) -> Result<Option<Shown>, Fault> {
-        let snapshot = self.snapshot()?;
+        let snapshot = self.settled()?;
         let Some((checkpoint, note)) = snapshot.newest()? else {
             return Ok(None);
         };
@@ -148,7 +156,7 @@ impl Reader {
     /// # Errors
     /// [`Fault`] where the ledger can't be read.
     pub fn consistency(&self, size: u64) -> Result<Option<Vec<Hash>>, Fault> {
-        let snapshot = self.snapshot()?;
+        let snapshot = self.settled()?;
         let now = snapshot.newest()?.map_or(0, |(checkpoint, _)| checkpoint.size);
         tree::consistency_ranges(size, now).map(|ranges| snapshot.roots(ranges)).transpose()
     }
@@ -163,8 +171,22 @@ impl Reader {
 
     /// One state of the ledger, whatever is appended meanwhile.
     pub(crate) fn snapshot(&self) -> Result<Snapshot<'_>, Fault> {
-        let begun = Transaction::new_unchecked(&self.connection, TransactionBehavior::Deferred);
-        Ok(Snapshot { reader: self, transaction: begun.map_err(|e| Fault::sqlite(&self.path, e))? })
+        let journal = Journal::open(&self.state, Access::Read)?;
+        // While the journal's lock is held, nothing goes from there into the tree.
+        let locked = journal.as_ref().map(|journal| journal.shared(store::PATIENCE)).transpose()?;
+        let sqlite = |e| Fault::sqlite(&self.path, e);
+        let begun = Transaction::new_unchecked(&self.connection, TransactionBehavior::Deferred).map_err(sqlite)?;
+        // The transaction begins with what it first reads.
+        let last = begun.query_row("SELECT max(seq) FROM records", [], |row| row.get::<_, Option<i64>>(0));
+        let stored = last.map_err(sqlite)?.map_or(0, |seq| seq.cast_unsigned().saturating_add(1));
+        let journal = locked.map(|locked| locked.bytes()).transpose()?.unwrap_or_default();
+        Ok(Snapshot { reader: self, transaction: begun, stored, journal })
+    }
+
+    /// The same, once all that waits is in the tree, if that can be done from here.
+    pub(crate) fn settled(&self) -> Result<Snapshot<'_>, Fault> {
+        append::settle(&self.state)?;
+        self.snapshot()
     }
 }
 
@@ -214,6 +236,9 @@ impl Listing {
     }
 }
 
+/// Takes a record's number and stored bytes, and says whether to go on.
+pub(crate) type Take<'t> = dyn FnMut(u64, &[u8]) -> Result<ControlFlow<()>, Fault> + 't;
+
 /// Which end of the ledger is read first.
 #[derive(Clone, Copy)]
 pub(crate) enum Order {
@@ -225,6 +250,10 @@ pub(crate) enum Order {
 pub(crate) struct Snapshot<'r> {
     reader: &'r Reader,
     pub(crate) transaction: Transaction<'r>,
+    /// How many records are in the database.
+    pub(crate) stored: u64,
+    /// The journal beside it.
+    pub(crate) journal: Vec<u8>,
 }
 
 impl Snapshot<'_> {
@@ -240,12 +269,39 @@ impl Snapshot<'_> {
         Ok(Some((checkpoint, String::from_utf8_lossy(&note).into_owned())))
     }
 
+    /// The records that wait in the journal; their numbers follow on those in the database. Their links are not checked.
+    pub(crate) fn waiting(&self) -> Result<Vec<&[u8]>, Fault> {
+        let journal::Contents { header, bodies, flaw, .. } = journal::read(&self.journal, None);
+        if let Some(flaw) = flaw {
+            return Err(Fault::new(Kind::Corrupt, &self.reader.state.join(journal::JOURNAL_FILE)).because(flaw));
+        }
+        let known = self.stored.saturating_sub(header.map_or(self.stored, |header| header.base));
+        Ok(bodies.into_iter().skip(usize::try_from(known).unwrap_or(usize::MAX)).collect())
+    }
+
     /// Hands over the stored bytes of one record after the other.
-    pub(crate) fn scan(
-        &self,
-        order: Order,
-        mut take: impl FnMut(u64, &[u8]) -> Result<ControlFlow<()>, Fault>,
-    ) -> Result<(), Fault> {
+    pub(crate) fn scan(&self, order: Order, take: &mut Take<'_>) -> Result<(), Fault> {
+        let mut waiting = (self.stored..).zip(self.waiting()?).collect::<Vec<_>>();
+        let goes_on = match order {
+            Order::OldestFirst => self.rows(order, take)?.is_continue(),
+            Order::NewestFirst => {
+                waiting.reverse();
+                true
+            }
+        };
+        for (seq, body) in waiting.into_iter().take_while(|_| goes_on) {
+            if take(seq, body)?.is_break() {
+                return Ok(());
+            }
+        }
+        match order {
+            Order::OldestFirst => Ok(()),
+            Order::NewestFirst => self.rows(order, take).map(|_| ()),
+        }
+    }
+
+    /// Those in the tree.
+    pub(crate) fn rows(&self, order: Order, take: &mut Take<'_>) -> Result<ControlFlow<()>, Fault> {
         let mut statement = self
             .transaction
             .prepare(match order {
@@ -260,10 +316,10 @@ impl Snapshot<'_> {
             let body = row.get_ref(1).ok().and_then(|b| b.as_blob().ok());
             let body = body.ok_or_else(|| self.reader.corrupt(format!("record {seq} has no bytes")))?;
             if take(seq, body)?.is_break() {
-                break;
+                return Ok(ControlFlow::Break(()));
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     fn body(&self, seq: u64) -> Result<Option<Vec<u8>>, Fault> {
@@ -275,7 +331,7 @@ impl Snapshot<'_> {
 
     fn roots(&self, ranges: Vec<Range<u64>>) -> Result<Vec<Hash>, Fault> {
         let mut roots = RangeRoots::new(ranges);
-        self.scan(Order::OldestFirst, |seq, body| {
+        let _flow = self.rows(Order::OldestFirst, &mut |seq, body| {
             roots.push(seq, leaf_hash(body));
             Ok(ControlFlow::Continue(()))
         })?;

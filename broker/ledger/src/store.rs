@@ -15,6 +15,8 @@ use crate::note::Signer;
 
 /// The database's file in the state directory.
 pub(crate) const LEDGER_FILE: &str = "ledger.db";
+/// The log that SQLite writes before it (its WAL).
+pub(crate) const LOG_FILE: &str = "ledger.db-wal";
 /// "Toll": what `file` and we recognise the database by.
 pub(crate) const APPLICATION_ID: i64 = 0x546f_6c6c;
 /// The version of the tables.
@@ -64,8 +66,10 @@ pub(crate) const SCHEMA: [(&str, &str); 8] = [
     ),
 ];
 
-/// A ledger opened for appending.
+/// A database opened for appending.
 pub(crate) struct Store {
+    /// The state directory, by no symlink.
+    pub(crate) state: PathBuf,
     pub(crate) path: PathBuf,
     pub(crate) connection: Connection,
     pub(crate) signer: Signer,
@@ -89,8 +93,11 @@ pub(crate) fn open(state: &Path) -> Result<Store, Fault> {
         return Err(Fault::new(Kind::ReadOnly, &path));
     }
     room(&path)?;
+    connection
+        .execute_batch("PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL")
+        .map_err(|e| Fault::sqlite(&path, e))?;
     key::publish_verifier(state, signer.verifier())?;
-    Ok(Store { path, connection, signer })
+    Ok(Store { state: state.clone(), path, connection, signer })
 }
 
 /// The key. It is made before the ledger, so a ledger without one has lost it.
@@ -114,7 +121,7 @@ pub(crate) fn is_missing(path: &Path) -> Result<bool, Fault> {
 }
 
 /// Whether there is room to write. A write would tell too, but only after the command has begun.
-fn room(path: &Path) -> Result<(), Fault> {
+pub(crate) fn room(path: &Path) -> Result<(), Fault> {
     let dir = path.parent().unwrap_or(path);
     let Ok(stat) = nix::sys::statvfs::statvfs(dir) else {
         return Ok(());

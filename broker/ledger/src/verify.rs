@@ -1,16 +1,19 @@
-//! Recomputes a ledger from its records and says what is wrong, and where.
+//! Recomputes a ledger from its records and says what is wrong, and where. The journal is taken into the tree first, so
+//! that all is signed when it is looked at; where that can't be done from here, the journal is checked where it lies.
 //!
-//! What this can't see: that records were cut off at the end together with their checkpoints (only a checkpoint that
-//! was kept elsewhere shows that), and what was written by somebody who has the key.
+//! What this can't see: that records were cut off at the end, from the journal, or from the tree together with their
+//! checkpoints (only a checkpoint that was kept elsewhere shows that), and what was written by somebody who has the key.
 
 use std::path::Path;
 
 use rusqlite::types::ValueRef;
 
+use crate::append;
 use crate::check::{Check, Noted};
 use crate::fault::Fault;
+use crate::journal::{self, Chain};
 use crate::key;
-use crate::note::{Checkpoint, Verifier};
+use crate::note::{Checkpoint, Seed, Verifier};
 use crate::reader::{Reader, Snapshot};
 use crate::store::SCHEMA;
 use crate::tree::{CompactRange, Hash};
@@ -36,6 +39,11 @@ pub struct Verification {
     pub key: Option<Verifier>,
     /// The newest checkpoint that holds.
     pub newest: Option<Checkpoint>,
+    /// How many records more wait in the journal and are not signed yet; no fault.
+    pub waiting: u64,
+    /// How many bytes of records there are that were never whole, because their writer was killed or the machine
+    /// stopped; no fault. They are kept in `ledger.torn`.
+    pub torn: u64,
     /// How often the clock stepped back within a run; no fault.
     pub clock_steps: u64,
     /// What is wrong, in the order in which it was found; empty if all is in order. No more than 100 are kept.
@@ -76,6 +84,8 @@ pub enum Flaw {
     Kept,
     /// The key beside the ledger is not the one that was kept, or not the one that signs.
     Key,
+    /// The journal was changed, does not belong to the tree, or can't be taken into it.
+    Journal,
 }
 
 impl Finding {
@@ -107,6 +117,7 @@ impl Verification {
 /// [`Fault`] where it can't even be read that far: no ledger, not a ledger, or damaged beyond reading.
 pub fn verify(state: &Path, expected: &Expected) -> Result<Verification, Fault> {
     let reader = Reader::open(state)?;
+    let settled = append::settle(&reader.state);
     let mut check = Check::new(expected);
     check.key(reader.verifier());
     match key::load(state) {
@@ -120,7 +131,33 @@ pub fn verify(state: &Path, expected: &Expected) -> Result<Verification, Fault> 
     let snapshot = reader.snapshot()?;
     database(&snapshot, &mut check)?;
     rows(&snapshot, &mut check)?;
+    match settled {
+        Ok(()) => journal(&snapshot, &mut check, key::load_seed(state).ok().flatten()),
+        Err(fault) => {
+            let why = std::error::Error::source(&fault).map(ToString::to_string).unwrap_or_default();
+            check.find(Finding::new(None, Flaw::Journal, format!("the journal can't be taken into the tree: {why}")));
+        }
+    }
+    check.torn(reader.state.join(journal::TORN_FILE).metadata().map_or(0, |m| m.len()));
     Ok(check.finish())
+}
+
+/// What is left in the journal: its links can only be checked with the private key.
+fn journal(snapshot: &Snapshot<'_>, check: &mut Check<'_>, seed: Option<Seed>) {
+    let found = journal::read(&snapshot.journal, seed.map(|seed| Chain::new(&seed)).as_ref());
+    if let Some(flaw) = found.flaw {
+        check.find(Finding::new(None, Flaw::Journal, format!("the journal was changed: {flaw}")));
+        return;
+    }
+    let base = found.header.map_or(snapshot.stored, |header| header.base);
+    match snapshot.stored.checked_sub(base) {
+        Some(known) => check.waiting((found.bodies.len() as u64).saturating_sub(known)),
+        None => {
+            let detail = format!("there are {} records, but there were {base} once", snapshot.stored);
+            check.find(Finding::new(None, Flaw::Journal, detail));
+        }
+    }
+    check.torn(found.torn.len() as u64);
 }
 
 /// The database file itself: its pages, its tables and triggers.

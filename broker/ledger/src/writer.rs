@@ -1,184 +1,322 @@
-//! The writing thread of a run. It owns the connection, so that the gate never waits for the disk unless it asks to.
+//! What a run writes with. Contained actions wait for a moment and go to the journal in groups; a crossing goes there at
+//! once and on into the tree, under a signed checkpoint and onto the disk. All in the gate's own thread: a group costs
+//! one write, and a short run never opens the database.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::append::{Appender, Sync, fold_wal};
+use crate::append::Appender;
 use crate::canonical;
 use crate::fault::{Fault, Kind};
-use crate::record::{Record, Recorder, Unwritten};
+use crate::journal::{Access, Appended, Chain, Journal};
+use crate::key;
+use crate::note::Seed;
+use crate::record::{Event, Record, Recorder, Unwritten};
 use crate::redact::Redactor;
-use crate::store;
+use crate::stamp::Stamp;
+use crate::store::{self, PATIENCE};
 
 /// A group is written when it has so many records …
-const GROUP: usize = 256;
+const GROUP: usize = 64;
 /// … or when its first has waited so long.
-const DELAY: Duration = Duration::from_millis(250);
-/// How many records may wait for the thread before who writes must wait.
-/// All places are made at once, so a launch pays for each.
-const QUEUE: usize = 512;
-/// The WAL is folded in at this size while a run goes on …
-const WAL_RUNNING: u64 = 8 << 20;
-/// … and at this size when it ends. The first run to open it reads all of it, so it must stay small.
-const WAL_ENDED: u64 = 384 << 10;
+const DELAY: Duration = Duration::from_millis(200);
+/// Others may have the lock: for so long a group waits rather than the gate …
+const LATEST: Duration = Duration::from_secs(1);
+/// … looking again this often.
+const AGAIN: Duration = Duration::from_millis(10);
+/// A journal that has grown so large is taken into the tree by whoever wrote last.
+const LARGE: u64 = 1 << 20;
 
 /// Appends a run's records to the ledger.
 pub struct Writer {
-    queue: Option<SyncSender<Message>>,
-    shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
     path: PathBuf,
+    inner: Mutex<Inner>,
 }
 
-enum Message {
-    Group(Box<Record>),
-    Durable(Box<Record>, SyncSender<Result<(), Unwritten>>),
-    Flush(SyncSender<Result<(), Unwritten>>),
-}
-
-/// What the thread tells.
-#[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-enum State {
-    #[default]
-    Opening,
-    Open,
+struct Inner {
+    /// None where it could not be opened.
+    opened: Option<Opened>,
+    redactor: Redactor,
+    /// Records that are not written yet, and since when the first of them waits.
+    waiting: Vec<Record>,
+    since: Option<Instant>,
     /// It could not be opened, or a write failed: from then on nothing is taken.
-    Failed(Fault),
+    failed: Option<Fault>,
 }
 
 /// A ledger that was opened, or why not; for a [`Writer`].
-pub struct Opening(Result<store::Store, Fault>);
+#[derive(Debug)]
+pub struct Opening(Result<Opened, Fault>);
+
+/// A ledger that is ready to be written.
+struct Opened {
+    state: PathBuf,
+    seed: Seed,
+    chain: Chain,
+    journal: Journal,
+    /// Opened when it is needed.
+    appender: Option<Appender>,
+}
+
+/// What becomes of records when they are in the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// They stay there until somebody needs them in the tree.
+    Rest,
+    /// They go on into the tree, and are on the disk before anything else happens.
+    Sign,
+}
 
 impl Opening {
-    /// Opens the ledger in `state`, making it where there is none. Starts no thread.
+    /// Opens the ledger in `state`, making it where there is none.
     #[must_use]
     pub fn now(state: &Path) -> Self {
-        Self(store::open(state))
+        Self(Opened::quickly(state).map_or_else(|| Opened::thoroughly(state), Ok))
     }
 }
 
-impl fmt::Debug for Opening {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Opening").field(&self.0.as_ref().map(|store| &store.path)).finish()
+impl Opened {
+    /// Opens a ledger that looks as it was left. None where anything is missing, or strange, or in the way: then the
+    /// long way says what it is.
+    fn quickly(state: &Path) -> Option<Self> {
+        let journal = Journal::open(state, Access::Write).ok()??;
+        let seed = key::load_seed(state).ok()??;
+        let chain = Chain::new(&seed);
+        let header = journal.header(&chain)?;
+        let untouched = header.stamp == Stamp::of(state).ok()?;
+        let whole = state.join(key::VERIFIER_FILE).symlink_metadata().is_ok();
+        store::room(journal.path()).ok()?;
+        (untouched && whole).then(|| Self { state: state.to_owned(), seed, chain, journal, appender: None })
     }
+
+    /// Opens the database too, and looks closely.
+    fn thoroughly(state: &Path) -> Result<Self, Fault> {
+        let mut appender = Appender::open(state)?;
+        let state = appender.store().state.clone();
+        let seed = appender.store().signer.seed();
+        let chain = Chain::new(&seed);
+        let missing = || Fault::new(Kind::NotMade, &state);
+        let journal = Journal::open(&state, Access::Make)?.ok_or_else(missing)?;
+        appender.fold(&journal.exclusively(PATIENCE)?, &chain)?;
+        Ok(Self { state, seed, chain, journal, appender: Some(appender) })
+    }
+
+    /// Writes records in their stored form. The outer error: none of them is written. The inner one: they are in the
+    /// journal, but what should become of them then did not.
+    fn write(&mut self, bodies: &[Vec<u8>], then: Then, patience: Duration) -> Result<Result<(), Fault>, Fault> {
+        let Self { state, chain, journal, appender, .. } = self;
+        let locked = journal.exclusively(patience)?;
+        let mut fold = || match appender {
+            Some(appender) => appender.fold(&locked, chain),
+            None => appender.insert(Appender::open(state)?).fold(&locked, chain),
+        };
+        let size = loop {
+            match locked.append(chain, bodies)? {
+                Appended::Done(size) => break size,
+                Appended::Torn => fold()?,
+            }
+        };
+        Ok(match then {
+            Then::Sign => fold(),
+            Then::Rest if size > LARGE => fold().or_else(tolerable),
+            Then::Rest => Ok(()),
+        })
+    }
+}
+
+/// What is no reason to stop where records are safe in the journal.
+fn tolerable(fault: Fault) -> Result<(), Fault> {
+    if matches!(fault.kind, Kind::Busy | Kind::Full) { Ok(()) } else { Err(fault) }
 }
 
 impl Writer {
-    /// Starts the thread, which opens the ledger in `state` (making it where there is none); returns at once.
+    /// Opens the ledger in `state`, making it where there is none. [`Self::ready`] says whether that worked.
     #[must_use]
-    pub fn spawn(state: &Path) -> Self {
-        Self::spawn_with(state, Redactor::new())
+    pub fn open(state: &Path) -> Self {
+        Self::open_with(state, Redactor::new())
     }
 
     /// The same, with a redactor that knows the values of secrets.
     #[must_use]
-    pub fn spawn_with(state: &Path, redactor: Redactor) -> Self {
-        let dir = state.to_owned();
-        Self::spawn_opening(state, redactor, move || Opening::now(&dir))
+    pub fn open_with(state: &Path, redactor: Redactor) -> Self {
+        Self::opened(state, redactor, Opening::now(state))
     }
 
     /// The same, with a ledger in `state` that was opened before.
     #[must_use]
-    pub fn spawn_opened(state: &Path, redactor: Redactor, opening: Opening) -> Self {
-        Self::spawn_opening(state, redactor, move || opening)
+    pub fn opened(state: &Path, redactor: Redactor, opening: Opening) -> Self {
+        let (opened, failed) = match opening.0 {
+            Ok(opened) => (Some(opened), None),
+            Err(fault) => (None, Some(fault)),
+        };
+        let redactor = match &opened {
+            Some(opened) => redactor.keyed(opened.seed.derive("redaction")),
+            None => redactor,
+        };
+        let inner = Inner { opened, redactor, waiting: Vec::new(), since: None, failed };
+        Self { path: state.join(store::LEDGER_FILE), inner: Mutex::new(inner) }
     }
 
-    fn spawn_opening(state: &Path, redactor: Redactor, opening: impl FnOnce() -> Opening + Send + 'static) -> Self {
-        let (queue, messages) = mpsc::sync_channel(QUEUE);
-        let shared = Arc::new(Shared::default());
-        let (theirs, dir) = (Arc::clone(&shared), state.to_owned());
-        let thread = std::thread::Builder::new()
-            .name("ledger".into())
-            .spawn(move || work(&dir, redactor, (opening, &messages, &theirs)));
-        let path = state.join(store::LEDGER_FILE);
-        if let Err(e) = &thread {
-            shared.set(State::Failed(Fault::new(Kind::Stopped, &path).because(e.to_string())));
-        }
-        Self { queue: Some(queue), shared, thread: thread.ok(), path }
-    }
-
-    /// Waits until the ledger is open and found writable.
+    /// Whether the ledger is open and takes records.
     ///
     /// # Errors
     /// [`Fault`] where it can't be opened, made or written: nothing may start then.
     pub fn ready(&self) -> Result<(), Fault> {
-        self.shared.opened()
+        self.lock().sound()
     }
 
-    /// Writes all that was handed over so far, without waiting for the disk.
+    /// Writes all that was handed over so far to the journal: it then survives a crash of the process, not of the
+    /// machine.
     ///
     /// # Errors
     /// [`Unwritten`] where the ledger did not take it.
     pub fn flush(&self) -> Result<(), Unwritten> {
-        self.ask(Message::Flush)
+        self.lock().write(Then::Rest, PATIENCE).map_err(|fault| unwritten(&fault))
     }
 
-    /// Takes no more: what is left is written, and the ledger closed, while the caller goes on. [`Self::finish`] waits
-    /// for that.
+    /// Writes all that was handed over so far, and takes all that is in the journal, whoever wrote it, into the tree
+    /// under a signed checkpoint. When this returns, it is on the disk.
+    ///
+    /// # Errors
+    /// [`Unwritten`] where the ledger did not take it.
+    pub fn seal(&self) -> Result<(), Unwritten> {
+        self.lock().write(Then::Sign, PATIENCE).map_err(|fault| unwritten(&fault))
+    }
+
+    /// As [`Self::open`]; its name of before.
+    #[must_use]
+    pub fn spawn(state: &Path) -> Self {
+        Self::open(state)
+    }
+
+    /// As [`Self::open_with`]; its name of before.
+    #[must_use]
+    pub fn spawn_with(state: &Path, redactor: Redactor) -> Self {
+        Self::open_with(state, redactor)
+    }
+
+    /// As [`Self::opened`]; its name of before.
+    #[must_use]
+    pub fn spawn_opened(state: &Path, redactor: Redactor, opening: Opening) -> Self {
+        Self::opened(state, redactor, opening)
+    }
+
+    /// As [`Self::flush`]; [`Self::finish`] says whether it worked.
     pub fn hang_up(&mut self) {
-        drop(self.queue.take());
+        drop(self.flush());
     }
 
     /// Writes what is left and closes the ledger.
     ///
     /// # Errors
     /// [`Fault`] where something of this run could not be written, now or before.
-    pub fn finish(mut self) -> Result<(), Fault> {
-        self.close();
-        match &*self.shared.lock() {
-            State::Failed(fault) => Err(fault.clone()),
-            State::Opening => Err(Fault::new(Kind::Stopped, &self.path)),
-            State::Open => Ok(()),
+    pub fn finish(self) -> Result<(), Fault> {
+        self.lock().close()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn sound(&self) -> Result<(), Fault> {
+        self.failed.clone().map_or(Ok(()), Err)
+    }
+
+    fn add(&mut self, record: Record) {
+        self.waiting.push(record);
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    fn write(&mut self, then: Then, patience: Duration) -> Result<(), Fault> {
+        self.sound()?;
+        match self.try_write(then, patience) {
+            // Who has patience left tries again.
+            Err(fault) if fault.kind == Kind::Busy && patience < PATIENCE => Err(fault),
+            Err(fault) => Err(self.failed.insert(fault).clone()),
+            Ok(()) => Ok(()),
         }
     }
 
-    fn ask(&self, message: impl FnOnce(SyncSender<Result<(), Unwritten>>) -> Message) -> Result<(), Unwritten> {
-        let (reply, answer) = mpsc::sync_channel(1);
-        self.send(message(reply))?;
-        answer.recv().unwrap_or_else(|_| Err(self.shared.unwritten()))
-    }
-
-    fn send(&self, message: Message) -> Result<(), Unwritten> {
-        let sent = self.queue.as_ref().is_some_and(|q| q.send(message).is_ok());
-        if sent { Ok(()) } else { Err(self.shared.unwritten()) }
-    }
-
-    /// Hangs up, upon which the thread writes what is left, and waits for it.
-    fn close(&mut self) {
-        self.hang_up();
-        if self.thread.take().is_some_and(|t| t.join().is_err()) {
-            self.shared.set(State::Failed(Fault::new(Kind::Stopped, &self.path)));
+    fn try_write(&mut self, then: Then, patience: Duration) -> Result<(), Fault> {
+        let Some(opened) = &mut self.opened else {
+            return self.failed.clone().map_or(Ok(()), Err);
+        };
+        if self.waiting.is_empty() && then == Then::Rest {
+            return Ok(());
         }
+        let corrupt = |e| Fault::new(Kind::Corrupt, opened.journal.path()).because(e);
+        let stored = self.waiting.iter().map(|record| stored_form(&self.redactor, record));
+        let bodies: Vec<Vec<u8>> = stored.collect::<Result<_, _>>().map_err(corrupt)?;
+        let done = opened.write(&bodies, then, patience)?;
+        self.waiting.clear();
+        self.since = None;
+        done
     }
+
+    /// Writes the group that has waited long enough; how long the next may still wait.
+    fn tick(&mut self) -> Option<Duration> {
+        let waited = self.since?.elapsed();
+        if self.failed.is_some() {
+            return None;
+        }
+        if waited < DELAY {
+            return Some(DELAY.saturating_sub(waited).max(Duration::from_millis(1)));
+        }
+        let patience = if waited < LATEST { Duration::ZERO } else { PATIENCE };
+        self.write(Then::Rest, patience).is_err().then_some(AGAIN)
+    }
+
+    /// What failed may work now (a full disk): nothing is given up without a last try. That it failed is still told.
+    fn close(&mut self) -> Result<(), Fault> {
+        let last = self.try_write(Then::Rest, PATIENCE);
+        self.opened = None;
+        self.sound().and(last)
+    }
+}
+
+fn stored_form(redactor: &Redactor, record: &Record) -> Result<Vec<u8>, canonical::NotCanonical> {
+    let mut value = canonical::to_value(record)?;
+    redactor.value(&mut value);
+    canonical::of_value(&value)
+}
+
+fn unwritten(fault: &Fault) -> Unwritten {
+    use std::error::Error as _;
+    Unwritten(fault.source().map_or_else(|| fault.to_string(), |cause| format!("{fault}: {cause}")))
 }
 
 impl Recorder for Writer {
     fn group(&self, record: Record) -> Result<(), Unwritten> {
-        if matches!(*self.shared.lock(), State::Failed(_)) {
-            return Err(self.shared.unwritten());
+        let mut inner = self.lock();
+        inner.sound().map_err(|fault| unwritten(&fault))?;
+        // Whatever becomes of the run, that it began is known.
+        let first = matches!(record.event, Event::RunStarted(_));
+        inner.add(record);
+        if first || inner.waiting.len() >= GROUP {
+            inner.write(Then::Rest, PATIENCE).map_err(|fault| unwritten(&fault))?;
         }
-        self.send(Message::Group(Box::new(record)))
+        Ok(())
     }
 
     fn durable(&self, record: Record) -> Result<(), Unwritten> {
-        self.ask(|reply| Message::Durable(Box::new(record), reply))
+        let mut inner = self.lock();
+        inner.sound().map_err(|fault| unwritten(&fault))?;
+        inner.add(record);
+        inner.write(Then::Sign, PATIENCE).map_err(|fault| unwritten(&fault))
+    }
+
+    fn tick(&self) -> Option<Duration> {
+        self.lock().tick()
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.close();
+        drop(self.lock().close());
     }
 }
 
@@ -188,177 +326,8 @@ impl fmt::Debug for Writer {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set(&self, state: State) {
-        *self.lock() = state;
-        self.changed.notify_all();
-    }
-
-    fn opened(&self) -> Result<(), Fault> {
-        let waited = self.changed.wait_while(self.lock(), |s| matches!(s, State::Opening));
-        match &*waited.unwrap_or_else(PoisonError::into_inner) {
-            State::Failed(fault) => Err(fault.clone()),
-            State::Opening | State::Open => Ok(()),
-        }
-    }
-
-    fn unwritten(&self) -> Unwritten {
-        match &*self.lock() {
-            State::Failed(fault) => unwritten(fault),
-            State::Opening | State::Open => Unwritten("its writer is gone".into()),
-        }
-    }
-}
-
-fn unwritten(fault: &Fault) -> Unwritten {
-    use std::error::Error as _;
-    Unwritten(fault.source().map_or_else(|| fault.to_string(), |cause| format!("{fault}: {cause}")))
-}
-
-/// The thread: opens, takes messages until nobody can send any more, closes.
-fn work(
-    state: &Path,
-    redactor: Redactor,
-    (opening, messages, shared): (impl FnOnce() -> Opening, &Receiver<Message>, &Shared),
-) {
-    // Signals are the supervisor's; one that is delivered here would end the whole process.
-    let blocked = nix::sys::signal::SigSet::all().thread_block();
-    let path = state.join(store::LEDGER_FILE);
-    let store = match blocked.map_err(|e| Fault::new(Kind::Stopped, &path).because(e)).and_then(|()| opening().0) {
-        Ok(store) => store,
-        Err(fault) => return shared.set(State::Failed(fault)),
-    };
-    match Appender::new(&store) {
-        Ok(appender) => {
-            shared.set(State::Open);
-            let redactor = redactor.keyed(store.signer.derive("redaction"));
-            Worker { appender, redactor, waiting: Vec::new(), since: None, failed: None, shared, store: &store }
-                .run(messages);
-            fold_wal(&store, WAL_ENDED);
-        }
-        Err(fault) => shared.set(State::Failed(fault)),
-    }
-}
-
-struct Worker<'s> {
-    appender: Appender<'s>,
-    redactor: Redactor,
-    store: &'s store::Store,
-    /// Records in stored form that are not written yet, and when the first of them came.
-    waiting: Vec<Vec<u8>>,
-    since: Option<Instant>,
-    failed: Option<Unwritten>,
-    shared: &'s Shared,
-}
-
-impl Worker<'_> {
-    fn run(mut self, messages: &Receiver<Message>) {
-        loop {
-            let message = match self.since {
-                None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(since) => messages.recv_timeout(DELAY.saturating_sub(since.elapsed())),
-            };
-            match message {
-                Ok(message) => self.take(message, messages),
-                Err(RecvTimeoutError::Timeout) => {
-                    drop(self.write(Sync::Later));
-                    fold_wal(self.store, WAL_RUNNING);
-                }
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-        }
-        // What failed may work now (a full disk): nothing is given up without a last try.
-        self.failed = None;
-        drop(self.write(Sync::Later));
-    }
-
-    fn take(&mut self, message: Message, messages: &Receiver<Message>) {
-        let (sync, mut replies) = match message {
-            Message::Group(record) => {
-                self.queue(&record);
-                if self.waiting.len() >= GROUP {
-                    drop(self.write(Sync::Later));
-                }
-                return;
-            }
-            Message::Flush(reply) => (Sync::Later, vec![reply]),
-            Message::Durable(record, reply) => {
-                self.queue(&record);
-                (Sync::Now, vec![reply])
-            }
-        };
-        let sync = self.gather(sync, &mut replies, messages);
-        let done = self.write(sync);
-        for reply in replies {
-            // Who does not wait any more needs no answer.
-            drop(reply.send(done.clone()));
-        }
-    }
-
-    /// Takes what else is there already, so that it shares the transaction and its fsync.
-    fn gather(
-        &mut self,
-        mut sync: Sync,
-        replies: &mut Vec<SyncSender<Result<(), Unwritten>>>,
-        messages: &Receiver<Message>,
-    ) -> Sync {
-        while self.waiting.len() < GROUP {
-            match messages.try_recv() {
-                Ok(Message::Group(record)) => self.queue(&record),
-                Ok(Message::Flush(reply)) => replies.push(reply),
-                Ok(Message::Durable(record, reply)) => {
-                    self.queue(&record);
-                    replies.push(reply);
-                    sync = Sync::Now;
-                }
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
-        }
-        sync
-    }
-
-    fn queue(&mut self, record: &Record) {
-        match self.stored_form(record) {
-            Ok(body) => {
-                self.waiting.push(body);
-                self.since.get_or_insert_with(Instant::now);
-            }
-            Err(e) => self.fail(Fault::new(Kind::Corrupt, &self.store.path).because(e)),
-        }
-    }
-
-    fn stored_form(&self, record: &Record) -> Result<Vec<u8>, canonical::NotCanonical> {
-        let mut value = canonical::to_value(record)?;
-        self.redactor.value(&mut value);
-        canonical::of_value(&value)
-    }
-
-    fn write(&mut self, sync: Sync) -> Result<(), Unwritten> {
-        if let Some(failed) = &self.failed {
-            self.since = None;
-            return Err(failed.clone());
-        }
-        let done = self.appender.append(&self.waiting, sync);
-        self.since = None;
-        match done {
-            Ok(()) => {
-                self.waiting.clear();
-                Ok(())
-            }
-            Err(fault) => {
-                let unwritten = unwritten(&fault);
-                self.fail(fault);
-                Err(unwritten)
-            }
-        }
-    }
-
-    fn fail(&mut self, fault: Fault) {
-        self.failed = Some(unwritten(&fault));
-        self.shared.set(State::Failed(fault));
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened").field("state", &self.state).finish_non_exhaustive()
     }
 }

@@ -16,11 +16,11 @@ use std::process::Command;
 use common::{ledger, raw, record, verified};
 use tollgate_ledger::fault::Kind;
 use tollgate_ledger::record::Recorder as _;
-use tollgate_ledger::{Fault, Reader, Writer};
+use tollgate_ledger::{Fault, Filter, Reader, Writer};
 
 /// The fault of a writer in this directory. It takes nothing, and says why.
 fn refused(state: &Path) -> Fault {
-    let writer = Writer::spawn(state);
+    let writer = Writer::open(state);
     let fault = writer.ready().unwrap_err();
     assert!(writer.group(record("r", 0)).is_err());
     let unwritten = writer.durable(record("r", 0)).unwrap_err();
@@ -100,7 +100,7 @@ fn what_can_not_be_made_says_where() {
     symlink(real.join("ledger.db"), linked.join("ledger.db")).unwrap();
     assert_eq!(refused(&linked).kind, Kind::Unreadable, "no symlink is followed");
     symlink(&real, dir.path().join("by-name")).unwrap();
-    Writer::spawn(&dir.path().join("by-name")).ready().unwrap();
+    Writer::open(&dir.path().join("by-name")).ready().unwrap();
 }
 
 #[test]
@@ -111,14 +111,14 @@ fn a_reader_says_what_is_missing() {
     ledger(dir.path(), 1);
     fs::remove_file(dir.path().join("ledger.pub")).unwrap();
     assert_eq!(Reader::open(dir.path()).unwrap_err().kind, Kind::KeyMissing);
-    Writer::spawn(dir.path()).finish().unwrap();
+    Writer::open(dir.path()).finish().unwrap();
     assert!(verified(dir.path()).holds(), "a writer has put it back");
 }
 
 #[test]
 fn an_empty_ledger_is_in_order() {
     let dir = tempfile::tempdir().unwrap();
-    Writer::spawn(dir.path()).finish().unwrap();
+    Writer::open(dir.path()).finish().unwrap();
     let reader = Reader::open(dir.path()).unwrap();
     assert_eq!((reader.size().unwrap(), reader.checkpoint().unwrap()), (0, None));
     assert!(verified(dir.path()).holds());
@@ -159,7 +159,7 @@ fn a_full_disk_is_reported_and_nothing_is_lost_when_there_is_room_again() {
         let mut file = fs::File::create(&ballast).unwrap();
         while std::io::Write::write(&mut file, &[0; 4096]).is_ok_and(|n| n > 0) {}
     };
-    let writer = Writer::spawn(&state);
+    let writer = Writer::open(&state);
     writer.durable(record("r1", 0)).unwrap();
     fill_up();
     let mut number = 1;
@@ -191,10 +191,18 @@ fn a_read_only_ledger_is_reported_and_can_be_read() {
     };
     let state = Path::new(&mount).join("state");
     ledger(&state, 3);
+    let writer = Writer::open(&state);
+    writer.group(record("r2", 0)).unwrap();
+    writer.finish().unwrap();
     let status = Command::new("mount").args(["-o", "remount,ro,bind"]).arg(&mount).status().unwrap();
     assert!(status.success());
     assert_eq!(refused(&state).kind, Kind::ReadOnly);
     assert_eq!(refused(&Path::new(&mount).join("new")).kind, Kind::ReadOnly);
-    assert!(verified(&state).holds());
-    assert_eq!(Reader::open(&state).unwrap().size().unwrap(), 6);
+    let found = verified(&state);
+    assert!(found.holds(), "{found:?}");
+    assert_eq!((found.records, found.waiting), (6, 1), "what waits can't be signed here, but it is looked at");
+    let reader = Reader::open(&state).unwrap();
+    assert_eq!(reader.size().unwrap(), 7);
+    assert_eq!(reader.list(&Filter::default()).unwrap().len(), 7);
+    assert!(reader.show(5).unwrap().is_some() && reader.show(6).unwrap().is_none());
 }

@@ -41,7 +41,7 @@ fn child(test: &str, state: &Path, run: &str) -> Child {
 #[test]
 fn eight_processes_append_to_one_ledger() {
     if let Some((state, run)) = in_child() {
-        let writer = Writer::spawn(&state);
+        let writer = Writer::open(&state);
         for number in 0..200 {
             match number % 20 {
                 7 => writer.durable(record(&run, number)).unwrap(),
@@ -79,7 +79,7 @@ fn eight_processes_append_to_one_ledger() {
 #[test]
 fn the_first_runs_may_start_at_once() {
     if let Some((state, run)) = in_child() {
-        let writer = Writer::spawn(&state);
+        let writer = Writer::open(&state);
         writer.ready().unwrap();
         writer.group(record(&run, 0)).unwrap();
         return writer.finish().unwrap();
@@ -95,14 +95,14 @@ fn the_first_runs_may_start_at_once() {
         assert_eq!(verified(&state).records, 6);
         assert!(verified(&state).holds());
         let left = state.read_dir().unwrap().count();
-        assert_eq!(left, 5, "key, verifier key, database, log and its index; nothing temporary");
+        assert_eq!(left, 6, "key, verifier key, journal, database, log and its index; nothing temporary");
     }
 }
 
 #[test]
 fn what_is_durable_survives_a_kill() {
     if let Some((state, run)) = in_child() {
-        let writer = Writer::spawn(&state);
+        let writer = Writer::open(&state);
         for number in 0.. {
             writer.group(record(&run, 2 * number)).unwrap();
             writer.durable(record(&run, 2 * number + 1)).unwrap();
@@ -133,9 +133,41 @@ fn what_is_durable_survives_a_kill() {
 }
 
 #[test]
+fn what_is_written_in_groups_survives_a_kill() {
+    if let Some((state, run)) = in_child() {
+        let writer = Writer::open(&state);
+        for number in 0.. {
+            writer.group(record(&run, number)).and_then(|()| writer.flush()).unwrap();
+            println!("written {number}");
+        }
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut least: u64 = 0;
+    for round in 0..12 {
+        let mut child = child("what_is_written_in_groups_survives_a_kill", dir.path(), &round.to_string());
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        let killer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(40 + round * 13));
+            child.kill().unwrap();
+            child.wait().unwrap();
+        });
+        let said = lines.lines().map_while(Result::ok).filter_map(|l| l.strip_prefix("written ")?.parse().ok()).last();
+        killer.join().unwrap();
+        least += said.map_or(0, |last: u64| last + 1);
+        assert!(Reader::open(dir.path()).unwrap().size().unwrap() >= least);
+        if round % 2 == 1 {
+            let found = verified(dir.path());
+            assert!(found.holds() && found.records >= least, "{found:?}, {least} were written");
+        }
+    }
+    assert!(least > 0, "at least one round got to write something");
+}
+
+#[test]
 fn a_reader_sees_whole_groups_while_others_write() {
     if let Some((state, run)) = in_child() {
-        let writer = Writer::spawn(&state);
+        let writer = Writer::open(&state);
         for number in 0..600 {
             writer.group(record(&run, number)).unwrap();
             if number % 3 == 2 {
@@ -145,7 +177,7 @@ fn a_reader_sees_whole_groups_while_others_write() {
         return writer.finish().unwrap();
     }
     let dir = tempfile::tempdir().unwrap();
-    Writer::spawn(dir.path()).finish().unwrap();
+    Writer::open(dir.path()).finish().unwrap();
     let mut child = child("a_reader_sees_whole_groups_while_others_write", dir.path(), "r");
     let reader = Reader::open(dir.path()).unwrap();
     let mut sizes = Vec::new();

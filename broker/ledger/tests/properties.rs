@@ -116,7 +116,7 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let mut want = Vec::new();
         for steps in runs {
-            let writer = Writer::spawn(dir.path());
+            let writer = Writer::open(dir.path());
             for step in steps {
                 let record = record("r", want.len() as u64);
                 want.push(record.clone());

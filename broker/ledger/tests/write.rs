@@ -16,7 +16,7 @@ use tollgate_ledger::{Expected, Reader, Redactor, Writer, tree, verify_export};
 fn what_is_written_can_be_read_again() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("new/state");
-    let writer = Writer::spawn(&state);
+    let writer = Writer::open(&state);
     writer.group(started("r1", &["make"])).unwrap();
     writer.durable(record("r1", 1)).unwrap();
     assert_eq!(Reader::open(&state).unwrap().size().unwrap(), 2, "a durable record takes the group along");
@@ -35,24 +35,29 @@ fn what_is_written_can_be_read_again() {
     let found = verified(&state);
     assert!(found.holds(), "{found:?}");
     assert_eq!((found.records, found.checkpoints), (3, 2));
-    for (file, mode) in [("", 0o700), ("ledger.key", 0o600), ("ledger.db", 0o600), ("ledger.db-wal", 0o600)] {
+    for (file, mode) in
+        [("", 0o700), ("ledger.key", 0o600), ("ledger.db", 0o600), ("ledger.db-wal", 0o600), ("ledger.journal", 0o600)]
+    {
         assert_eq!(state.join(file).metadata().unwrap().permissions().mode() & 0o777, mode, "{file}");
     }
     let left: Vec<_> = state.read_dir().unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert_eq!(left.len(), 5, "{left:?}");
+    assert_eq!(left.len(), 6, "{left:?}");
 }
 
 #[test]
 fn a_group_is_written_soon_without_being_asked_for() {
     let dir = tempfile::tempdir().unwrap();
-    let writer = Writer::spawn(dir.path());
+    let writer = Writer::open(dir.path());
     writer.ready().unwrap();
     writer.group(record("r1", 1)).unwrap();
     let (reader, begun) = (Reader::open(dir.path()).unwrap(), Instant::now());
-    while reader.size().unwrap() == 0 {
+    while let Some(wait) = writer.tick() {
         assert!(begun.elapsed() < Duration::from_secs(10));
-        std::thread::sleep(Duration::from_millis(10));
+        assert_eq!(reader.size().unwrap(), 0);
+        assert!(wait <= Duration::from_millis(250), "{wait:?}");
+        std::thread::sleep(wait);
     }
+    assert_eq!(reader.size().unwrap(), 1, "it waits no more, so it is written");
     for number in 0..1000 {
         writer.group(record("r1", number)).unwrap();
     }
@@ -61,26 +66,29 @@ fn a_group_is_written_soon_without_being_asked_for() {
 }
 
 #[test]
-fn a_log_that_has_grown_large_is_folded_in_when_a_run_ends() {
+fn journal_and_log_do_not_grow_without_end() {
     let dir = tempfile::tempdir().unwrap();
-    let log = || dir.path().join("ledger.db-wal").metadata().unwrap().len();
+    let size = |file: &str| dir.path().join(file).metadata().unwrap().len();
     ledger(dir.path(), 1);
-    assert!(log() > 0, "a small log stays: folding it in costs more than it is worth");
-    let writer = Writer::spawn(dir.path());
-    for number in 0..4000 {
+    assert!(size("ledger.db-wal") > 0, "a small log stays: folding it in costs more than it is worth");
+    let writer = Writer::open(dir.path());
+    let mut largest = 0;
+    for number in 0..8000 {
         writer.group(record("r2", number)).unwrap();
+        largest = largest.max(size("ledger.journal"));
     }
     writer.finish().unwrap();
-    assert_eq!(log(), 0);
+    assert!((1_000_000..1_200_000).contains(&largest) && size("ledger.journal") < 1_000_000, "{largest}");
+    assert_eq!(size("ledger.db-wal"), 0, "the log was folded in when it had grown");
     let found = verified(dir.path());
     assert!(found.holds(), "{found:?}");
-    assert_eq!(found.records, 4001);
+    assert_eq!(found.records, 8001);
 }
 
 #[test]
 fn lists_are_filtered_and_mark_a_clock_that_stepped_back() {
     let dir = tempfile::tempdir().unwrap();
-    let writer = Writer::spawn(dir.path());
+    let writer = Writer::open(dir.path());
     for (run, number, at) in [("a", 0, 10), ("b", 1, 50), ("a", 2, 20), ("a", 3, 15), ("b", 4, 60), ("a", 5, 30)] {
         let mut record = record(run, number);
         record.at = at;
@@ -122,7 +130,7 @@ fn a_record_is_shown_with_its_proof_and_states_are_consistent() {
     assert!(reader.show(size).unwrap().is_none());
 
     let old = reader.show(0).unwrap().unwrap().checkpoint;
-    let writer = Writer::spawn(dir.path());
+    let writer = Writer::open(dir.path());
     writer.group(record("r2", 0)).unwrap();
     writer.finish().unwrap();
     let new = reader.show(0).unwrap().unwrap().checkpoint;
@@ -136,7 +144,7 @@ fn a_record_is_shown_with_its_proof_and_states_are_consistent() {
 fn secrets_never_reach_the_disk() {
     let dir = tempfile::tempdir().unwrap();
     let redactor = Redactor::new().with_values([("DB_PASS".into(), "correct horse".into())]);
-    let writer = Writer::spawn_with(dir.path(), redactor);
+    let writer = Writer::open_with(dir.path(), redactor);
     writer.group(started("r1", &["deploy", "--token", "hunter2-hunter2", "correct horse"])).unwrap();
     writer.group(started("r1", &["deploy", "--token", "hunter2-hunter2", "x"])).unwrap();
     writer.finish().unwrap();

@@ -117,6 +117,8 @@ fn verification(found: &Verification) -> Value {
         "checkpoints": found.checkpoints,
         "key": found.key.as_ref().map(Verifier::to_text),
         "newest": newest,
+        "waiting": found.waiting,
+        "torn": found.torn,
         "clock_steps": found.clock_steps,
         "findings": found.findings.iter().map(|f| json!({
             "seq": f.seq, "flaw": line::flaw(f.flaw), "detail": f.detail,
@@ -135,6 +137,12 @@ fn told(found: &Verification) -> String {
     );
     if let Some(newest) = &found.newest {
         ui::add(&mut text, format_args!("newest checkpoint: {} records, root {}\n", newest.size, hex(&newest.root)));
+    }
+    if found.waiting > 0 {
+        ui::add(&mut text, format_args!("{} more records wait in the journal and are not signed yet\n", found.waiting));
+    }
+    if found.torn > 0 {
+        ui::add(&mut text, format_args!("{} bytes of records that were never whole were left out\n", found.torn));
     }
     if found.clock_steps > 0 {
         ui::add(&mut text, format_args!("the clock stepped back {} times\n", found.clock_steps));

@@ -51,7 +51,7 @@ pub(crate) fn started(run: &str, argv: &[&str]) -> Record {
 
 /// A ledger of `groups` transactions with 1, 2, 3 … records.
 pub(crate) fn ledger(state: &Path, groups: u64) {
-    let writer = Writer::spawn(state);
+    let writer = Writer::open(state);
     writer.ready().unwrap();
     let mut number = 0;
     for group in 1..=groups {
@@ -59,7 +59,7 @@ pub(crate) fn ledger(state: &Path, groups: u64) {
             writer.group(record("r1", number)).unwrap();
             number += 1;
         }
-        writer.flush().unwrap();
+        writer.seal().unwrap();
     }
     writer.finish().unwrap();
 }

@@ -116,5 +116,6 @@ pub(crate) const fn flaw(flaw: Flaw) -> &'static str {
         Flaw::Uncovered => "uncovered",
         Flaw::Kept => "kept",
         Flaw::Key => "key",
+        Flaw::Journal => "journal",
     }
 }

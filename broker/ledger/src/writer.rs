@@ -191,23 +191,6 @@ impl Writer {
         Self::open(state)
     }
 
-    /// As [`Self::open_with`]; its name of before.
-    #[must_use]
-    pub fn spawn_with(state: &Path, redactor: Redactor) -> Self {
-        Self::open_with(state, redactor)
-    }
-
-    /// As [`Self::opened`]; its name of before.
-    #[must_use]
-    pub fn spawn_opened(state: &Path, redactor: Redactor, opening: Opening) -> Self {
-        Self::opened(state, redactor, opening)
-    }
-
-    /// As [`Self::flush`]; [`Self::finish`] says whether it worked.
-    pub fn hang_up(&mut self) {
-        drop(self.flush());
-    }
-
     /// Writes what is left and closes the ledger.
     ///
     /// # Errors

@@ -123,8 +123,8 @@ fn settle(args: args::Run, temp: &PrivateTemp, begun: Instant) -> Result<Settled
 fn writer(settled: &Settled, opening: Option<Opening>) -> Writer {
     let (state, redactor) = (settled.ground.state.as_path(), ground::redactor(&settled.command.env));
     match opening {
-        Some(opening) => Writer::spawn_opened(state, redactor, opening),
-        None => Writer::spawn_with(state, redactor),
+        Some(opening) => Writer::opened(state, redactor, opening),
+        None => Writer::open_with(state, redactor),
     }
 }
 
@@ -132,7 +132,7 @@ fn writer(settled: &Settled, opening: Option<Opening>) -> Writer {
 fn watch(
     settled: &Settled,
     started: Started,
-    (signals, terminal, mut writer): (Signals, Option<Terminal>, Writer),
+    (signals, terminal, writer): (Signals, Option<Terminal>, Writer),
 ) -> Result<Ending, GateError> {
     let attached = match terminal.map(|terminal| terminal.attach(started.command, started.guard)).transpose() {
         Ok(attached) => attached,
@@ -164,15 +164,14 @@ fn watch(
             }
         },
     });
-    // The last records are written while the guard tidies up.
-    writer.hang_up();
     // Whatever became of the gate: nothing of the run outlives it.
     started.remains.end();
+    let finished = writer.finish();
     drop(asker);
     if let Some(attached) = attached {
         attached.finish();
     }
-    ending::with_last_words(ending, writer.finish())
+    ending::with_last_words(ending, finished)
 }
 
 /// Who is asked: nobody under `--ci`, else whoever answers on the run's socket.

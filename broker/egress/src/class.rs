@@ -33,6 +33,13 @@ pub enum Class {
 }
 
 impl Class {
+    /// Whether a name may lead there without policy naming the address: the open internet, and what is kept for
+    /// examples, where nobody's own services are but closed networks put the gateways that stand for it.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Public | Self::Documentation)
+    }
+
     /// The word for users.
     #[must_use]
     pub fn word(self) -> &'static str {

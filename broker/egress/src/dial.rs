@@ -13,7 +13,7 @@ use nix::sys::socket::{
 };
 use tollgate_policy::action::Target;
 
-use crate::class::{self, Class};
+use crate::class;
 use crate::goal::Goal;
 use crate::ground::Ground;
 use crate::judge::End;
@@ -95,7 +95,7 @@ fn addresses(goal: &Goal, ground: &Ground) -> Result<Vec<IpAddr>, End> {
     for address in found {
         let address = address.to_canonical();
         let class = class::here(address);
-        if class == Class::Public || ground.judge.may_reach(&goal.connect, address, class) {
+        if class.is_open() || ground.judge.may_reach(&goal.connect, address, class) {
             allowed.push(address);
         } else {
             elsewhere = elsewhere.or(Some(End::Elsewhere(address, class)));

@@ -16,7 +16,7 @@ pub trait Judge: Send + Sync {
     fn look_up(&self, name: &str) -> Effect;
 
     /// Whether an allowed goal may lead to this address, which is not on the open internet: only if policy names
-    /// the address. Not called for public ones.
+    /// the address. Not called for open ones.
     fn may_reach(&self, goal: &Connect, address: IpAddr, class: Class) -> bool;
 
     /// Takes what happened: for the ledger.

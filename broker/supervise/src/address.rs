@@ -55,6 +55,24 @@ fn inet6(rest: &[u8]) -> Option<SocketAddr> {
     Some(SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::from(*address), port, u32::from_be_bytes(*flow), scope)))
 }
 
+/// An address as the kernel writes it (`struct sockaddr_in`, `struct sockaddr_in6`).
+pub(crate) fn bytes(address: &SocketAddr) -> Vec<u8> {
+    let family = |family: i32| u16::try_from(family).unwrap_or(0).to_ne_bytes();
+    match address {
+        SocketAddr::V4(v4) => {
+            [&family(libc::AF_INET)[..], &v4.port().to_be_bytes(), &v4.ip().octets(), &[0; 8]].concat()
+        }
+        SocketAddr::V6(v6) => [
+            &family(libc::AF_INET6)[..],
+            &v6.port().to_be_bytes(),
+            &v6.flowinfo().to_be_bytes(),
+            &v6.ip().octets(),
+            &v6.scope_id().to_ne_bytes(),
+        ]
+        .concat(),
+    }
+}
+
 /// The address that is judged: an IPv4-mapped one is the IPv4 address that it reaches.
 pub(crate) fn judged(address: &SocketAddr) -> IpAddr {
     address.ip().to_canonical()
@@ -77,6 +95,10 @@ mod tests {
         let v6 = [&10u16.to_ne_bytes()[..], &80u16.to_be_bytes(), &[0; 4], &mapped.octets(), &[0; 4]].concat();
         let Address::Inet(address) = parse(&v6) else { panic!("an IPv6 address") };
         assert_eq!(judged(&address), "10.0.0.1".parse::<IpAddr>().unwrap());
+        for text in ["127.0.0.1:443", "[2001:db8::1]:80", "[::ffff:10.0.0.1]:1"] {
+            let address = text.parse().unwrap();
+            assert_eq!(parse(&bytes(&address)), Address::Inet(address));
+        }
         assert_eq!(parse(&[0, 0]), Address::Nowhere);
         assert_eq!(parse(&[9]), Address::Other(0));
         assert_eq!(parse(&[2, 0, 1]), Address::Other(2));

@@ -1,26 +1,26 @@
 //! `connect` at notification: done on the caller's own socket by the supervisor, so that the address that was
 //! judged is the address that is used.
 
-use std::net::SocketAddr;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrLike, UnixAddr, getsockopt, socket, sockopt,
-};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, socket, sockopt};
 use tollgate_ledger::record::Event;
 use tollgate_policy::action::{Action, Connect, Target};
+use tollgate_policy::boundary::Reach;
 use tollgate_policy::grant::Grants;
 use tollgate_policy::raw::Raw;
-use tollgate_policy::verdict::Effect;
-use tollgate_sys::notify::{Listener, Notification};
-use tollgate_sys::{memory, pidfd};
+use tollgate_policy::verdict::{Effect, Verdict};
+use tollgate_sys::notify::Notification;
 
 use crate::address::{self, Address};
-use crate::exec::{NEXT_RULE, why};
+use crate::exec::{NEXT_RULE, NEXT_WALL, why};
 use crate::gate::Gate;
 use crate::hold::{Held, Then};
+use crate::join::{Connecting, To, connect_to};
+use crate::net::{self, Meant};
+use crate::outlet::Way;
 use crate::places;
 use crate::program::Asked;
 use crate::record::now;
@@ -28,65 +28,88 @@ use crate::record::now;
 /// More connections at once than any program waits for.
 const CONNECTING: usize = 512;
 
-/// A connection that may be made: the caller's socket, and the very object or address that was judged.
-#[derive(Debug)]
-pub(crate) struct Connecting {
-    socket: OwnedFd,
-    to: To,
-}
+/// What an agent is told to do about an address or a service that nobody named.
+const NEXT_ADDRESS: &str = "a service of this machine or its network has to be named: tell the person which; `--net ADDRESS:PORT` \
+     opens it, a `[[net]]` rule with effect `ask` makes it a question";
 
-#[derive(Debug)]
-enum To {
-    /// A unix socket's inode, held.
-    Inode(OwnedFd),
-    /// A unix socket's abstract name.
-    Name(Vec<u8>),
-    /// An internet address.
-    Inet(SocketAddr),
+/// A connection that is to be judged.
+struct Wanted {
+    call: Notification,
+    connect: Connect,
+    connecting: Connecting,
 }
 
 impl Gate<'_> {
     /// A socket is to be connected.
     pub(crate) fn connect(&mut self, call: Notification) {
-        let (socket, address) = match self.socket_and_address(&call) {
-            Ok(both) => both,
-            Err(errno) => return self.refuse(&call, errno),
-        };
-        let (to, target, port) = match self.target(&call, address) {
-            Ok(target) => target,
-            Err(errno) => return self.refuse(&call, errno),
-        };
-        let connecting = Connecting { socket, to };
-        self.judge_connect(call, &Connect { target, port }, connecting);
+        match self.wanted(call) {
+            Ok(Some(wanted)) => self.judge_connect(wanted),
+            Ok(None) => {}
+            Err(errno) => self.refuse(&call, errno),
+        }
     }
 
-    fn socket_and_address(&self, call: &Notification) -> Result<(OwnedFd, Address), i32> {
-        let length = usize::try_from(call.args[2]).ok().filter(|&n| n <= address::LONGEST).ok_or(libc::EINVAL)?;
-        let mut bytes = [0u8; address::LONGEST];
-        let bytes = bytes.get_mut(..length).unwrap_or_default();
-        memory::read_exact(call.tid, call.args[1], bytes).map_err(|_| libc::EFAULT)?;
-        let handle = pidfd::open(call.tid).map_err(|_| libc::EPERM)?;
-        // the kernel takes the descriptor as an int
-        #[allow(clippy::cast_possible_truncation, reason = "as the kernel does")]
-        let fd = call.args[0] as u32;
-        let fd = fd.cast_signed();
-        let socket = pidfd::descriptor(handle.as_fd(), fd).map_err(|err| err.raw_os_error().unwrap_or(libc::EBADF))?;
-        let valid = self.listener.as_ref().is_some_and(|listener| listener.is_valid(call.id));
-        if valid { Ok((socket, address::parse(bytes))) } else { Err(libc::EINTR) }
-    }
-
-    fn target(&mut self, call: &Notification, address: Address) -> Result<(To, Target, u16), i32> {
-        match address {
+    /// What is to be judged; none if nothing is, and the call is answered or on its way.
+    fn wanted(&mut self, call: Notification) -> Result<Option<Wanted>, i32> {
+        let socket = self.callers_socket(&call)?;
+        let address = self.callers_address(&call)?;
+        let cookie = net::cookie(&socket)?;
+        if let Some(asker) = self.net.asker(cookie) {
+            asker.connect(&address)?;
+            self.answer(&call, 0);
+            return Ok(None);
+        }
+        let (to, target, port) = match address {
             Address::Path(path) => {
                 let asked = Asked { tid: call.tid, dir: None, path, argv: Vec::new() };
                 let (handle, path) = self.programs.socket(&asked)?;
-                Ok((To::Inode(handle), Target::Unix(path), 0))
+                (To::Inode(handle), Target::Unix(path), 0)
             }
-            Address::Abstract(name) => Ok((To::Name(name.clone()), Target::Abstract(Raw(name)), 0)),
-            Address::Inet(at) => Ok((To::Inet(at), Target::Address(address::judged(&at)), at.port())),
-            Address::Nowhere => Err(libc::EAFNOSUPPORT),
-            Address::Other(_) => Err(libc::EINVAL),
+            Address::Abstract(name) => (To::Name(name.clone()), Target::Abstract(Raw(name)), 0),
+            Address::Inet(at) => return self.wanted_inet(call, (socket, cookie), at),
+            Address::Nowhere => return Err(libc::EAFNOSUPPORT),
+            Address::Other(_) => return Err(libc::EINVAL),
+        };
+        let connecting = Connecting { socket, to, outlet: Arc::clone(&self.run.outlet) };
+        Ok(Some(Wanted { call, connect: Connect { target, port }, connecting }))
+    }
+
+    fn wanted_inet(
+        &mut self,
+        call: Notification,
+        (socket, cookie): (OwnedFd, u64),
+        at: SocketAddr,
+    ) -> Result<Option<Wanted>, i32> {
+        let outlet = Arc::clone(&self.run.outlet);
+        if let Some(inside) = self.net.inside(at) {
+            if inside.at != at {
+                self.net.calls_peer(cookie, at);
+            }
+            let to = To::Inside(inside, self.net.diag()?);
+            self.make(&call, Connecting { socket, to, outlet });
+            return Ok(None);
         }
+        let way = outlet.way(at).map_err(|_| libc::ENETUNREACH)?;
+        if self.net.is_apart() && way != Way::Straight {
+            return Err(libc::ENETUNREACH);
+        }
+        let (to, target) = match way {
+            Way::Lookup(door) => {
+                self.net.calls_peer(cookie, at);
+                self.make(&call, Connecting { socket, to: To::Inet(door), outlet });
+                return Ok(None);
+            }
+            Way::Relay { name, door } => {
+                self.net.calls_peer(cookie, at);
+                let target = Target::Name(name);
+                let goal = Connect { target: target.clone(), port: at.port() };
+                (To::Relay { door, goal }, target)
+            }
+            Way::Straight => (To::Inet(at), Target::Address(address::judged(&at))),
+            Way::Nowhere => return Err(libc::ECONNREFUSED),
+        };
+        let connect = Connect { target, port: at.port() };
+        Ok(Some(Wanted { call, connect, connecting: Connecting { socket, to, outlet } }))
     }
 
     /// Whether a unix socket is one of the sandbox's own. In a private place nobody else can make one. Elsewhere a
@@ -96,47 +119,33 @@ impl Gate<'_> {
     fn is_inside(&self, connecting: &Connecting, target: &Target) -> bool {
         match target {
             Target::Unix(path) if places::is_private(self.run.boundary, &self.run.started.enforced, path) => true,
-            Target::Unix(path) => self.programs.beneath_writable(path) && self.listens_inside(connecting),
-            Target::Abstract(_) => self.listens_inside(connecting),
+            Target::Unix(path) => self.programs.beneath_writable(path) && listens_inside(connecting),
+            Target::Abstract(_) => listens_inside(connecting),
             Target::Name(_) | Target::Address(_) => false,
         }
     }
 
-    fn listens_inside(&self, connecting: &Connecting) -> bool {
-        let Ok(kind) = getsockopt(&connecting.socket, sockopt::SockType) else {
-            return false;
-        };
-        if kind == SockType::Datagram {
-            return false;
-        }
-        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let Ok(probe) = socket(AddressFamily::Unix, kind, flags, None) else {
-            return false;
-        };
-        if connect_to(&probe, &connecting.to).is_err() {
-            return false;
-        }
-        // a process that has ended keeps its number in the credentials, and the number may be another's by now
-        let ended = |errno| matches!(errno, Errno::EINVAL | Errno::ESRCH | Errno::ENODATA);
-        if getsockopt(&probe, sockopt::PeerPidfd).is_err_and(ended) {
-            return false;
-        }
-        let Ok(peer) = getsockopt(&probe, sockopt::PeerCredentials) else {
-            return false;
-        };
-        peer.pid() > 0 && self.tree.holds(peer.pid(), self.run.guard)
-    }
-
-    fn judge_connect(&mut self, call: Notification, connect: &Connect, connecting: Connecting) {
+    fn judge_connect(&mut self, wanted: Wanted) {
+        let Wanted { call, connect, connecting } = wanted;
         let what = Action::Connect(connect.clone());
         let judge = |grants: &Grants| self.run.policy.judge(&self.run.subject, &what, grants, now());
         let (verdict, granted) = (judge(&Grants::default()), judge(&self.grants));
         let action = self.tree.place(call.tid).action();
-        let shown = format!("to connect to {}", shown(connect));
+        if let Some(place) = self.is_kept(&connect, &verdict, &granted) {
+            return self.keep_from((call, action), (&connect, place));
+        }
+        let shown = format!("to connect to {}", shown(&connect));
         match verdict.effect {
-            Effect::Allow => self.make(&call, connecting),
+            Effect::Allow => {
+                self.net.means(&connect, (call.tid, action));
+                self.make(&call, connecting);
+            }
             Effect::Review | Effect::Ask | Effect::Deny if self.is_inside(&connecting, &connect.target) => {
                 self.make(&call, connecting);
+            }
+            Effect::Review | Effect::Ask if granted.effect != Effect::Allow && self.net.was_refused(&connect) => {
+                self.ending.refusals += 1;
+                self.refuse(&call, libc::EACCES);
             }
             Effect::Review | Effect::Ask => {
                 let held = Held { call, action, what, shown, verdict, then: Then::Connect(connecting) };
@@ -148,14 +157,94 @@ impl Gate<'_> {
             }
             Effect::Deny => {
                 let reason = why(&verdict);
-                let denied = Event::Denied { action, pid: call.tid.unsigned_abs(), what, verdict };
-                if let Err(unwritten) = self.pen.durable(denied) {
-                    self.broken(unwritten);
-                }
-                self.say(call.tid, &shown, &reason, NEXT_RULE);
+                let event = Event::Denied { action, pid: call.tid.unsigned_abs(), what, verdict };
+                self.turn_off(&call, (&connect, &shown), (event, &reason, NEXT_RULE));
                 self.refuse(&call, libc::EACCES);
             }
         }
+    }
+
+    /// Whether an address is of a kind that is out of reach unless policy names it, and policy doesn't. That a port is
+    /// open to all, or all names are allowed, names no address; that all are asked about makes it a question.
+    fn is_kept(&self, connect: &Connect, verdict: &Verdict, granted: &Verdict) -> Option<&'static str> {
+        let Target::Address(address) = connect.target else { return None };
+        let place = self.run.outlet.kept(address)?;
+        let named = match verdict.effect {
+            Effect::Allow => {
+                self.run.boundary.network.reach == Reach::Open || self.run.policy.names_address(address, connect.port)
+            }
+            Effect::Review | Effect::Ask => !verdict.reason.is_default() || granted.effect == Effect::Allow,
+            // a rule's own word goes before; where none speaks, it is a matter of who listens
+            Effect::Deny => !verdict.reason.is_default() || net::meant(address) == Meant::Elsewhere,
+        };
+        (!named).then_some(place)
+    }
+
+    /// Refuses such an address. Where nobody listens, there is nothing to be told: programs wait for their servers so.
+    fn keep_from(&mut self, (call, action): (Notification, u64), (connect, place): (&Connect, &'static str)) {
+        let Target::Address(address) = connect.target else { return self.refuse(&call, libc::EACCES) };
+        let is_here = net::meant(address) != Meant::Elsewhere;
+        let errno = if is_here { libc::ECONNREFUSED } else { libc::EACCES };
+        if !is_here || self.net.listens_outside(SocketAddr::new(address, connect.port)) {
+            let wall = if is_here {
+                "a service of this machine, which nobody named: nothing inside listens there".to_owned()
+            } else {
+                format!("a {place} address, which nobody named")
+            };
+            let shown = format!("to connect to {}", shown(connect));
+            let (pid, what) = (call.tid.unsigned_abs(), Action::Connect(connect.clone()));
+            let name = nix::errno::Errno::from_raw(errno);
+            let event = Event::Refused { action, pid, what, wall: format!("{wall}; {name:?}") };
+            self.turn_off(&call, (connect, &shown), (event, &wall, NEXT_ADDRESS));
+        }
+        self.refuse(&call, errno);
+    }
+
+    /// Writes a refusal down and tells it, once for each target.
+    fn turn_off(
+        &mut self,
+        call: &Notification,
+        (connect, shown): (&Connect, &str),
+        (event, reason, next): (Event, &str, &str),
+    ) {
+        if !self.net.refuses(connect) {
+            self.ending.refusals += 1;
+            return;
+        }
+        if let Err(unwritten) = self.pen.durable(event) {
+            self.broken(unwritten);
+        }
+        self.say(call.tid, shown, reason, next);
+    }
+
+    /// What the relay did not carry, after the gate had let it on.
+    pub(crate) fn take_turned(&mut self) {
+        for turned in self.run.outlet.take() {
+            let (tid, action) = self.net.who_meant(&turned.goal).unwrap_or((self.run.command, 0));
+            let what = Action::Connect(turned.goal.clone());
+            let event = Event::Refused { action, pid: tid.unsigned_abs(), what, wall: turned.why.clone() };
+            if let Err(unwritten) = self.pen.group(event) {
+                self.broken(unwritten);
+            }
+            let told = Connect {
+                port: turned.goal.port,
+                target: Target::Name(format!("{}; {}", shown(&turned.goal), turned.why)),
+            };
+            if self.net.refuses(&told) {
+                self.say(tid, &format!("to connect to {}", shown(&turned.goal)), &turned.why, NEXT_WALL);
+            } else {
+                self.ending.refusals += 1;
+            }
+        }
+    }
+
+    /// An approved connection.
+    pub(crate) fn connect_on(&mut self, call: &Notification, what: &Action, connecting: Connecting) {
+        if let Action::Connect(connect) = what {
+            let action = self.tree.place(call.tid).action();
+            self.net.means(connect, (call.tid, action));
+        }
+        self.make(call, connecting);
     }
 
     /// Connects, and gives the caller what came of it: on a thread of its own, since it may take long. Whether it
@@ -170,45 +259,41 @@ impl Gate<'_> {
             return self.refuse(call, libc::EAGAIN);
         }
         let spawned =
-            std::thread::Builder::new().stack_size(64 * 1024).spawn(move || finish(&listener, id, &connecting));
+            std::thread::Builder::new().stack_size(256 * 1024).spawn(move || connecting.finish(&listener, id));
         if spawned.is_err() {
             self.refuse(call, libc::EAGAIN);
         }
     }
 }
 
-fn finish(listener: &Arc<Listener>, id: u64, connecting: &Connecting) {
-    let answered = match connect_to(&connecting.socket, &connecting.to) {
-        Ok(()) => listener.succeed(id, 0),
-        Err(errno) => listener.fail(id, errno as i32),
+/// Whether what listens there was made to by this gate, which does it for all of the sandbox and nothing else.
+fn listens_inside(connecting: &Connecting) -> bool {
+    let Ok(kind) = getsockopt(&connecting.socket, sockopt::SockType) else {
+        return false;
     };
-    if answered.is_err() {
-        // the caller has gone
+    if kind == SockType::Datagram {
+        return false;
     }
-}
-
-fn connect_to(socket: &OwnedFd, to: &To) -> Result<(), Errno> {
-    let fd = socket.as_raw_fd();
-    match to {
-        To::Inode(inode) => {
-            // the held inode itself: no name is looked up again
-            connect(fd, &UnixAddr::new(format!("/proc/self/fd/{}", inode.as_raw_fd()).as_str())?)
-        }
-        To::Name(name) => connect(fd, &UnixAddr::new_abstract(name)?),
-        To::Inet(SocketAddr::V4(at)) => connect(fd, &SockaddrIn::from(*at)),
-        To::Inet(SocketAddr::V6(at)) => connect(fd, &SockaddrIn6::from(*at)),
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let Ok(probe) = socket(AddressFamily::Unix, kind, flags, None) else {
+        return false;
+    };
+    if connect_to(&probe, &connecting.to).is_err() {
+        return false;
     }
-}
-
-fn connect(fd: i32, address: &dyn SockaddrLike) -> Result<(), Errno> {
-    nix::sys::socket::connect(fd, address)
+    let me = i32::try_from(std::process::id()).unwrap_or(-1);
+    getsockopt(&probe, sockopt::PeerCredentials).is_ok_and(|peer| peer.pid() == me)
 }
 
 fn shown(connect: &Connect) -> String {
     match &connect.target {
         Target::Name(name) => format!("{name}:{}", connect.port),
-        Target::Address(address) => SocketAddr::new(*address, connect.port).to_string(),
+        Target::Address(address) => SocketAddr::new(address_of(*address), connect.port).to_string(),
         Target::Unix(path) => format!("the socket {path:?}"),
         Target::Abstract(name) => format!("the abstract socket {name:?}"),
     }
+}
+
+fn address_of(address: IpAddr) -> IpAddr {
+    address.to_canonical()
 }

@@ -22,6 +22,7 @@ use crate::calls::Calls;
 use crate::files::{CALLS, Files};
 use crate::hold::Held;
 use crate::lately::Lately;
+use crate::net::{self, Net};
 use crate::paths;
 use crate::places::{self, Runnable};
 use crate::program::Programs;
@@ -75,6 +76,8 @@ pub(crate) struct Gate<'a> {
     pub(crate) stopping: HashMap<i32, Stopping>,
     /// Calls that wait for an answer, by question.
     pub(crate) held: HashMap<String, Held>,
+    /// What is known of this run's sockets.
+    pub(crate) net: Net,
     /// Calls that met a wall, and how often.
     pub(crate) walls: HashMap<String, u64>,
     /// The hands for path calls, where the filter hands those over.
@@ -99,6 +102,8 @@ enum Event {
     Signal,
     News,
     Answer,
+    /// The egress turned something away.
+    Turned,
 }
 
 impl Event {
@@ -129,6 +134,7 @@ impl<'a> Gate<'a> {
             grants: Grants::default(),
             stopping: HashMap::new(),
             held: HashMap::new(),
+            net: Net::new(&run.started.enforced),
             walls: HashMap::new(),
             files,
             denied_writes: HashSet::new(),
@@ -162,6 +168,7 @@ impl<'a> Gate<'a> {
                     Event::Signal => self.take_signals().map_err(cannot("take signals"))?,
                     Event::News => self.take_news().map_err(cannot("hear from the guard"))?,
                     Event::Answer => self.take_answers(),
+                    Event::Turned => self.take_turned(),
                 }
             }
             self.look_over();
@@ -178,6 +185,7 @@ impl<'a> Gate<'a> {
             Some((Event::Signal, self.run.signals.as_fd())),
             self.news.as_ref().map(|news| (Event::News, news.as_fd())),
             self.run.asker.wakes().map(|fd| (Event::Answer, fd)),
+            self.run.outlet.wakes().map(|fd| (Event::Turned, fd)),
         ];
         let watched: Vec<_> = watched.into_iter().flatten().collect();
         let mut fds: Vec<_> = watched.iter().map(|(_, fd)| PollFd::new(*fd, PollFlags::POLLIN)).collect();
@@ -207,10 +215,12 @@ impl<'a> Gate<'a> {
             return Ok(());
         }
         let entry = self.calls.entry(&call);
-        let fate = entry.map(|entry| (entry.then, calls::errno(entry), entry.because.as_str()));
+        let fate = entry.map(|entry| (entry.then, calls::errno(entry), &*entry.because));
         match (calls::name(call.call).as_str(), fate) {
             ("execve" | "execveat", Some((CallFate::Judge, ..))) => self.exec(call),
             ("connect", Some((CallFate::Judge, ..))) => self.connect(call),
+            ("bind", Some((CallFate::Judge, ..))) => self.bind(call),
+            (name, Some((CallFate::Judge, ..))) if net::CALLS.contains(&name) => self.socket_call(call, name),
             (name, Some((CallFate::Judge, ..))) if CALLS.contains(&name) => self.path_call(call, name),
             (_, Some((CallFate::Refuse, errno, because))) => self.wall(&call, errno, because),
             // no entry sends it here: the filter and this list are at odds, which is a refusal

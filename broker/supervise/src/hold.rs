@@ -8,11 +8,11 @@ use tollgate_policy::verdict::{Effect, Verdict};
 use tollgate_sys::notify::Notification;
 use tollgate_wire::ask::Ended;
 
-use crate::connect::Connecting;
 use crate::evidence;
 use crate::exec::{Judged, why};
 use crate::files::Crossing;
 use crate::gate::Gate;
+use crate::join::Connecting;
 use crate::record::now;
 
 /// More open questions than a person could answer: further ones are refused at once.
@@ -199,12 +199,15 @@ impl Gate<'_> {
         match outcome {
             Outcome::Allowed => match held.then {
                 Then::Exec(judged) => self.let_on(&held.call, *judged, Some(id)),
-                Then::Connect(connecting) => self.make(&held.call, connecting),
+                Then::Connect(connecting) => self.connect_on(&held.call, &held.what, connecting),
                 Then::Write(crossing) => self.write_on(held.call, &crossing),
             },
             Outcome::Denied | Outcome::Expired | Outcome::ReviewFailed => {
                 if let Action::Exec(exec) = &held.what {
                     self.lately.refused(held.call.tid, exec);
+                }
+                if let Action::Connect(connect) = &held.what {
+                    self.net.was_answered(connect, outcome);
                 }
                 if let Then::Write(crossing) = &held.then {
                     self.deny_again(crossing);

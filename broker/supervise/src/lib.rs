@@ -11,8 +11,11 @@ pub mod files;
 mod gate;
 mod hold;
 mod image;
+mod join;
 mod lately;
 mod loader;
+mod net;
+pub mod outlet;
 mod paths;
 mod places;
 mod program;
@@ -24,6 +27,7 @@ mod verify;
 mod wall;
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tollgate_ledger::record::{Recorder, RunStarted, Unwritten};
@@ -66,6 +70,8 @@ pub struct Run<'a> {
     pub recorder: &'a dyn Recorder,
     /// Called once, before the first exec is let through: the ledger is open and takes records, or nothing runs.
     pub ready: &'a mut dyn FnMut() -> Result<(), Unwritten>,
+    /// Named egress.
+    pub outlet: Arc<dyn outlet::Outlet>,
     /// Who is asked.
     pub asker: &'a mut dyn Asker,
     /// Called when the command was stopped by a signal (job control): stops the supervisor as its shell expects.

@@ -113,21 +113,6 @@ impl Tree {
         lines.dedup();
         lines
     }
-
-    /// Whether a process descends from the run's command.
-    pub(crate) fn holds(&self, pid: i32, guard: i32) -> bool {
-        let mut process = pid;
-        for _ in 0..DEPTH {
-            if process == self.command || process == guard {
-                return true;
-            }
-            match ids(process) {
-                Ok(ids) if ids.parent > 1 => process = ids.parent,
-                Ok(_) | Err(_) => return false,
-            }
-        }
-        false
-    }
 }
 
 /// An argv as one line: words that need it are quoted, bytes that are no text are escaped, long ones are cut.
@@ -188,6 +173,5 @@ mod tests {
         let mut tree = Tree::new(ids(me).unwrap().parent, true);
         assert_eq!(tree.place(me), Place::Begins(1));
         assert_eq!(tree.place(me), Place::In(1));
-        assert!(tree.holds(me, 0));
     }
 }

@@ -58,13 +58,7 @@ pub fn open_to_v4(socket: BorrowedFd<'_>) -> io::Result<()> {
     let length = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or(4);
     // SAFETY: the kernel reads `length` bytes behind `no`, which has as many.
     let done = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_IPV6,
-            libc::IPV6_V6ONLY,
-            (&raw const no).cast(),
-            length,
-        )
+        libc::setsockopt(socket.as_raw_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, (&raw const no).cast(), length)
     };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
@@ -77,8 +71,7 @@ fn read(socket: BorrowedFd<'_>, (level, name): (libc::c_int, libc::c_int)) -> io
     let mut value: libc::c_int = 0;
     let mut length = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or(4);
     // SAFETY: the kernel writes at most `length` bytes behind `value`, which has as many.
-    let done =
-        unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, (&raw mut value).cast(), &raw mut length) };
+    let done = unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, (&raw mut value).cast(), &raw mut length) };
     if done == 0 { Ok(value) } else { Err(io::Error::last_os_error()) }
 }
 

@@ -22,7 +22,6 @@ fn names_that_lead_inside_are_refused_unless_the_address_is_named() {
         ("100.64.0.1", Class::Shared),
         ("224.0.0.1", Class::Multicast),
         ("0.0.0.0", Class::Unspecified),
-        ("203.0.113.7", Class::Documentation),
         ("198.18.0.1", Class::Benchmark),
         ("fd00::2", Class::Private),
         ("fe80::1", Class::LinkLocal),

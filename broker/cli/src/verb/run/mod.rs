@@ -7,6 +7,7 @@
 mod ending;
 mod flags;
 mod ground;
+mod network;
 
 pub(crate) use ending::chain;
 pub(crate) use flags::split as split_host;
@@ -157,6 +158,7 @@ fn watch(
         signals,
         recorder: &writer,
         ready: &mut || writer.ready().map_err(|fault| Unwritten(ending::chain(&fault))),
+        outlet: Arc::new(network::Network::new(&settled.policy)),
         asker: asker.as_mut(),
         stopped: &mut |signal| {
             if let Some(attached) = &attached {

@@ -19,7 +19,7 @@ use tollgate_policy::Document;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    if let Err(fault) = pack() {
+    if let Err(fault) = ready() {
         eprintln!("{fault}");
         exit(1);
     }
@@ -28,8 +28,8 @@ fn main() {
     }
 }
 
-/// Writes `shipped.rs`: the table of profiles, sorted by name.
-fn pack() -> Result<(), String> {
+/// Writes `shipped.rs`: a `static` for each profile's document, and the table of profiles, sorted by name.
+fn ready() -> Result<(), String> {
     let profiles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../profiles");
     let profiles = profiles.canonicalize().map_err(|e| format!("no profiles: {e}"))?;
     println!("cargo::rerun-if-changed={}", profiles.display());
@@ -42,27 +42,25 @@ fn pack() -> Result<(), String> {
         .filter(|path| path.extension() == Some(OsStr::new("toml")))
         .collect();
     files.sort();
-    let mut table = String::from("&[\n");
-    for file in files {
+    let documents = files.iter().map(|file| document(file)).collect::<Result<Vec<_>, _>>()?;
+    let (mut rust, ready) = tollgate_policy::ready::as_rust(&documents, "base").map_err(|faults| faults.to_string())?;
+    rust.push_str("/// All of them, by name.\npub(crate) static ALL: &[super::Shipped] = &[\n");
+    for ((file, document), ready) in files.iter().zip(&documents).zip(ready) {
         println!("cargo::rerun-if-changed={}", file.display());
-        let name = file.file_stem().and_then(OsStr::to_str).ok_or("a profile's name is not text")?;
-        let document = document(name, &file)?.as_rust();
-        let file = text(&file)?;
-        writeln!(
-            table,
-            "    Shipped {{ name: {name:?}, text: include_str!({file:?}), document: {document} }},"
-        )
-        .map_err(|e| e.to_string())?;
+        let (name, file) = (document.name.as_deref().unwrap_or_default(), text(file)?);
+        writeln!(rust, "    super::Shipped {{ name: {name:?}, text: include_str!({file:?}), ready: {ready} }},")
+            .map_err(|e| e.to_string())?;
     }
-    table.push_str("]\n");
-    fs::write(out.join("shipped.rs"), table).map_err(|e| format!("can't write the table of profiles: {e}"))
+    rust.push_str("];\n");
+    fs::write(out.join("shipped.rs"), rust).map_err(|e| format!("can't write the table of profiles: {e}"))
 }
 
 fn text(path: &Path) -> Result<&str, String> {
     path.to_str().ok_or_else(|| format!("the path `{}` is not UTF-8", path.display()))
 }
 
-fn document(name: &str, file: &Path) -> Result<Document, String> {
+fn document(file: &Path) -> Result<Document, String> {
+    let name = file.file_stem().and_then(OsStr::to_str).ok_or("a profile's name is not text")?;
     let text = fs::read_to_string(file).map_err(|e| format!("can't read `{}`: {e}", file.display()))?;
     let document = tollgate_policy::parse(&format!("profile:{name}"), &text).map_err(|faults| faults.to_string())?;
     if document.name.as_deref() != Some(name) {

@@ -72,12 +72,20 @@ impl Amount {
         }
     }
 
+    /// Whether it is a share of what there is.
+    #[must_use]
+    pub const fn is_share(&self) -> bool {
+        matches!(self.base, Base::Share(_))
+    }
+
     /// The number on a machine.
     #[must_use]
     pub fn of(&self, stock: Stock) -> u64 {
         let number = match self.base {
             Base::Exactly(number) => number,
-            Base::Share(percent) => stock.whole / 100 * u64::from(percent) + stock.whole % 100 * u64::from(percent) / 100,
+            Base::Share(percent) => {
+                stock.whole / 100 * u64::from(percent) + stock.whole % 100 * u64::from(percent) / 100
+            }
             Base::PerCpu(each) => each.saturating_mul(stock.cpus.max(1)),
         };
         number.max(self.least.unwrap_or(0)).min(self.most.unwrap_or(u64::MAX))
@@ -161,8 +169,23 @@ mod tests {
     #[test]
     fn what_is_no_amount() {
         for text in [
-            "", "G", "2g", "2GB", "-1", "+1", "1.5G", "0%", "101%", "%", "x per cpu", "1,2", "1, at least", "1, at least 2, at least 3",
-            "1, at least 3, at most 2", "99999999T", "1 2",
+            "",
+            "G",
+            "2g",
+            "2GB",
+            "-1",
+            "+1",
+            "1.5G",
+            "0%",
+            "101%",
+            "%",
+            "x per cpu",
+            "1,2",
+            "1, at least",
+            "1, at least 2, at least 3",
+            "1, at least 3, at most 2",
+            "99999999T",
+            "1 2",
         ] {
             assert!(Amount::new(text).is_err(), "{text}");
         }

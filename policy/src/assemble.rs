@@ -1,6 +1,8 @@
 //! Documents of all layers made one policy: profiles they extend are fetched, short forms resolved, rules filed.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
+use std::sync::OnceLock;
 
 use crate::boundary::Rights;
 use crate::digest::sha256_hex;
@@ -14,12 +16,42 @@ use crate::path::AbsPath;
 use crate::pattern::resolve;
 use crate::place::Place;
 use crate::policy::{Policy, Rules};
-use crate::profile::document::{Reference, Spot};
+use crate::profile::document::{Reference, Roots, Spot, Text};
 use crate::profile::errors::{nearest, shown};
 use crate::profile::{Document, Fault, Faults};
+use crate::ready::{Given, Numbered, Ready, Shelf, Standing};
 
 /// Profiles by name.
-type Lookup<'l> = &'l dyn Fn(&str) -> Option<Document>;
+type Lookup<'l> = &'l dyn Fn(&str) -> Option<Given>;
+
+/// A document of a policy.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// Read at this launch.
+    Read(Box<Document>),
+    /// Part of the program, with its number on the shelf.
+    Ready(u32, &'static Document),
+}
+
+impl Source {
+    /// Its number on the shelf; none for what was read at this launch.
+    pub(crate) const fn number(&self) -> Option<u32> {
+        match self {
+            Self::Read(_) => None,
+            Self::Ready(number, _) => Some(*number),
+        }
+    }
+}
+
+impl Deref for Source {
+    type Target = Document;
+    fn deref(&self) -> &Document {
+        match self {
+            Self::Read(document) => document,
+            Self::Ready(_, document) => document,
+        }
+    }
+}
 
 impl Policy {
     /// All layers in one. `lookup` gives profiles by name, for `extends` and `profile`. A profile counts in the
@@ -33,22 +65,56 @@ impl Policy {
         lookup: &dyn Fn(&str) -> Option<Document>,
         place: &Place,
     ) -> Result<Self, Faults> {
-        let mut gathering = Gathering { lookup, sources: Vec::new(), faults: Vec::new(), known: BTreeSet::new() };
-        for (layer, document) in layers {
-            gathering.given(layer, document);
+        let layers = layers.into_iter().map(|(layer, document)| (layer, document.into())).collect();
+        Self::gather(layers, &|name| lookup(name).map(Given::from), place)
+    }
+
+    /// As [`Policy::assemble`], on profiles that are ready: a launch pays for what is added to them.
+    ///
+    /// # Errors
+    /// As [`Policy::assemble`].
+    pub fn assemble_ready(
+        layers: Vec<(Layer, Given)>,
+        lookup: &dyn Fn(&str) -> Option<&'static Ready>,
+        place: &Place,
+    ) -> Result<Self, Faults> {
+        Self::gather(layers, &|name| lookup(name).map(Given::from), place)
+    }
+
+    fn gather(layers: Vec<(Layer, Given)>, lookup: Lookup<'_>, place: &Place) -> Result<Self, Faults> {
+        let mut gathering =
+            Gathering { lookup, sources: Vec::with_capacity(32), faults: Vec::new(), stack: None, shelf: None };
+        for (layer, given) in layers {
+            gathering.given(layer, given);
         }
-        let Gathering { mut sources, faults, .. } = gathering;
+        let Gathering { mut sources, faults, stack, shelf, .. } = gathering;
         if !faults.is_empty() {
             return Err(Faults(faults));
         }
         sources.sort_by_key(|(layer, _)| layer.rank());
-        let digest = digest(&sources);
-        let bounds = sources.iter().filter_map(|(layer, d)| Bounds::new(*layer, &d.envelope, place)).collect();
-        Ok(Self { sources, bounds, place: place.clone(), digest, rules: Rules::default() })
+        let bounds: Vec<Bounds> =
+            sources.iter().filter_map(|(layer, d)| Bounds::new(*layer, &d.envelope, place)).collect();
+        let standing = stack.and_then(|ready| Standing::find(ready, &sources));
+        let (digest, rules) = (OnceLock::new(), Rules::default());
+        Ok(Self { sources, bounds, place: place.clone(), standing, shelf, digest, rules })
     }
 
     pub(crate) fn exec_rules(&self) -> &ExecRules {
-        self.rules.exec.get_or_init(|| ExecRules::new(self, self.each(|d| &d.commands[..])))
+        self.rules.exec.get_or_init(|| {
+            let number = |at: At| self.sources.get(at.source as usize).and_then(|(_, source)| source.number());
+            let read = self.each(|d| &d.commands[..]).filter(|(at, _)| number(*at).is_none());
+            let apart = self.shelf.into_iter().flat_map(|shelf| shelf.commands.apart.iter());
+            let apart = apart.flat_map(|rule| self.shelved(*rule));
+            let apart = apart.filter_map(|at| Some((at, self.document(at)?.commands.get(at.rule as usize)?)));
+            ExecRules::new(self, read.chain(apart))
+        })
+    }
+
+    /// Where a rule of a shipped profile stands: in each layer that holds the profile.
+    pub(crate) fn shelved(&self, rule: Numbered) -> impl Iterator<Item = At> {
+        let sources = (0_u32..).zip(&self.sources);
+        let of_it = sources.filter(move |(_, (_, source))| source.number() == Some(rule.source));
+        of_it.map(move |(source, _)| At { source, rule: rule.rule })
     }
 
     pub(crate) fn path_rules(&self) -> &PathRules {
@@ -57,7 +123,7 @@ impl Policy {
     }
 
     pub(crate) fn roots(&self) -> &Granteds {
-        self.rules.roots.get_or_init(|| Granteds::new(self.granted()))
+        self.rules.roots.get_or_init(|| Granteds::new(self.granted(self.sources())))
     }
 
     pub(crate) fn net_rules(&self) -> &NetRules {
@@ -84,21 +150,13 @@ impl Policy {
         })
     }
 
-    /// Roots of the layers that may grant, each clipped to the envelopes above it.
-    fn granted(&self) -> Vec<Granted> {
+    /// Roots of some sources, where their layers may grant, each clipped to the envelopes above it.
+    pub(crate) fn granted<'a>(&'a self, sources: impl Iterator<Item = (At, &'a Document)>) -> Vec<Granted> {
         let mut granted = Vec::new();
-        for (at, document) in self.sources().filter(|(at, _)| self.stand(*at).0.may_grant()) {
-            let roots = &document.roots;
-            let none = Rights::default();
-            let kinds = [
-                (&roots.read, Rights { read: true, ..none }),
-                (&roots.exec, Rights { read: true, execute: true, ..none }),
-                (&roots.write, Rights { read: true, execute: true, write: true, ..none }),
-                (&roots.device, Rights { read: true, write: true, device: true, ..none }),
-            ];
-            for (paths, rights) in kinds {
-                let paths = paths.iter().filter_map(|text| resolve(text, &self.place));
-                granted.extend(paths.flat_map(|path| self.clipped(at, path, rights)));
+        for (at, document) in sources.filter(|(at, _)| self.stand(*at).0.may_grant()) {
+            for (text, rights) in rooted(&document.roots) {
+                let path = resolve(text, &self.place).into_iter();
+                granted.extend(path.flat_map(|path| self.clipped(at, path, rights)));
             }
         }
         granted
@@ -137,7 +195,7 @@ impl Policy {
     /// SHA-256 hex over all sources and their layers.
     #[must_use]
     pub fn digest(&self) -> String {
-        self.digest.clone()
+        self.digest.get_or_init(|| digest(&self.sources)).clone()
     }
 
     /// Seconds until silence refuses; the lowest of all layers, none where no layer says.
@@ -166,34 +224,33 @@ impl Policy {
     }
 }
 
-fn digest(sources: &[(Layer, Document)]) -> String {
-    let lines = sources.iter().map(|(layer, document)| {
-        let granting = layer.may_grant();
-        format!(
-            "{} {granting} {} {}
-",
-            layer.rank(),
-            document.sha256,
-            document.source
-        )
-    });
-    let text: String = lines.collect();
+fn digest(sources: &[(Layer, Source)]) -> String {
+    let mut text = String::with_capacity(128 * sources.len());
+    for (layer, document) in sources {
+        let granting = if layer.may_grant() { "true" } else { "false" };
+        for part in [&layer.rank().to_string(), " ", granting, " ", &document.sha256, " ", &document.source, "\n"] {
+            text.push_str(part);
+        }
+    }
     sha256_hex(text.as_bytes())
 }
 
 /// Documents being gathered.
 struct Gathering<'l> {
     lookup: Lookup<'l>,
-    sources: Vec<(Layer, Document)>,
+    sources: Vec<(Layer, Source)>,
     faults: Vec<Fault>,
-    /// Profiles that are known to exist.
-    known: BTreeSet<String>,
+    /// The profile with which the person's layer began.
+    stack: Option<&'static Ready>,
+    /// Where shipped profiles come from.
+    shelf: Option<&'static Shelf>,
 }
 
 impl Gathering<'_> {
     /// A document that stands in a layer by itself.
-    fn given(&mut self, layer: Layer, document: Document) {
+    fn given(&mut self, layer: Layer, given: Given) {
         if matches!(layer, Layer::Project { .. } | Layer::Contract) {
+            let document = given.document();
             for (line, key) in
                 [(document.calls.first().map(|c| c.spot), "call"), (document.risks.first().map(|r| r.spot), "risk")]
             {
@@ -203,52 +260,80 @@ impl Gathering<'_> {
                 }
             }
         }
-        self.gather(layer, document, &mut Vec::new());
+        match given {
+            // Where nothing else stands, gathering gives what the build found.
+            Given::Ready(ready) if !self.sources.iter().any(|(l, _)| *l == layer) => {
+                let shelf = *self.shelf.get_or_insert(ready.shelf);
+                let document =
+                    |number: &u32| Some((layer, Source::Ready(*number, shelf.documents.get(*number as usize)?)));
+                self.sources.extend(ready.chain.iter().filter_map(document));
+                if layer == Layer::Person {
+                    self.stack = Some(ready);
+                }
+            }
+            Given::Ready(_) | Given::Read(_) => self.gather(layer, given, &mut Vec::new()),
+        }
+    }
+
+    fn source(&mut self, given: Given) -> Source {
+        match given {
+            Given::Read(document) => Source::Read(document),
+            Given::Ready(ready) => {
+                let shelf = *self.shelf.get_or_insert(ready.shelf);
+                let is_it = |(_, document): &(u32, &'static Document)| std::ptr::eq(*document, ready.document);
+                let found = (0_u32..).zip(shelf.documents).find(is_it);
+                // From another shelf it is as if it had been read.
+                found.map_or_else(|| Source::Read(Box::new(ready.document.clone())), |(n, d)| Source::Ready(n, d))
+            }
+        }
     }
 
     /// What a document extends, then itself; each once a layer.
-    fn gather(&mut self, layer: Layer, document: Document, path: &mut Vec<String>) {
+    fn gather(&mut self, layer: Layer, given: Given, path: &mut Vec<Text>) {
+        let source = self.source(given);
+        let document = &*source;
         if self.sources.iter().any(|(l, d)| *l == layer && d.source == document.source && d.sha256 == document.sha256) {
             return;
         }
-        path.extend(document.name.as_deref().map(str::to_owned));
-        let whose = owner(&document);
+        path.extend(document.name.clone());
         for reference in document.extends.iter() {
-            if path.iter().any(|name| *name == reference.name) {
-                let round = path.iter().map(String::as_str).chain([&*reference.name]).map(|n| format!("`{n}`")).collect::<Vec<_>>();
-                let message = format!("{whose} extends itself: {}", round.join(" extends "));
+            if path.contains(&reference.name) {
+                let round = path.iter().chain([&reference.name]).map(|n| format!("`{n}`")).collect::<Vec<_>>();
+                let message = format!("{} extends itself: {}", owner(document), round.join(" extends "));
                 self.fault(&document.source, reference.spot, (message, None));
-            } else if let Some(found) = self.find(&document, reference, &format!("{whose} extends")) {
+            } else if let Some(found) = self.find(document, reference, |whose| format!("{whose} extends")) {
                 self.gather(layer, found, path);
             }
         }
         for reference in document.commands.iter().filter_map(|rule| rule.profile.as_ref()) {
-            if !self.known.contains(&*reference.name) && layer != Layer::BuiltIn {
-                self.find(&document, reference, &format!("a rule of {whose} names"));
+            if layer != Layer::BuiltIn {
+                self.find(document, reference, |whose| format!("a rule of {whose} names"));
             }
         }
         if document.name.is_some() {
             path.pop();
         }
-        self.sources.push((layer, document));
+        self.sources.push((layer, source));
     }
 
-    fn find(&mut self, from: &Document, reference: &Reference, says: &str) -> Option<Document> {
+    fn find(&mut self, from: &Document, reference: &Reference, says: fn(String) -> String) -> Option<Given> {
         let found = (self.lookup)(&reference.name);
-        if found.is_some() {
-            self.known.insert(reference.name.to_string());
-        } else {
-            let message = format!("{says} `{}`, which does not exist", shown(&reference.name));
-            let hint = self.near(&reference.name);
+        if found.is_none() {
+            let message = format!("{} `{}`, which does not exist", says(owner(from)), shown(&reference.name));
+            let hint = self.near(from, &reference.name);
             self.fault(&from.source, reference.spot, (message, hint));
         }
         found
     }
 
-    /// The nearest name that exists. `lookup` can't list, so the candidates are the wrong name's own neighbours:
-    /// those that are known, and those made of it by swapping, dropping or doubling one letter.
-    fn near(&self, wrong: &str) -> Option<String> {
-        let known = nearest(wrong, self.known.iter().map(String::as_str));
+    /// The nearest name that exists. `lookup` can't list, so the candidates are the names that are used elsewhere,
+    /// and the wrong name's own neighbours: those made of it by swapping, dropping or doubling one letter.
+    fn near(&self, from: &Document, wrong: &str) -> Option<String> {
+        let documents = self.sources.iter().map(|(_, source)| &**source).chain([from]);
+        let named =
+            documents.flat_map(|d| d.extends.iter().chain(d.commands.iter().filter_map(|r| r.profile.as_ref())));
+        let names: BTreeSet<&str> = named.map(|reference| &*reference.name).collect();
+        let known = nearest(wrong, names.into_iter().filter(|name| (self.lookup)(name).is_some()));
         known.or_else(|| {
             let found = neighbours(wrong).into_iter().find(|name| (self.lookup)(name).is_some())?;
             Some(format!("did you mean `{found}`?"))
@@ -258,6 +343,18 @@ impl Gathering<'_> {
     fn fault(&mut self, file: &str, spot: Spot, (message, hint): (String, Option<String>)) {
         self.faults.push(Fault { file: file.to_owned(), spot, message, text: String::new(), hint });
     }
+}
+
+/// Roots as written, each with what it gives.
+pub(crate) fn rooted(roots: &Roots) -> impl Iterator<Item = (&Text, Rights)> {
+    let none = Rights::default();
+    let kinds = [
+        (&roots.read, Rights { read: true, ..none }),
+        (&roots.exec, Rights { read: true, execute: true, ..none }),
+        (&roots.write, Rights { read: true, execute: true, write: true, ..none }),
+        (&roots.device, Rights { read: true, write: true, device: true, ..none }),
+    ];
+    kinds.into_iter().flat_map(|(paths, rights)| paths.iter().map(move |path| (path, rights)))
 }
 
 fn owner(document: &Document) -> String {

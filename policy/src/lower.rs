@@ -1,18 +1,27 @@
 //! The policy in a kernel's terms. What a kernel can't express is lowered to something narrower, never wider.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt as _;
 
 use crate::action::Access;
+use crate::assemble::rooted;
 use crate::boundary::{Boundary, CallEntry, CallFilter, Environment, Network, Reach, Rights, Root};
 use crate::hear::At;
-use crate::layer::Bounds;
+use crate::hear::path::Granted;
+use crate::layer::{Bounds, Layer};
 use crate::path::AbsPath;
-use crate::pattern::{Pattern, resolve};
+use crate::pattern::placed::{Laying, Placed};
+use crate::pattern::{Pattern, resolve, tree};
 use crate::policy::Policy;
-use crate::profile::document::{PathRule, Text};
+use crate::profile::Document;
+use crate::profile::document::{List, PathRule, Text};
+use crate::profile::rules::abstract_name;
+use crate::ready::{Prepared, Standing};
 use crate::verdict::Effect;
 use crate::word::any_fits;
+
+/// What stands where nothing was prepared.
+static NOTHING: Prepared = Prepared::nothing();
 
 impl Policy {
     /// The static boundary. Path floors of any strictness become hidden and protected paths: nobody is asked
@@ -27,57 +36,103 @@ impl Policy {
             network: self.lower_network(),
             calls: self.lower_calls(),
             limits: self.lower_limits(),
-            budget: BTreeMap::new(),
+            budget: self.lower_budget(),
             environment: self.lower_environment(),
             namespaces: documents().flat_map(|d| d.namespaces.iter().copied()).collect(),
             require: documents().flat_map(|d| d.require.iter().copied()).collect(),
         }
     }
 
-    /// Path globs with the rule that they belong to.
-    fn globs(&self) -> impl Iterator<Item = (At, &PathRule, &Pattern)> {
-        self.path_rules().globs.iter().filter_map(|(at, glob)| {
-            let rule = self.document(*at)?.paths.get(at.rule as usize)?;
-            Some((*at, rule, glob))
-        })
+    /// What the build prepared, unless an envelope stands above some of it.
+    fn prepared(&self) -> &'static Prepared {
+        self.unbounded().map_or(&NOTHING, |standing| standing.prepared)
+    }
+
+    fn unbounded(&self) -> Option<&Standing> {
+        let lowest = Layer::Person.rank();
+        self.standing.as_ref().filter(|_| self.bounds.iter().all(|bounds| bounds.rank >= lowest))
+    }
+
+    /// The sources that [`Self::prepared`] knows nothing of.
+    fn added(&self) -> impl Iterator<Item = (At, &Document)> {
+        let standing = self.unbounded();
+        self.sources().filter(move |(at, _)| !standing.is_some_and(|standing| standing.knows(*at)))
+    }
+
+    /// Path globs as written of some sources, each with its rule.
+    fn globs<'a>(
+        sources: impl Iterator<Item = (At, &'a Document)>,
+    ) -> impl Iterator<Item = (At, &'a PathRule, &'a Text)> {
+        let rules = sources.flat_map(|(at, document)| document.paths.iter().map(move |rule| (at, rule)));
+        rules.flat_map(|(at, rule)| rule.paths.iter().map(move |glob| (at, rule, glob)))
     }
 
     fn floors(&self, access: Access) -> Vec<String> {
-        let floors = self.globs().filter(|(_, rule, _)| {
-            let hides = rule.access.contains(&Access::Read);
-            // What is hidden needs no protection beside it.
-            rule.terms.effect > Effect::Allow && rule.access.contains(&access) && (access == Access::Read || !hides)
-        });
-        let mut texts: Vec<&str> = floors.map(|(_, _, glob)| glob.text()).collect();
+        let prepared = self.prepared();
+        let known = if access == Access::Read { &prepared.hidden } else { &prepared.protected };
+        let mut laying = Laying::new(&self.place);
+        let mut texts: Vec<String> = known.iter().filter_map(|glob| laying.glob(glob)).collect();
+        let added = Self::globs(self.added()).filter(|(_, rule, _)| is_floor(rule, access));
+        texts.extend(added.filter_map(|(_, _, glob)| Some(Pattern::new(glob, &self.place)?.into_text())));
         texts.sort_unstable();
         texts.dedup();
-        texts.into_iter().map(str::to_owned).collect()
+        texts
     }
 
     fn lower_roots(&self) -> Vec<Root> {
-        let mut trees: Vec<(AbsPath, Rights)> = Vec::new();
-        trees.extend(self.roots().roots.iter().map(|root| (root.path.clone(), root.rights)));
-        for (at, rule, glob) in self.globs() {
-            let entitled = rule.terms.effect == Effect::Allow && self.stand(at).0.may_grant();
-            let Some(tree) = glob.tree().filter(|_| entitled) else { continue };
-            let write = rule.access.contains(&Access::Write);
-            let rights = Rights { read: true, write, ..Rights::default() };
-            trees.extend(self.clipped(at, tree.clone(), rights).into_iter().map(|root| (root.path, root.rights)));
+        let prepared = &self.prepared().roots;
+        let mut trees: Vec<Root> = Vec::with_capacity(prepared.len() + 16);
+        let mut laying = Laying::new(&self.place);
+        for (placed, rights) in prepared.iter() {
+            trees.extend(laying.path(placed).map(|path| Root { path, rights: *rights }));
         }
-        // By bytes: a path compares by component, which costs more than all the rest.
-        let mut merged: HashMap<&[u8], (&AbsPath, Rights)> = HashMap::with_capacity(trees.len());
-        for (path, rights) in &trees {
-            let (_, before) = merged.entry(bytes(path)).or_insert((path, *rights));
-            *before = join(*before, *rights);
+        let granted = self.granted(self.added()).into_iter();
+        trees.extend(granted.map(|Granted { path, rights, .. }| Root { path, rights }));
+        for (at, rule, glob) in Self::globs(self.added()).filter(|(at, rule, _)| self.grants(*at, rule)) {
+            let Some(tree) = tree(glob).and_then(|tree| resolve(tree, &self.place)) else { continue };
+            let clipped = self.clipped(at, tree, granting(rule)).into_iter();
+            trees.extend(clipped.map(|Granted { path, rights, .. }| Root { path, rights }));
         }
-        let covered = |path: &[u8], rights: Rights| {
-            let wide = |above: &[u8]| merged.get(above).is_some_and(|(_, wider)| join(*wider, rights) == *wider);
-            let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
-            path != b"/" && slashes.map(|at| path.get(..at.max(1)).unwrap_or(b"/")).any(wide)
+        merged(trees)
+    }
+
+    /// Whether a path rule counts as a grant.
+    fn grants(&self, at: At, rule: &PathRule) -> bool {
+        rule.terms.effect == Effect::Allow && self.stand(at).0.may_grant()
+    }
+
+    /// What all documents of a run come to, as far as it does not hang on where the run happens. All of them may
+    /// grant.
+    pub(crate) fn prepare_all(&self) -> Prepared {
+        let mut roots: BTreeMap<Placed, Rights> = BTreeMap::new();
+        let mut add = |text: &str, rights| {
+            if let Some(placed) = Placed::path(text) {
+                let before = roots.entry(placed).or_default();
+                *before = join(*before, rights);
+            }
         };
-        let mut kept: Vec<_> = merged.iter().filter(|(path, (_, rights))| !covered(path, *rights)).collect();
-        kept.sort_unstable_by_key(|(path, _)| **path);
-        kept.into_iter().map(|(_, (path, rights))| Root { path: (*path).clone(), rights: *rights }).collect()
+        self.sources().flat_map(|(_, d)| rooted(&d.roots)).for_each(|(text, rights)| add(text, rights));
+        for (_, rule, glob) in Self::globs(self.sources()).filter(|(at, rule, _)| self.grants(*at, rule)) {
+            tree(glob).into_iter().for_each(|tree| add(tree, granting(rule)));
+        }
+        let floors = |access| {
+            let globs = Self::globs(self.sources()).filter(move |(_, rule, _)| is_floor(rule, access));
+            let placed: BTreeSet<Placed> = globs.filter_map(|(_, _, glob)| Placed::glob(glob)).collect();
+            placed.into_iter().collect::<List<Placed>>()
+        };
+        let (granted, guarded) = self.socket_globs(self.sources());
+        let drop = once(self.sources().flat_map(|(_, d)| d.environment.drop.iter()));
+        let set = self.sources().flat_map(|(_, d)| d.environment.set.iter().map(|(name, _)| name));
+        Prepared {
+            roots: roots.into_iter().collect(),
+            hidden: floors(Access::Read),
+            protected: floors(Access::Write),
+            sockets: once(granted.into_iter().map(|(_, glob)| glob)),
+            guarded_sockets: once(guarded.into_iter()),
+            pass: once(self.sources().flat_map(|(_, d)| d.environment.pass.iter())),
+            never_set: once(set.filter(|name| any_fits(&drop, name.as_bytes()))),
+            drop,
+        }
     }
 
     fn lower_network(&self) -> Network {
@@ -99,17 +154,47 @@ impl Policy {
 
     /// Sockets granted that no floor may touch and no envelope above leaves out.
     fn lower_sockets(&self) -> Vec<String> {
-        let rules = self.unix_rules();
-        let effect = |at: &At| Some(self.document(*at)?.sockets.get(at.rule as usize)?.terms.effect);
-        let floors = || rules.paths.globs.iter().filter(|(at, _)| effect(at) > Some(Effect::Allow));
-        let allowed = rules.paths.globs.iter().filter(|(at, _)| effect(at) == Some(Effect::Allow));
-        let granted = allowed.chain(&rules.granted.globs).filter(|(at, glob)| {
-            let holds = |b: &Bounds| b.unix.as_ref().is_none_or(|unix| unix.iter().any(|e| surely_in(glob, e)));
-            self.stand(*at).0.may_grant() && !glob.is_blurred() && self.inside(*at, holds)
+        let prepared = self.prepared();
+        let (granted, guarded) = self.socket_globs(self.added());
+        let pattern = |glob: &Text| Pattern::new(glob, &self.place);
+        let known = prepared.sockets.iter().filter_map(pattern);
+        let added = granted.into_iter().filter_map(|(at, glob)| {
+            let glob = pattern(glob)?;
+            let holds = |b: &Bounds| b.unix.as_ref().is_none_or(|unix| unix.iter().any(|e| surely_in(&glob, e)));
+            (self.stand(at).0.may_grant() && self.inside(at, holds)).then_some(glob)
         });
-        let free = granted.filter(|(_, glob)| !floors().any(|(_, floor)| may_meet(glob, floor)));
-        let texts: BTreeSet<String> = free.map(|(_, glob)| glob.text().to_owned()).collect();
+        let granted: Vec<Pattern> = known.chain(added).filter(|glob| !glob.is_blurred()).collect();
+        if granted.is_empty() {
+            return Vec::new();
+        }
+        let guarded = prepared.guarded_sockets.iter().chain(guarded).filter_map(pattern);
+        let fronts: Vec<AbsPath> = guarded.map(|glob| front(&glob)).collect();
+        let free = granted.iter().filter(|glob| {
+            let ours = front(glob);
+            !fronts.iter().any(|floor| ours.is_within(floor) || floor.is_within(&ours))
+        });
+        let texts: BTreeSet<String> = free.map(|glob| glob.text().to_owned()).collect();
         texts.into_iter().collect()
+    }
+
+    /// Globs of sockets as written: those that are granted, whoever does, and those on which there is a floor.
+    fn socket_globs<'a>(
+        &self,
+        sources: impl Iterator<Item = (At, &'a Document)>,
+    ) -> (Vec<(At, &'a Text)>, Vec<&'a Text>) {
+        let (mut granted, mut guarded) = (Vec::new(), Vec::new());
+        for (at, document) in sources {
+            granted.extend(document.network.unix.iter().map(|glob| (at, glob)));
+            for rule in document.sockets.iter() {
+                let globs = rule.sockets.iter().filter(|text| abstract_name(text).is_none());
+                if rule.terms.effect > Effect::Allow {
+                    guarded.extend(globs);
+                } else {
+                    granted.extend(globs.map(|glob| (at, glob)));
+                }
+            }
+        }
+        (granted, guarded)
     }
 
     fn lower_calls(&self) -> CallFilter {
@@ -123,24 +208,24 @@ impl Policy {
         CallFilter { entries: entries.collect() }
     }
 
-    fn lower_limits(&self) -> BTreeMap<String, u64> {
-        let mut limits: BTreeMap<String, u64> = BTreeMap::new();
-        for (name, value) in self.sources.iter().flat_map(|(_, document)| document.limits.iter()) {
-            limits.entry(name.to_string()).and_modify(|low| *low = (*low).min(*value)).or_insert(*value);
-        }
-        limits
-    }
-
     /// Values of lower layers go over those above; what a floor drops is never set.
     fn lower_environment(&self) -> Environment {
-        let every = || self.sources.iter();
-        let entitled = || every().filter(|(layer, _)| layer.may_grant());
-        let drop = sorted(every().flat_map(|(_, d)| d.environment.drop.iter()));
-        let pass = sorted(entitled().flat_map(|(_, d)| d.environment.pass.iter()));
+        let prepared = self.prepared();
+        let drop = names(&prepared.drop, self.added().flat_map(|(_, d)| d.environment.drop.iter()));
+        let entitled = self.added().filter(|(at, _)| self.stand(*at).0.may_grant());
+        let pass = names(&prepared.pass, entitled.flat_map(|(_, d)| d.environment.pass.iter()));
+        let added: Vec<&Text> = self.added().flat_map(|(_, d)| d.environment.drop.iter()).collect();
+        let added_sources: Vec<u32> = self.added().map(|(at, _)| at.source).collect();
+        let dropped = |at: At, name: &Text| match added_sources.binary_search(&at.source) {
+            Ok(_) => any_fits(&drop, name.as_bytes()),
+            Err(_) => prepared.never_set.contains(name) || any_fits(&added, name.as_bytes()),
+        };
         let mut set = BTreeMap::new();
-        for (name, value) in entitled().flat_map(|(_, document)| document.environment.set.iter()) {
-            if let Some(value) = self.value(value).filter(|_| !any_fits(&drop, name.as_bytes())) {
-                set.insert(name.to_string(), value);
+        for (at, document) in self.sources().filter(|(at, _)| self.stand(*at).0.may_grant()) {
+            for (name, value) in document.environment.set.iter().filter(|(name, _)| !dropped(at, name)) {
+                if let Some(value) = self.value(value) {
+                    set.insert(name.to_string(), value);
+                }
             }
         }
         Environment { pass, drop, set }
@@ -157,11 +242,56 @@ impl Policy {
 }
 
 /// Each once, in order.
-fn sorted<'a>(names: impl Iterator<Item = &'a Text>) -> Vec<String> {
-    let mut names: Vec<&str> = names.map(|name| &**name).collect();
-    names.sort_unstable();
-    names.dedup();
+fn once<'a>(texts: impl Iterator<Item = &'a Text>) -> List<Text> {
+    let texts: BTreeSet<&Text> = texts.collect();
+    texts.into_iter().cloned().collect()
+}
+
+/// Names that are known to be in order, and others: each once, in order.
+fn names<'a>(known: &'a [Text], added: impl Iterator<Item = &'a Text>) -> Vec<String> {
+    let mut names: Vec<&str> = known.iter().chain(added).map(|name| &**name).collect();
+    if names.len() > known.len() {
+        names.sort_unstable();
+        names.dedup();
+    }
     names.into_iter().map(str::to_owned).collect()
+}
+
+/// Whether a path rule hides (reading is not free) or protects. What is hidden needs no protection beside it.
+fn is_floor(rule: &PathRule, access: Access) -> bool {
+    let hides = rule.access.contains(&Access::Read);
+    rule.terms.effect > Effect::Allow && rule.access.contains(&access) && (access == Access::Read || !hides)
+}
+
+/// What a rule that allows gives.
+fn granting(rule: &PathRule) -> Rights {
+    Rights { read: true, write: rule.access.contains(&Access::Write), ..Rights::default() }
+}
+
+/// Each path once, with all that it is given, in order of bytes; none whose rights a root above it has.
+fn merged(mut trees: Vec<Root>) -> Vec<Root> {
+    // By bytes: a path compares by component, which costs more than all the rest.
+    trees.sort_by(|a, b| bytes(&a.path).cmp(bytes(&b.path)));
+    trees.dedup_by(|later, first| {
+        let same = later.path == first.path;
+        if same {
+            first.rights = join(first.rights, later.rights);
+        }
+        same
+    });
+    let mut kept: Vec<Root> = Vec::with_capacity(trees.len());
+    // All that begins with the same bytes lies together, so what may lie above is a stack: numbers of those kept.
+    let mut above: Vec<usize> = Vec::new();
+    for root in trees {
+        let begins = |upper: &usize| kept.get(*upper).is_some_and(|u| bytes(&root.path).starts_with(bytes(&u.path)));
+        above.truncate(above.iter().rposition(begins).map_or(0, |last| last + 1));
+        let covers = |upper: &Root| join(upper.rights, root.rights) == upper.rights && root.path.is_within(&upper.path);
+        if !above.iter().filter_map(|upper| kept.get(*upper)).any(covers) {
+            above.push(kept.len());
+            kept.push(root);
+        }
+    }
+    kept
 }
 
 fn bytes(path: &AbsPath) -> &[u8] {
@@ -195,12 +325,6 @@ fn surely_in(glob: &Pattern, bound: &Pattern) -> bool {
         (None, Some(root)) => front(glob).is_within(root) && front(glob) != *root,
         (None, None) => glob.text() == bound.text(),
     }
-}
-
-/// Whether two globs may cover the same path.
-fn may_meet(a: &Pattern, b: &Pattern) -> bool {
-    let (a, b) = (front(a), front(b));
-    a.is_within(&b) || b.is_within(&a)
 }
 
 /// The literal directory that a glob's matches lie in.

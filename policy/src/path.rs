@@ -1,5 +1,7 @@
 //! The only place where a path is normalised or compared.
 
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -12,7 +14,7 @@ use crate::raw::Raw;
 /// who needs the object behind the name resolves it first and builds this from the result.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Raw", into = "Raw")]
-pub struct AbsPath(PathBuf);
+pub struct AbsPath(Cow<'static, Path>);
 
 /// Why a path is no [`AbsPath`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +50,7 @@ impl AbsPath {
             return Err(PathFault::Nul);
         }
         if is_clean(path.as_os_str().as_bytes()) {
-            return Ok(Self(path.to_owned()));
+            return Ok(Self(Cow::Owned(path.to_owned())));
         }
         let mut clean = PathBuf::with_capacity(path.as_os_str().len());
         clean.push("/");
@@ -61,13 +63,33 @@ impl AbsPath {
                 Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
             }
         }
-        Ok(Self(clean))
+        Ok(Self(Cow::Owned(clean)))
+    }
+
+    /// A path that is part of the program, as it stands there; none if it is not normalised.
+    pub(crate) fn fixed(path: &'static str) -> Option<Self> {
+        is_clean(path.as_bytes()).then(|| Self(Cow::Borrowed(Path::new(path))))
+    }
+
+    /// `self` with what is empty or starts with `/` behind it; none if that is not normalised.
+    pub(crate) fn beneath(&self, rest: &str) -> Option<Self> {
+        if rest.is_empty() {
+            return Some(self.clone());
+        }
+        if !is_clean(rest.as_bytes()) {
+            return None;
+        }
+        let base = self.0.as_os_str();
+        let mut path = OsString::with_capacity(base.len() + rest.len());
+        path.push(if base == "/" { OsStr::new("") } else { base });
+        path.push(rest);
+        Some(Self(Cow::Owned(path.into())))
     }
 
     /// The root directory.
     #[must_use]
     pub fn root() -> Self {
-        Self(PathBuf::from("/"))
+        Self(Cow::Borrowed(Path::new("/")))
     }
 
     /// `self` with a relative (or absolute) path laid on top, normalised.
@@ -76,8 +98,7 @@ impl AbsPath {
     /// [`PathFault::Nul`] where `rest` holds a NUL byte.
     pub fn join(&self, rest: impl AsRef<Path>) -> Result<Self, PathFault> {
         let joined = self.0.join(rest);
-        let bytes = joined.as_os_str().as_bytes();
-        if is_clean(bytes) && !bytes.contains(&0) { Ok(Self(joined)) } else { Self::new(joined) }
+        if is_clean(joined.as_os_str().as_bytes()) { Ok(Self(Cow::Owned(joined))) } else { Self::new(joined) }
     }
 
     /// The path for the operating system.
@@ -89,7 +110,7 @@ impl AbsPath {
     /// The parent; none for the root.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
-        self.0.parent().map(|p| Self(p.to_owned()))
+        self.0.parent().map(|p| Self(Cow::Owned(p.to_owned())))
     }
 
     /// The last component's bytes; none for the root.
@@ -107,10 +128,23 @@ impl AbsPath {
     }
 }
 
-/// Whether an absolute path is normalised already, as nearly all are: no empty part, `.` or `..`, no slash at the end.
+/// Whether an absolute path is normalised already, as nearly all are: no empty part, `.` or `..`, no slash at the end, and
+/// no NUL byte.
 fn is_clean(path: &[u8]) -> bool {
-    let mut parts = path.split(|byte| *byte == b'/').skip(1);
-    path == b"/" || path.starts_with(b"/") && parts.all(|part| !matches!(part, b"" | b"." | b".."))
+    let mut dots = 0;
+    let mut length = 1;
+    for byte in path {
+        match byte {
+            b'/' if length == dots => return path == b"/",
+            b'/' => (dots, length) = (0, 0),
+            0 => return false,
+            _ => {
+                dots += usize::from(*byte == b'.' && dots == length && dots < 2);
+                length += 1;
+            }
+        }
+    }
+    path == b"/" || path.starts_with(b"/") && length > dots
 }
 
 impl fmt::Debug for AbsPath {
@@ -128,7 +162,7 @@ impl TryFrom<Raw> for AbsPath {
 
 impl From<AbsPath> for Raw {
     fn from(path: AbsPath) -> Self {
-        Self::from(path.0.into_os_string())
+        Self::from(path.0.into_owned().into_os_string())
     }
 }
 
@@ -149,6 +183,9 @@ mod tests {
             ("/../a/x/../b", "/a/b"),
             ("/a/...", "/a/..."),
             ("/a/.b", "/a/.b"),
+            ("/a./..b/b..", "/a./..b/b.."),
+            ("/a/..", "/"),
+            ("/a/.", "/a"),
         ] {
             let path = AbsPath::new(written).unwrap();
             assert_eq!(path.as_path().as_os_str(), clean, "{written}");

@@ -1,6 +1,8 @@
 //! Path globs of the language: read, resolved in a place, matched. Gitignore-like: without an anchor at any
 //! depth; `*` stays within a component, `**` doesn't; what covers a directory covers what is beneath.
 
+pub(crate) mod placed;
+
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -154,21 +156,13 @@ impl Pattern {
     /// The glob in a place; none where its variable is unset or the text was never checked.
     pub(crate) fn new(text: &str, place: &Place) -> Option<Self> {
         let (head, rest) = split(text).ok()?;
-        let rest = if rest.len() > 1 { rest.strip_suffix('/').unwrap_or(rest) } else { rest };
-        if head == Head::Anywhere {
-            return Some(Self::wild(format!("/**/{}", rest.strip_prefix("**/").unwrap_or(rest))));
-        }
-        let base = place.base(head)?;
-        let (front, blurred) = escaped(base.as_path());
-        let text = if front == "/" { rest.to_owned() } else { format!("{front}{rest}") };
-        let text = if text.is_empty() { "/".to_owned() } else { text };
-        let stem = rest.strip_suffix("/**");
-        let plain = stem.unwrap_or(rest);
-        if plain.contains(SPECIAL) {
+        let rest = trimmed(rest);
+        let (text, blurred) = placed((head, rest), place)?;
+        let Some(tree) = tree_of(head, rest) else {
             return Some(Self { blurred, ..Self::wild(text) });
-        }
-        let path = base.join(plain.trim_start_matches('/')).ok()?;
-        let shape = if stem.is_some() { Shape::Beneath(path) } else { Shape::Exact(path) };
+        };
+        let path = place.base(head)?.join(tree.trim_start_matches('/')).ok()?;
+        let shape = if rest.ends_with("/**") { Shape::Beneath(path) } else { Shape::Exact(path) };
         Some(Self { text, blurred, shape })
     }
 
@@ -176,6 +170,11 @@ impl Pattern {
         let dir = text.strip_suffix("/**").filter(|dir| !dir.is_empty());
         let dir = dir.map(|dir| Box::new(Wild { text: dir.to_owned(), glob: Lazy::new() }));
         Self { text, blurred: false, shape: Shape::Wild { glob: Lazy::new(), dir } }
+    }
+
+    /// As [`Self::text`].
+    pub(crate) fn into_text(self) -> String {
+        self.text
     }
 
     /// The glob as text, absolute.
@@ -233,6 +232,40 @@ impl Pattern {
 
 fn compiled<'a>(lazy: &'a Lazy, text: &str) -> Result<&'a GlobMatcher, Uncompiled> {
     lazy.get_or_init(|| glob(text).ok().map(|glob| glob.compile_matcher())).as_ref().ok_or(Uncompiled)
+}
+
+/// The glob as text, absolute, and whether it covers more than was meant.
+fn placed((head, rest): (Head<'_>, &str), place: &Place) -> Option<(String, bool)> {
+    match head {
+        Head::Anywhere => Some((format!("/**/{}", rest.strip_prefix("**/").unwrap_or(rest)), false)),
+        Head::Root => Some((if rest.is_empty() { "/".to_owned() } else { rest.to_owned() }, false)),
+        Head::Home | Head::Workspace | Head::Temp | Head::State | Head::Variable(_) => {
+            let (mut text, blurred) = escaped(place.base(head)?.as_path());
+            if text == "/" {
+                text.clear();
+            }
+            text.push_str(rest);
+            Some((if text.is_empty() { "/".to_owned() } else { text }, blurred))
+        }
+    }
+}
+
+/// What a written glob names, itself or all beneath it, where that is one path: as it is written for a root.
+pub(crate) fn tree(text: &str) -> Option<&str> {
+    let (head, rest) = split(text).ok()?;
+    let tree = tree_of(head, trimmed(rest))?;
+    let whole = text.get(..text.len() - rest.len() + tree.len())?;
+    Some(if whole.is_empty() { "/" } else { whole })
+}
+
+/// A slash at the end says nothing.
+fn trimmed(rest: &str) -> &str {
+    if rest.len() > 1 { rest.strip_suffix('/').unwrap_or(rest) } else { rest }
+}
+
+fn tree_of<'a>(head: Head<'_>, rest: &'a str) -> Option<&'a str> {
+    let plain = rest.strip_suffix("/**").unwrap_or(rest);
+    (head != Head::Anywhere && !plain.contains(SPECIAL)).then_some(plain)
 }
 
 fn escaped(path: &Path) -> (String, bool) {

@@ -22,6 +22,12 @@ pub struct Place {
 }
 
 impl Place {
+    /// A place for what hangs on no place.
+    pub(crate) fn nowhere() -> Self {
+        let root = AbsPath::root;
+        Self { home: root(), workspace: root(), temp: root(), state: root(), variables: BTreeMap::new() }
+    }
+
     /// The directory that a written path starts from; none for a variable that is unset, empty or relative, and
     /// for a path that may be anywhere.
     pub(crate) fn base(&self, head: Head<'_>) -> Option<AbsPath> {

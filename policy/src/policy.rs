@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::action::Action;
+use crate::assemble::Source;
 use crate::digest::digest_of;
 use crate::grant::Grants;
 use crate::hear::exec::ExecRules;
@@ -15,6 +16,7 @@ pub use crate::layer::Layer;
 use crate::place::Place;
 use crate::profile::Document;
 use crate::profile::document::{CallLine, Defaults};
+use crate::ready::{Shelf, Standing};
 use crate::subject::Subject;
 use crate::verdict::{Effect, Verdict};
 
@@ -22,10 +24,14 @@ use crate::verdict::{Effect, Verdict};
 #[derive(Debug)]
 pub struct Policy {
     /// By layer, and within a layer what a document extends before itself.
-    pub(crate) sources: Vec<(Layer, Document)>,
+    pub(crate) sources: Vec<(Layer, Source)>,
     pub(crate) bounds: Vec<Bounds>,
     pub(crate) place: Place,
-    pub(crate) digest: String,
+    /// What the build prepared for these sources; none where they stand on nothing that is shipped.
+    pub(crate) standing: Option<Standing>,
+    /// Where shipped profiles come from; none where no source is one.
+    pub(crate) shelf: Option<&'static Shelf>,
+    pub(crate) digest: OnceLock<String>,
     pub(crate) rules: Rules,
 }
 
@@ -128,13 +134,13 @@ impl Policy {
     }
 
     pub(crate) fn document(&self, at: At) -> Option<&Document> {
-        self.sources.get(at.source as usize).map(|(_, document)| document)
+        self.sources.get(at.source as usize).map(|(_, document)| &**document)
     }
 
     /// All sources; the rule's number is 0.
     pub(crate) fn sources(&self) -> impl Iterator<Item = (At, &Document)> {
         let numbered = (0_u32..).zip(&self.sources);
-        numbered.map(|(source, (_, document))| (At { source, rule: 0 }, document))
+        numbered.map(|(source, (_, document))| (At { source, rule: 0 }, &**document))
     }
 
     /// Lines of the system-call filter, first the one that decides first: a document's before those of what it

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{getegid, geteuid};
 use tollgate_policy::profile::Faults;
+use tollgate_policy::ready::Given;
 use tollgate_policy::{Document, Layer, Place, Policy};
 
 use crate::exit::Exit;
@@ -39,7 +40,7 @@ pub(crate) struct Wanted {
 /// Documents of all layers, and the texts that their faults point into.
 #[derive(Debug, Default)]
 pub(crate) struct Layers {
-    documents: Vec<(Layer, Document)>,
+    documents: Vec<(Layer, Given)>,
     texts: Vec<(String, String)>,
 }
 
@@ -58,7 +59,7 @@ impl Layers {
         for file in &wanted.policies {
             layers.file(Layer::Person, file)?;
         }
-        layers.documents.extend(wanted.flags.iter().map(|flag| (Layer::Person, flag.clone())));
+        layers.documents.extend(wanted.flags.iter().map(|flag| (Layer::Person, flag.clone().into())));
         layers.file_if_there(Layer::Project { trusted: false }, &workspace.join(PROJECT))?;
         Ok(layers)
     }
@@ -76,16 +77,16 @@ impl Layers {
     /// All of them as one policy.
     pub(crate) fn assemble(self, place: &Place) -> Result<Policy, Failure> {
         let texts = self.texts;
-        Policy::assemble(self.documents, &shipped::lookup, place)
+        Policy::assemble_ready(self.documents, &shipped::ready, place)
             .map_err(|faults| invalid("the policies don't fit together", &faults, &texts))
     }
 
     fn profile(&mut self, layer: Layer, name: &str) -> Result<(), Failure> {
-        let document = shipped::lookup(name).ok_or_else(|| {
+        let ready = shipped::ready(name).ok_or_else(|| {
             Failure::new(Exit::Policy, format!("there is no profile `{}`", tollgate_wire::neutral::short(name, 60)))
                 .hint(shipped::hint(name))
         })?;
-        self.documents.push((layer, document));
+        self.documents.push((layer, ready.into()));
         Ok(())
     }
 
@@ -108,7 +109,7 @@ impl Layers {
         self.texts.push((name.clone(), text));
         let document =
             parsed.map_err(|faults| invalid(&format!("{name} is not a valid policy"), &faults, &self.texts))?;
-        self.documents.push((layer, document));
+        self.documents.push((layer, document.into()));
         Ok(())
     }
 }

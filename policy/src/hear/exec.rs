@@ -10,7 +10,8 @@ use crate::key::{Key, Kind};
 use crate::layer::within;
 use crate::pattern::{Pattern, keys_of};
 use crate::policy::Policy;
-use crate::profile::document::{CommandRule, Text};
+use crate::profile::Document;
+use crate::profile::document::{CommandRule, List, Text};
 use crate::seen::{GIT, Seen};
 use crate::verdict::Effect;
 use crate::word::{any_fits, is_plain};
@@ -20,7 +21,7 @@ const WORDS: usize = 64;
 /// How much of a program's glob is looked up.
 const START: usize = 8;
 
-/// All command rules, filed by program and word, and by program alone.
+/// Command rules of this launch, filed by program and word, and by program alone.
 #[derive(Debug, Default)]
 pub(crate) struct ExecRules {
     rules: Vec<ExecRule>,
@@ -36,6 +37,48 @@ struct ExecRule {
     executable: Option<Pattern>,
 }
 
+/// Command rules that were filed when the program was built, whatever the run.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Filed {
+    /// The rules, as the indexes number them.
+    pub rules: List<Numbered>,
+    /// By program and word.
+    pub by_word: Index,
+    /// By program alone.
+    pub by_program: Index,
+    /// Rules with an `executable`, which hangs on where the run happens: each launch files them.
+    pub apart: List<Numbered>,
+}
+
+/// A rule by the number of its document and its own.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Numbered {
+    /// The document's.
+    pub source: u32,
+    /// Its own.
+    pub rule: u32,
+}
+
+impl Filed {
+    /// Files the command rules of documents.
+    pub(crate) fn new<'a>(documents: impl Iterator<Item = &'a Document>) -> Self {
+        let (mut rules, mut apart, mut fine, mut coarse) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (source, document) in (0_u32..).zip(documents) {
+            for (number, rule) in (0_u32..).zip(document.commands.iter()) {
+                let at = Numbered { source, rule: number };
+                if rule.executable.is_some() {
+                    apart.push(at);
+                } else {
+                    file(u32::try_from(rules.len()).unwrap_or(u32::MAX), (rule, None), (&mut fine, &mut coarse));
+                    rules.push(at);
+                }
+            }
+        }
+        let (by_word, by_program) = (Index::build(&fine), Index::build(&coarse));
+        Self { rules: rules.into(), by_word, by_program, apart: apart.into() }
+    }
+}
+
 impl ExecRules {
     /// Files the rules of all sources. A rule whose `executable` starts from an unset variable is left out.
     pub(crate) fn new<'a>(policy: &Policy, all: impl Iterator<Item = (At, &'a CommandRule)>) -> Self {
@@ -46,22 +89,29 @@ impl ExecRules {
                 continue;
             };
             let number = u32::try_from(rules.len()).unwrap_or(u32::MAX);
-            for keys in program_keys(rule, executable.as_ref()) {
-                let first = rule.args.first().or(rule.subcommand.first());
-                // An option may stand in one word with others, or with its value.
-                let plain = |word: &Text| is_plain(word) && !word.starts_with('-');
-                let words = first.filter(|any_of| any_of.iter().all(plain));
-                for word in words.into_iter().flat_map(|any_of| any_of.iter()) {
-                    fine.push((number, keys.with_word(word)));
-                }
-                if words.is_none() {
-                    fine.push((number, keys.alone.clone()));
-                }
-                coarse.push((number, keys.alone));
-            }
+            file(number, (rule, executable.as_ref()), (&mut fine, &mut coarse));
             rules.push(ExecRule { at, executable });
         }
         Self { rules, by_word: Index::build(&fine), by_program: OnceLock::new(), coarse }
+    }
+}
+
+type Items = Vec<(u32, Vec<u64>)>;
+
+/// Notes one rule's keys: with words, and without.
+fn file(number: u32, (rule, executable): (&CommandRule, Option<&Pattern>), (fine, coarse): (&mut Items, &mut Items)) {
+    for keys in program_keys(rule, executable) {
+        let first = rule.args.first().or(rule.subcommand.first());
+        // An option may stand in one word with others, or with its value.
+        let plain = |word: &Text| is_plain(word) && !word.starts_with('-');
+        let words = first.filter(|any_of| any_of.iter().all(plain));
+        for word in words.into_iter().flat_map(|any_of| any_of.iter()) {
+            fine.push((number, keys.with_word(word)));
+        }
+        if words.is_none() {
+            fine.push((number, keys.alone.clone()));
+        }
+        coarse.push((number, keys.alone));
     }
 }
 
@@ -119,17 +169,25 @@ fn keys_alone(seen: &Seen<'_>) -> Vec<u64> {
     keys
 }
 
-fn candidates(rules: &ExecRules, seen: &Seen<'_>) -> Vec<u32> {
+/// What a command is looked up by.
+enum Wanted {
+    /// Its words, too.
+    Words(Vec<u64>),
+    /// Its program alone.
+    Program(Vec<u64>),
+}
+
+fn wanted(seen: &Seen<'_>) -> Wanted {
     let mut keys = keys_alone(seen);
     let words = seen.exec.argv.get(1..).unwrap_or_default();
     if words.len() > WORDS {
-        return rules.by_program.get_or_init(|| Index::build(&rules.coarse)).candidates(&keys);
+        return Wanted::Program(keys);
     }
     for word in seen.words() {
         keys.push(word_key(b"*", word));
         keys.extend(seen.filed().map(|name| word_key(name, word)));
     }
-    rules.by_word.candidates(&keys)
+    Wanted::Words(keys)
 }
 
 impl Policy {
@@ -160,12 +218,30 @@ impl Policy {
         &'a self,
         seen: &Seen<'_>,
     ) -> impl Iterator<Item = (At, &'a CommandRule, Option<&'a Pattern>)> {
+        let wanted = wanted(seen);
         let rules = self.exec_rules();
-        let found = candidates(rules, seen).into_iter().filter_map(|number| rules.rules.get(number as usize));
-        found.filter_map(|filed| {
-            let rule = self.document(filed.at)?.commands.get(filed.at.rule as usize)?;
-            Some((filed.at, rule, filed.executable.as_ref()))
+        let found = match &wanted {
+            Wanted::Words(keys) => rules.by_word.candidates(keys),
+            Wanted::Program(keys) => rules.by_program.get_or_init(|| Index::build(&rules.coarse)).candidates(keys),
+        };
+        let added = found.into_iter().filter_map(|number| rules.rules.get(number as usize));
+        let added = added.map(|filed| (filed.at, filed.executable.as_ref()));
+        let all = self.prepared_commands(&wanted).map(|at| (at, None)).chain(added);
+        all.filter_map(|(at, executable)| {
+            let rule = self.document(at)?.commands.get(at.rule as usize)?;
+            Some((at, rule, executable))
         })
+    }
+
+    /// Candidates among the rules that the build filed.
+    fn prepared_commands<'a>(&'a self, wanted: &Wanted) -> impl Iterator<Item = At> + use<'a> {
+        let filed = self.shelf.map(|shelf| &shelf.commands);
+        let found = filed.map(|filed| match wanted {
+            Wanted::Words(keys) => filed.by_word.candidates(keys),
+            Wanted::Program(keys) => filed.by_program.candidates(keys),
+        });
+        let numbers = found.into_iter().flatten();
+        numbers.filter_map(move |number| filed?.rules.get(number as usize)).flat_map(|rule| self.shelved(*rule))
     }
 
     fn exec_ground(&self, exec: &Exec) -> Ground {

@@ -56,7 +56,8 @@ impl Policy {
         let because = format!("the system call `{}` is refused", wanted.name);
         let ground = Ground { effect: Effect::Deny, because, firm: Firm::Yes };
         let lines = self.calls().filter(|(_, line)| {
-            matches!(line.then, CallFate::Refuse | CallFate::Judge) && line.names.iter().any(|name| *name == wanted.name)
+            matches!(line.then, CallFate::Refuse | CallFate::Judge)
+                && line.names.iter().any(|name| *name == wanted.name)
         });
         let voices = lines.take(1).map(|(at, line)| {
             let (layer, file) = self.stand(at);

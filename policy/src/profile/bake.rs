@@ -4,12 +4,18 @@
 use std::fmt::Write as _;
 
 use super::document::{
-    Approvals, CallLine, CommandRule, Defaults, Document, EnvironmentTerms, Envelope, Example, List, NetRule,
+    Approvals, CallLine, CommandRule, Defaults, Document, Envelope, EnvironmentTerms, Example, List, NetRule,
     NetworkGrant, PathRule, Reference, RiskLine, Roots, Spot, Terms, Text, ToolRule, UnixRule,
 };
 use crate::action::Access;
-use crate::boundary::{ArgTest, CallFate, Feature, Namespace, Reach};
+use crate::boundary::{ArgTest, CallFate, Feature, Namespace, Reach, Rights};
+use crate::ready::{Filed, Index, Numbered, Placed, Prepared, Slot, Start};
 use crate::verdict::Effect;
+
+/// What expressions name.
+pub(crate) const NAMES: &str = "\
+    use ::std::borrow::Cow::Borrowed as B;\n\
+    use ::tollgate_policy::{action::*, boundary::*, profile::document::*, ready::*, verdict::*};\n";
 
 /// A value as an expression that is constant.
 pub(crate) trait Bake {
@@ -17,7 +23,8 @@ pub(crate) trait Bake {
     fn bake(&self, out: &mut String);
 }
 
-/// The value as an expression that is constant: for a `static` of the value's own type.
+/// The value as an expression that is constant: for a `static` of the value's own type, where [`NAMES`] are
+/// in reach.
 pub(crate) fn expression(value: &impl Bake) -> String {
     let mut out = String::new();
     value.bake(&mut out);
@@ -27,18 +34,33 @@ pub(crate) fn expression(value: &impl Bake) -> String {
 impl Bake for Text {
     fn bake(&self, out: &mut String) {
         // What is pushed to a string can't fail.
-        let _written = write!(out, "::std::borrow::Cow::Borrowed({:?})", &**self);
+        let _written = write!(out, "B({:?})", &**self);
     }
 }
 
 impl<T: Bake + Clone> Bake for List<T> {
     fn bake(&self, out: &mut String) {
-        out.push_str("::std::borrow::Cow::Borrowed(&[");
+        out.push_str("B(&[");
         for item in self.iter() {
             item.bake(out);
             out.push_str(", ");
         }
         out.push_str("])");
+    }
+}
+
+impl Bake for Start {
+    fn bake(&self, out: &mut String) {
+        match self {
+            Self::Variable(name) => {
+                out.push_str("Start::Variable(");
+                name.bake(out);
+                out.push(')');
+            }
+            Self::Root | Self::Home | Self::Workspace | Self::Temp | Self::State => {
+                let _written = write!(out, "Start::{self:?}");
+            }
+        }
     }
 }
 
@@ -75,22 +97,20 @@ macro_rules! plain {
 plain!(bool, u8, u16, u32, u64);
 
 macro_rules! words {
-    ($($module:ident::$kind:ident),*) => { $(impl Bake for $kind {
+    ($($kind:ident),*) => { $(impl Bake for $kind {
         fn bake(&self, out: &mut String) {
-            let _written = write!(
-                out, concat!("::tollgate_policy::", stringify!($module), "::", stringify!($kind), "::{:?}"), self
-            );
+            let _written = write!(out, concat!(stringify!($kind), "::{:?}"), self);
         }
     })* };
 }
-words!(action::Access, boundary::CallFate, boundary::Feature, boundary::Namespace, boundary::Reach, verdict::Effect);
+words!(Access, CallFate, Feature, Namespace, Reach, Effect);
 
 macro_rules! structs {
-    ($module:literal: $($kind:ident { $($field:ident),* })*) => { $(impl Bake for $kind {
+    ($($kind:ident { $($field:ident),* })*) => { $(impl Bake for $kind {
         fn bake(&self, out: &mut String) {
             // Spelled out, so that a new field is not forgotten here.
             let Self { $($field),* } = self;
-            out.push_str(concat!("::tollgate_policy::", $module, "::", stringify!($kind), " { "));
+            out.push_str(concat!(stringify!($kind), " { "));
             $(
                 out.push_str(concat!(stringify!($field), ": "));
                 $field.bake(out);
@@ -101,11 +121,23 @@ macro_rules! structs {
     })* };
 }
 
-structs! { "boundary": ArgTest { arg, mask, equal, not } }
+structs! {
+    ArgTest { arg, mask, equal, not }
+    Rights { read, execute, write, device }
+}
 
-structs! { "profile::document":
+structs! {
+    Prepared { roots, hidden, protected, sockets, guarded_sockets, pass, drop, never_set }
+    Placed { start, rest }
+    Filed { rules, by_word, by_program, apart }
+    Numbered { source, rule }
+    Index { slots, filed, always }
+    Slot { key, from, to }
+}
+
+structs! {
     Document {
-        source, sha256, name, about, extends, starters, defaults, roots, network, environment, limits, namespaces,
+        source, sha256, name, about, extends, starters, defaults, roots, network, environment, limits, budget, namespaces,
         require, approvals, envelope, commands, paths, nets, sockets, tools, risks, calls
     }
     Spot { line, column }

@@ -38,8 +38,10 @@ pub struct Document {
     pub network: NetworkGrant,
     /// The environment of a command.
     pub environment: EnvironmentTerms,
-    /// Resource limits.
+    /// Limits on each process, by their `RLIMIT_` name.
     pub limits: List<(Text, u64)>,
+    /// Limits on the whole run, by name: [`crate::amount::Amount`]s as written.
+    pub budget: List<(Text, Text)>,
     /// Namespaces used where the kernel grants them.
     pub namespaces: List<Namespace>,
     /// Features without which nothing starts.
@@ -294,13 +296,6 @@ pub struct CallLine {
 }
 
 impl Document {
-    /// The document as Rust: an expression that is constant, for a `static`. Without the examples: they were checked when
-    /// the document was parsed, and the source has them for `policy test`.
-    #[must_use]
-    pub fn as_rust(&self) -> String {
-        super::bake::expression(&self.clone().without_examples())
-    }
-
     /// The same without the rules' examples.
     #[must_use]
     pub fn without_examples(mut self) -> Self {

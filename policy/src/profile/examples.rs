@@ -174,7 +174,12 @@ impl Bench<'_> {
             _ => literal.filter(|path| crate::seen::bytes_of_name(path) == Some(first.as_bytes())),
         };
         let executable = given.or_else(|| AbsPath::new(format!("/usr/bin/{first}")).ok());
-        let image = Image { executable, form: Form::Native, writable: false, sha256: rule.sha256.as_deref().map(str::to_owned) };
+        let image = Image {
+            executable,
+            form: Form::Native,
+            writable: false,
+            sha256: rule.sha256.as_deref().map(str::to_owned),
+        };
         let given = Raw::from(first.as_str());
         let argv = words.into_iter().map(Raw::from).collect();
         Ok(Action::Exec(Exec { given, image, argv, cwd: self.place.workspace.clone() }))

@@ -1,6 +1,6 @@
 //! From text to a checked [`Document`]. Never from a file: who calls has read it.
 
-mod bake;
+pub(crate) mod bake;
 pub mod document;
 pub mod errors;
 pub mod examples;

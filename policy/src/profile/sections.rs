@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::document::Text;
 use super::document::{
     Approvals, Defaults, Document, Envelope, EnvironmentTerms, List, NetworkGrant, Reference, Roots,
 };
 use super::errors::nearest;
-use super::document::Text;
 use super::reader::{self, Reader, Section};
 use super::words;
+use crate::amount::Amount;
 use crate::host::HostPattern;
 use crate::pattern;
 
@@ -34,10 +35,7 @@ pub(super) fn read(reader: &mut Reader<'_>, top: Section<'_>, document: &mut Doc
         document.environment = environment(reader, section);
     }
     if let Some(section) = part(reader, "limits", ("[limits]", words::LIMITS)) {
-        let keys = words::LIMITS.iter();
-        let found = keys.filter_map(|key| Some(((*key).into(), reader.number(section, key)?.0)));
-        document.limits = found.collect();
-        document.limits.to_mut().sort_unstable();
+        limits(reader, section, document);
     }
     if let Some(section) = part(reader, "kernel", words::KERNEL) {
         document.namespaces = reader.choices(section, "namespaces", words::NAMESPACES);
@@ -49,6 +47,36 @@ pub(super) fn read(reader: &mut Reader<'_>, top: Section<'_>, document: &mut Doc
     if let Some(section) = part(reader, "envelope", words::ENVELOPE) {
         document.envelope = envelope(reader, section);
     }
+}
+
+/// What the kernel holds for a process is a number on every machine; what a whole run may have can be a share.
+fn limits(reader: &mut Reader<'_>, section: Section<'_>, document: &mut Document) {
+    for key in words::LIMITS {
+        let Some((value, amount)) = section.table.get(*key).zip(amount(reader, section, key)) else { continue };
+        let fault = match (words::BUDGET.contains(key), amount.plain()) {
+            (true, _) if *key == "processes" && amount.is_share() => "`processes` takes a number, or so many `per cpu`",
+            (true, _) => {
+                document.budget.to_mut().push(((*key).into(), amount.to_string().into()));
+                continue;
+            }
+            (false, Some(number)) => {
+                document.limits.to_mut().push(((*key).into(), number));
+                continue;
+            }
+            (false, None) => "it is held for each process, and takes a number",
+        };
+        reader.fault(value.span().start, format!("`{key}`: {fault}"));
+    }
+    document.limits.to_mut().sort_unstable();
+    document.budget.to_mut().sort_unstable();
+}
+
+fn amount(reader: &mut Reader<'_>, section: Section<'_>, key: &str) -> Option<Amount> {
+    let value = section.table.get(key)?;
+    let Some(text) = value.get_ref().as_str() else {
+        return reader.integer(key, value).map(Amount::exactly);
+    };
+    Amount::new(text).map_err(|why| reader.fault(value.span().start, format!("`{key}`: {why}"))).ok()
 }
 
 fn head(reader: &mut Reader<'_>, top: Section<'_>, document: &mut Document) {

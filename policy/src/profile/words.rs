@@ -131,6 +131,8 @@ pub(super) const LIMITS: Keys = &[
     "sigpending",
     "stack",
 ];
+/// Those that are for the whole run.
+pub(super) const BUDGET: Keys = &["disk", "memory", "memory_per_process", "processes"];
 /// Classes that the house knows. Others are allowed, so long as they aren't near misses of these.
 pub(super) const CLASSES: Keys =
     &["publish", "destructive", "credential", "network", "install", "privilege", "persistence", "read", "harness"];

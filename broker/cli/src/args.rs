@@ -65,6 +65,7 @@ Tollgate itself:
   120  a policy is invalid
   121  the boundary can't be enforced as required
   122  refused before it started
+  123  stopped by a limit
   124  internal failure: nothing was run, or everything was stopped
 
 Without --profile the profile `workspace` holds; with --ci, `ci`. The project's
@@ -94,6 +95,9 @@ pub(crate) struct Run {
     /// Let this address be connected to; the port is 443 if none is given (may be repeated; connections are judged by address, so a name opens nothing yet)
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) net: Vec<String>,
+    /// Limit what the run may have: processes, memory, memory_per_process, disk, fsize, nofile … as in a policy's [limits] (may be repeated)
+    #[arg(long, value_name = "NAME=AMOUNT")]
+    pub(crate) limit: Vec<String>,
     /// Start only if the kernel holds this feature, named as in `tollgate doctor` (may be repeated)
     #[arg(long, value_name = "FEATURE")]
     pub(crate) require: Vec<String>,

@@ -19,6 +19,8 @@ pub(crate) enum Exit {
     Boundary,
     /// 122: refused before it started.
     Refused,
+    /// 123: stopped by a limit.
+    Stopped,
     /// 124: internal failure; nothing was run, or everything was stopped.
     Internal,
     /// What became of the command: its code, or 128 + signal.
@@ -35,6 +37,7 @@ impl Exit {
             Self::Policy => 120,
             Self::Boundary => 121,
             Self::Refused => 122,
+            Self::Stopped => 123,
             Self::Internal => 124,
             Self::Command(code) => code,
         }
@@ -69,6 +72,7 @@ mod tests {
             (Some(Exit::Policy), 120),
             (Some(Exit::Boundary), 121),
             (Some(Exit::Refused), 122),
+            (Some(Exit::Stopped), 123),
             (Some(Exit::Internal), 124),
             (Exit::of(News::Exited(0)), 0),
             (Exit::of(News::Exited(3)), 3),

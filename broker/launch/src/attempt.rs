@@ -151,7 +151,7 @@ impl Attempt {
             }),
             Feature::ProcessLimit => (self.hold(plan) == Hold::Nothing).then(|| {
                 let why =
-                    self.unheld.as_deref().unwrap_or("the kernel counts a run's processes in its namespaces only");
+                    self.unheld.as_deref().unwrap_or("root is held in a process namespace only");
                 (
                     format!("processes are counted by the gate: a burst may pass the limit for a moment ({why})"),
                     MORE_TASKS,
@@ -192,5 +192,5 @@ impl Attempt {
 }
 
 const NO_LANDLOCK: &str = "Linux 5.13 or later, with `landlock` in the `lsm=` kernel parameter";
-const MORE_TASKS: &str = "as a user: unprivileged user namespaces; as root: Linux 6.14 or later";
+const MORE_TASKS: &str = "not as root, or with a process namespace on Linux 6.14 or later";
 const MORE_NAMESPACES: &str = "run as root, or allow unprivileged user namespaces (`tollgate doctor` says how)";

@@ -19,8 +19,8 @@ pub(crate) enum Hold {
     /// The process namespace gives out no numbers from this on (`kernel.pid_max`, each namespace's own since Linux
     /// 6.14, commit 7863dcc72d0f).
     Numbers(u64),
-    /// `RLIMIT_NPROC`, which counts in the run's own user namespace (since Linux 5.14, commit 21d1c5e386bc); root is
-    /// never held by it.
+    /// `RLIMIT_NPROC`, which counts in the run's own user namespace (since Linux 5.14, commit 21d1c5e386bc), or all that
+    /// the user has: then what runs on the machine already comes on top. Root is never held by it.
     Limit(u64),
     /// Nothing.
     Nothing,
@@ -30,8 +30,9 @@ impl Hold {
     /// What holds it in these namespaces.
     pub(crate) fn of(most: Option<u64>, set: Set) -> Self {
         let Some(most) = most.map(|most| most.saturating_add(most / 4)) else { return Self::Nothing };
-        if set.has(Set::USER) && !nix::unistd::getuid().is_root() {
-            Self::Limit(most)
+        if !nix::unistd::getuid().is_root() {
+            let others = if set.has(Set::USER) { Some(0) } else { running() };
+            others.map_or(Self::Nothing, |others| Self::Limit(most.saturating_add(others)))
         } else if set.has(Set::PID) && has_own_numbers() {
             Self::Numbers(most.saturating_add(RESERVED).min(LARGEST))
         } else {
@@ -60,6 +61,12 @@ impl Hold {
 pub(crate) fn most(boundary: &Boundary) -> Option<u64> {
     let stock = Stock { whole: LARGEST, cpus: machine::cpus() };
     boundary.budget.get("processes")?.iter().map(|budget| budget.amount.of(stock)).min()
+}
+
+/// Processes and threads on the machine: the fourth field of `/proc/loadavg` (`proc_loadavg(5)`).
+fn running() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_ascii_whitespace().nth(3)?.split_once('/')?.1.parse().ok()
 }
 
 /// Whether a process namespace has a `kernel.pid_max` of its own. Where it has not, writing there would change the
@@ -94,8 +101,10 @@ mod tests {
     }
 
     #[test]
-    fn without_namespaces_nothing_holds_it() {
-        assert_eq!(Hold::of(Some(100), Set::NONE), Hold::Nothing);
+    fn root_without_namespaces_is_not_held() {
+        let held = Hold::of(Some(100), Set::NONE) != Hold::Nothing;
+        assert_eq!(held, !nix::unistd::getuid().is_root());
         assert_eq!(Hold::of(None, Set::PID.with(Set::USER)), Hold::Nothing);
+        assert!(running().is_some_and(|tasks| tasks > 1));
     }
 }

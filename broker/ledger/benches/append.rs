@@ -18,7 +18,7 @@ fn record(number: u64) -> Record {
         cwd: AbsPath::new("/home/me/src/project").unwrap(),
         read_only: false,
     };
-    Record { at: 1_700_000_000_000, mono: number, run: "3f2a".into(), event }
+    Record { at: 1_700_000_000_000, mono: number, run: "3f2a".into(), lineage: Vec::new(), event }
 }
 
 fn run(state: &std::path::Path, records: u64) -> Writer {

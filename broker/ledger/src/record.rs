@@ -19,6 +19,10 @@ pub struct Record {
     pub mono: u64,
     /// The run's id.
     pub run: String,
+    /// Of a refusal: the commands from the run's command down to the one that was refused, each as one line. (A
+    /// question has them in itself.)
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lineage: Vec<String>,
     /// What happened.
     #[serde(flatten)]
     pub event: Event,

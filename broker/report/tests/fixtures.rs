@@ -65,7 +65,7 @@ impl Run {
     /// An event `mono` milliseconds after the run's beginning.
     fn add(&mut self, mono: u64, event: Event) {
         let at = self.began + i64::try_from(mono).unwrap();
-        self.records.push(Record { at, mono, run: self.name.into(), event });
+        self.records.push(Record { at, mono, run: self.name.into(), lineage: Vec::new(), event });
     }
 
     fn starts(&mut self, mono: u64, action: u64, argv: &str) {

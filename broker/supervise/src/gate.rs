@@ -22,6 +22,7 @@ use crate::calls::Calls;
 use crate::files::{CALLS, Files};
 use crate::hold::Held;
 use crate::lately::Lately;
+use crate::limits::Watch;
 use crate::net::{self, Net};
 use crate::paths;
 use crate::places::{self, Runnable};
@@ -78,6 +79,10 @@ pub(crate) struct Gate<'a> {
     pub(crate) held: HashMap<String, Held>,
     /// What is known of this run's sockets.
     pub(crate) net: Net,
+    /// Looks after limits on the whole run.
+    pub(crate) watch: Watch,
+    /// Limits that were passed, and how often.
+    pub(crate) limits_hit: HashMap<&'static str, u64>,
     /// Calls that met a wall, and how often.
     pub(crate) walls: HashMap<String, u64>,
     /// The hands for path calls, where the filter hands those over.
@@ -135,11 +140,21 @@ impl<'a> Gate<'a> {
             stopping: HashMap::new(),
             held: HashMap::new(),
             net: Net::new(&run.started.enforced),
+            watch: Watch::new(run.guard, run.command),
+            limits_hit: HashMap::new(),
             walls: HashMap::new(),
             files,
             denied_writes: HashSet::new(),
             under_way: false,
-            ending: Ending { news: None, refused: None, refusals: 0, questions: 0, unwritten: None },
+            ending: Ending {
+                news: None,
+                refused: None,
+                refusals: 0,
+                questions: 0,
+                limits: Vec::new(),
+                stopped: None,
+                unwritten: None,
+            },
             news: Some(news),
             heard: Vec::new(),
             over: false,
@@ -172,13 +187,14 @@ impl<'a> Gate<'a> {
                 }
             }
             self.look_over();
+            self.watch_limits();
         }
         Ok(())
     }
 
     fn sleep(&self) -> io::Result<Vec<Event>> {
         let look_over = (!self.held.is_empty()).then_some(LOOK_OVER);
-        let longest = [look_over, self.run.recorder.tick()].into_iter().flatten().min();
+        let longest = [look_over, self.run.recorder.tick(), self.watch.wait()].into_iter().flatten().min();
         let timeout = longest.map_or(PollTimeout::NONE, |wait| wait.try_into().unwrap_or(PollTimeout::MAX));
         let watched = [
             self.listener.as_ref().map(|listener| (Event::Call, listener.as_fd())),
@@ -217,7 +233,11 @@ impl<'a> Gate<'a> {
         let entry = self.calls.entry(&call);
         let fate = entry.map(|entry| (entry.then, calls::errno(entry), &*entry.because));
         match (calls::name(call.call).as_str(), fate) {
-            ("execve" | "execveat", Some((CallFate::Judge, ..))) => self.exec(call),
+            ("execve" | "execveat", Some((CallFate::Judge, ..))) => {
+                self.watch.stir();
+                self.exec(call);
+            }
+            ("fallocate", Some((CallFate::Judge, ..))) => self.preallocate(&call),
             ("connect", Some((CallFate::Judge, ..))) => self.connect(call),
             ("bind", Some((CallFate::Judge, ..))) => self.bind(call),
             (name, Some((CallFate::Judge, ..))) if net::CALLS.contains(&name) => self.socket_call(call, name),

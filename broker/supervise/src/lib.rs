@@ -13,6 +13,7 @@ mod hold;
 mod image;
 mod join;
 mod lately;
+mod limits;
 mod loader;
 mod net;
 pub mod outlet;
@@ -95,6 +96,10 @@ pub struct Ending {
     pub refusals: u64,
     /// How many questions were raised.
     pub questions: u64,
+    /// Limits that were passed, each once.
+    pub limits: Vec<String>,
+    /// The limit whose passing ended the run.
+    pub stopped: Option<String>,
     /// Why the ledger took no more, where that ended the run.
     pub unwritten: Option<Unwritten>,
 }

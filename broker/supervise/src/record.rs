@@ -9,12 +9,14 @@ use tollgate_policy::path::AbsPath;
 use tollgate_policy::raw::Raw;
 use tollgate_sys::news::News;
 
-use crate::{Ending, Run, brief};
+use crate::{Ending, Run, brief, tree};
 
 /// Writes the run's events.
 pub(crate) struct Pen<'a> {
     recorder: &'a dyn Recorder,
     run: String,
+    /// The run's command, where lineages begin.
+    command: i32,
     begun: Instant,
     started: Option<RunStarted>,
     waiting: Option<Instant>,
@@ -27,6 +29,7 @@ impl<'a> Pen<'a> {
         Self {
             recorder: run.recorder,
             run: run.id.clone(),
+            command: run.command,
             begun: run.begun,
             started: Some(run.started.clone()),
             waiting: None,
@@ -91,25 +94,45 @@ impl<'a> Pen<'a> {
         if !self.began() {
             return;
         }
-        let status = match ending.news {
-            Some(News::Exited(code)) => code,
-            Some(News::Signalled(signal)) => 128 + signal,
-            Some(News::Failed(_) | News::Stopped(_) | News::Continued) | None => -1,
-        };
-        let reason = match (&ending.unwritten, &ending.refused) {
-            (Some(unwritten), _) => unwritten.to_string(),
-            (None, Some(refused)) => refused.clone(),
-            (None, None) => String::new(),
-        };
+        let (status, reason) = conclusion(ending);
         if self.group(Event::RunEnded { status, waited: self.waited, reason }).is_err() {
             // said above
         }
     }
 
     fn record(&self, event: Event) -> Record {
+        let lineage = refused(&event).map_or_else(Vec::new, |pid| tree::lineage(self.command, pid));
         let event = brief::event(event);
-        Record { at: now(), mono: milliseconds(self.begun), run: self.run.clone(), event }
+        Record { at: now(), mono: milliseconds(self.begun), run: self.run.clone(), lineage, event }
     }
+}
+
+/// The code that the run leaves with (see the exit codes of `run`), and why, where it did not end by itself.
+fn conclusion(ending: &Ending) -> (i32, String) {
+    if let Some(unwritten) = &ending.unwritten {
+        return (124, unwritten.to_string());
+    }
+    if let Some(limit) = &ending.stopped {
+        return (123, limit.clone());
+    }
+    if let Some(refused) = &ending.refused {
+        return (122, refused.clone());
+    }
+    let status = match ending.news {
+        Some(News::Exited(code)) => code,
+        Some(News::Signalled(signal)) => 128 + signal,
+        Some(News::Failed(_)) => 122,
+        Some(News::Stopped(_) | News::Continued) | None => 124,
+    };
+    (status, String::new())
+}
+
+/// Who was refused, where the event is a refusal.
+fn refused(event: &Event) -> Option<i32> {
+    let (Event::Denied { pid, .. } | Event::Refused { pid, .. } | Event::Tampered { pid, .. }) = event else {
+        return None;
+    };
+    i32::try_from(*pid).ok()
 }
 
 /// Whether an action is known to only read.

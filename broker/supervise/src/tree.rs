@@ -94,25 +94,30 @@ impl Tree {
 
     /// The commands from the run's command down to `tid`, each as one line.
     pub(crate) fn lineage(&self, tid: i32) -> Vec<String> {
-        let mut lines = Vec::new();
-        let mut process = tid;
-        for _ in 0..DEPTH {
-            if let Ok(bytes) = cmdline(process) {
-                lines.push(line(&split(&bytes)));
-            }
-            if process == self.command {
-                break;
-            }
-            match ids(process) {
-                Ok(ids) if ids.parent > 1 => process = ids.parent,
-                Ok(_) | Err(_) => break,
-            }
-        }
-        lines.reverse();
-        // a shell's fork still bears its parent's words
-        lines.dedup();
-        lines
+        lineage(self.command, tid)
     }
+}
+
+/// The commands from `command` down to `tid`, each as one line.
+pub(crate) fn lineage(command: i32, tid: i32) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut process = tid;
+    for _ in 0..DEPTH {
+        if let Ok(bytes) = cmdline(process) {
+            lines.push(line(&split(&bytes)));
+        }
+        if process == command {
+            break;
+        }
+        match ids(process) {
+            Ok(ids) if ids.parent > 1 => process = ids.parent,
+            Ok(_) | Err(_) => break,
+        }
+    }
+    lines.reverse();
+    // a shell's fork still bears its parent's words
+    lines.dedup();
+    lines
 }
 
 /// An argv as one line: words that need it are quoted, bytes that are no text are escaped, long ones are cut.

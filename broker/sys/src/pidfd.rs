@@ -34,6 +34,17 @@ pub fn descriptor(pidfd: BorrowedFd<'_>, fd: i32) -> io::Result<OwnedFd> {
     own(fd)
 }
 
+/// Sends a signal to the process behind `pidfd`, and to no other that may have its number by now.
+///
+/// # Errors
+/// `ESRCH` if it has gone; `EPERM`.
+pub fn signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
+    let none = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: numbers, and a null pointer that stands for the usual details.
+    let done = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, none, 0) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 fn own(fd: libc::c_long) -> io::Result<OwnedFd> {
     match i32::try_from(fd) {
         // SAFETY: the kernel has just made this descriptor for us; nobody else has it.

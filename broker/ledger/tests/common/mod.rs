@@ -28,7 +28,7 @@ pub(crate) fn record(run: &str, number: u64) -> Record {
         },
         _ => Event::RunEnded { status: 1, waited: 2, reason: "stopped — \"so\"\n".into() },
     };
-    Record { at, mono: number, run: run.into(), event }
+    Record { at, mono: number, run: run.into(), lineage: Vec::new(), event }
 }
 
 /// A run's first record.
@@ -46,7 +46,7 @@ pub(crate) fn started(run: &str, argv: &[&str]) -> Record {
         enforced: Enforced::default(),
         version: "0".into(),
     };
-    Record { at: 1_700_000_000_000, mono: 0, run: run.into(), event: Event::RunStarted(started) }
+    Record { at: 1_700_000_000_000, mono: 0, run: run.into(), lineage: Vec::new(), event: Event::RunStarted(started) }
 }
 
 /// A ledger of `groups` transactions with 1, 2, 3 … records.

@@ -69,6 +69,13 @@ pub(crate) fn conclude(run: &str, command: &Command, ending: &Ending, verbose: b
             count(ending.questions, "question"),
         ));
     }
+    for limit in &ending.limits {
+        ui::aside(format!("  limit: {limit}"));
+    }
+    if let Some(limit) = &ending.stopped {
+        ui::note(format!("run {run} was stopped: {limit}"));
+        return Ok(Exit::Stopped);
+    }
     if ending.refused.is_some() {
         // The reason was told on the command's own stderr.
         return Ok(Exit::Refused);

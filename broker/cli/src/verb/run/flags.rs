@@ -1,4 +1,4 @@
-//! `--read`, `--write`, `--net` and `--require`: what the person who starts the run grants and insists on.
+//! `--read`, `--write`, `--net`, `--limit` and `--require`: what the person who starts the run grants and insists on.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -29,6 +29,9 @@ pub(crate) fn documents(args: &args::Run, ground: &Ground) -> Result<Vec<Documen
     }
     for host in &args.net {
         documents.push(net(host)?);
+    }
+    for text in &args.limit {
+        documents.push(limit(text)?);
     }
     Ok(documents)
 }
@@ -85,6 +88,23 @@ fn net(text: &str) -> Result<Document, Failure> {
     })
 }
 
+/// `NAME=AMOUNT` as a policy; its faults are the language's.
+fn limit(text: &str) -> Result<Document, Failure> {
+    let refused = |why: &str| {
+        Failure::new(Exit::Refused, format!("--limit `{}` can't be set: {why}", neutral::short(text, 80)))
+            .hint("for example --limit memory=8G, --limit memory_per_process=25% or --limit processes=1000")
+    };
+    let (name, amount) = text.split_once('=').ok_or_else(|| refused("it is no NAME=AMOUNT"))?;
+    let plain = |text: &str, more: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c));
+    if name.is_empty() || !plain(name, "_") || !plain(amount, "%, ") {
+        return Err(refused("it is no NAME=AMOUNT"));
+    }
+    let text = format!("version = 1\n[limits]\n{name} = \"{amount}\"\n");
+    tollgate_policy::parse("--limit", &text).map_err(|faults| {
+        refused(&faults.0.first().map(|fault| fault.message.clone()).unwrap_or_default())
+    })
+}
+
 /// Host and port; an IPv6 address with a port stands in brackets.
 pub(crate) fn split(text: &str) -> Option<(&str, u16)> {
     let (host, port) = match text.strip_prefix('[') {
@@ -130,6 +150,30 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(split(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn limits_are_amounts() {
+        for (text, good) in [
+            ("memory=8G", true),
+            ("memory=25%, at most 8G", true),
+            ("processes=100", true),
+            ("processes=64 per cpu", true),
+            ("fsize=4G", true),
+            ("nofile=1000", true),
+            ("fsize=10%", false),
+            ("processes=10%", false),
+            ("memory", false),
+            ("memory=", false),
+            ("=1", false),
+            ("mem=1G", false),
+            ("memory=1\"", false),
+            ("memory=1\n[network]", false),
+        ] {
+            assert_eq!(limit(text).is_ok(), good, "{text}");
+        }
+        let failure = limit("memroy=1G").unwrap_err();
+        assert_eq!(failure.text, "--limit `memroy=1G` can't be set: unknown key `memroy` in [limits]");
     }
 
     #[test]

@@ -1,0 +1,125 @@
+//! Disks that the run can write to: how much less is free than when it began, and how much of that it wrote.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use nix::sys::statvfs::{Statvfs, statvfs};
+use tollgate_policy::boundary::Boundary;
+
+use super::census::{self, Census};
+use super::{Bound, Breach};
+
+/// How often it is looked at.
+const EVERY: Duration = Duration::from_millis(250);
+/// After a stop, so much more (or a sixteenth of the limit) until the next.
+const MORE: u64 = 64 << 20;
+
+/// One of them.
+#[derive(Debug)]
+struct Disk {
+    path: PathBuf,
+    /// Bytes that were free for the user at the beginning.
+    free: u64,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Disks {
+    disks: Vec<Disk>,
+    looked: Option<Instant>,
+    /// By how much each process had written at the last look.
+    written: HashMap<i32, u64>,
+    /// Of processes that have ended since.
+    ended: u64,
+    /// What was preallocated since the last look: it may not show yet.
+    pub(super) promised: u64,
+    /// What is tolerated after a stop.
+    tolerated: u64,
+}
+
+impl Disks {
+    /// The file systems of all writable roots, each once.
+    pub(super) fn of(boundary: &Boundary) -> Self {
+        let mut seen = HashSet::new();
+        let writable = boundary.roots.iter().filter(|root| root.rights.write && !root.rights.device);
+        let disks = writable.filter_map(|root| {
+            let path = root.path.as_path();
+            let device = nix::sys::stat::stat(path).ok()?.st_dev;
+            let fresh = seen.insert(device);
+            fresh.then(|| Some(Disk { path: path.to_owned(), free: free(&statvfs(path).ok()?) })).flatten()
+        });
+        Self { disks: disks.collect(), ..Self::default() }
+    }
+
+    /// Bytes that were free on the fullest of them; a share is of that.
+    pub(super) fn free(&self) -> u64 {
+        self.disks.iter().map(|disk| disk.free).min().unwrap_or(u64::MAX)
+    }
+
+    /// Bytes by which the most used of them has filled since the beginning, whoever did it.
+    pub(super) fn filled(&self) -> u64 {
+        let filled = |disk: &Disk| Some(disk.free.saturating_sub(free(&statvfs(disk.path.as_path()).ok()?)));
+        self.disks.iter().filter_map(filled).max().unwrap_or(0)
+    }
+
+    /// The limit, where it is passed and at least a good part of that was written by the run.
+    pub(super) fn passed(&mut self, bound: &Bound, (guard, now): (i32, Instant)) -> Option<Breach> {
+        if self.looked.is_some_and(|looked| now < looked + EVERY) {
+            return None;
+        }
+        self.looked = Some(now);
+        self.promised = 0;
+        let filled = self.filled();
+        // Half way up it begins to matter who writes.
+        if filled <= bound.most / 2 {
+            return None;
+        }
+        let census = Census::take(guard).ok()?;
+        let written = census.written();
+        let gone = self.written.iter().filter(|(pid, _)| !written.contains_key(pid)).map(|(_, bytes)| bytes);
+        self.ended = self.ended.saturating_add(gone.sum());
+        let before = std::mem::replace(&mut self.written, written);
+        let since = |pid: &i32, bytes: u64| bytes.saturating_sub(before.get(pid).copied().unwrap_or(0));
+        let writer = self.written.iter().max_by_key(|(pid, bytes)| since(pid, **bytes)).map(|(pid, _)| *pid);
+        let own = census::written(guard).unwrap_or(self.ended).saturating_add(self.written.values().sum());
+        // What short-lived processes wrote may not have been seen, where the guard can't be asked.
+        if filled <= bound.most.max(self.tolerated) || own < bound.most / 4 {
+            return None;
+        }
+        self.tolerated = filled.saturating_add(MORE.max(bound.most / 16));
+        Some(Breach { bound: bound.clone(), used: filled, victims: writer.into_iter().collect() })
+    }
+}
+
+fn free(of: &Statvfs) -> u64 {
+    of.blocks_available().saturating_mul(of.fragment_size())
+}
+
+#[cfg(test)]
+mod tests {
+    use tollgate_policy::boundary::{Rights, Root};
+    use tollgate_policy::path::AbsPath;
+
+    use super::*;
+
+    #[test]
+    fn a_disk_counts_once_and_fills() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("a")).unwrap();
+        let rights = Rights { write: true, ..Rights::default() };
+        let root = |path: &std::path::Path| Root { path: AbsPath::new(path).unwrap(), rights };
+        let boundary = Boundary { roots: vec![root(dir.path()), root(&dir.path().join("a"))], ..Boundary::default() };
+        let mut disks = Disks::of(&boundary);
+        assert_eq!(disks.disks.len(), 1);
+        assert!(disks.free() > 0);
+        // As if much more had been free when it began.
+        disks.disks[0].free += 1 << 30;
+        assert!(disks.filled() >= 1 << 29);
+        let me = i32::try_from(std::process::id()).unwrap();
+        let parent = nix::unistd::getppid().as_raw();
+        let bound = Bound { name: "disk", most: 1 << 40, source: String::new() };
+        assert_eq!(disks.passed(&bound, (parent, Instant::now())), None, "far from the limit");
+        assert!(census::written(me).is_some());
+    }
+}

@@ -1,0 +1,167 @@
+//! What becomes of a limit that was passed: its doer is told and stopped, it is written down, the run's summary says so.
+
+use std::fs;
+
+use nix::sys::signal::Signal;
+use std::os::fd::AsFd as _;
+use tollgate_ledger::record::Event;
+use tollgate_policy::action::{Action, Call};
+use tollgate_sys::pidfd;
+
+use super::{Bound, Breach};
+use crate::gate::Gate;
+
+/// How often one limit's breaches are written down in one run.
+const RECORDED: u64 = 64;
+/// Who passes the same limit so often, one stop after the other, is not to be held by stopping parts of the run.
+const PATIENCE: u32 = 200;
+
+impl Gate<'_> {
+    /// Looks after the run's limits, where it is time.
+    pub(crate) fn watch_limits(&mut self) {
+        for breach in self.watch.look(self.run.boundary) {
+            self.stop(&breach);
+        }
+    }
+
+    /// Something passed a limit: the doer is told before it is stopped, since its stderr goes with it.
+    fn stop(&mut self, breach: &Breach) {
+        let Breach { bound, used, victims } = breach;
+        let Some(doer) = victims.first().copied() else { return };
+        let call = match bound.name {
+            "processes" => "clone",
+            "disk" => "write",
+            _ => "mmap",
+        };
+        if doer != self.run.command {
+            // It must not go on while it is told. (The command itself would stop its terminal's job.)
+            signal((doer, self.run.guard), Signal::SIGSTOP);
+        }
+        self.over_limit(doer, (Action::Call(Call { name: call.to_owned() }), bound, *used));
+        let ends_it = victims.contains(&self.run.command) || self.watch.stopped(bound.name) > PATIENCE;
+        if ends_it {
+            self.ending.stopped.get_or_insert_with(|| passed(bound, *used));
+            return self.end_everything();
+        }
+        for victim in victims {
+            signal((*victim, self.run.guard), Signal::SIGKILL);
+        }
+    }
+
+    /// Writes down that a limit was passed, or would have been, and tells it once.
+    pub(crate) fn over_limit(&mut self, tid: i32, (what, bound, used): (Action, &Bound, u64)) {
+        let action = self.tree.place(tid).action();
+        let text = passed(bound, used);
+        let times = self.limits_hit.entry(bound.name).or_insert(0);
+        *times += 1;
+        let (first, recorded) = (*times == 1, *times <= RECORDED);
+        if recorded {
+            let limited = Event::Refused { action, pid: tid.unsigned_abs(), what, wall: text.clone() };
+            if let Err(unwritten) = self.pen.group(limited) {
+                self.broken(unwritten);
+            }
+        }
+        if first {
+            // Who has ended meanwhile has no stderr any more.
+            let ended = !fs::exists(format!("/proc/{tid}/fd/2")).unwrap_or(false);
+            let reader = if ended { self.run.command } else { tid };
+            self.say(reader, shown(bound.name), &text, &next(bound.name));
+            self.ending.limits.push(text);
+        } else {
+            self.ending.refusals += 1;
+        }
+    }
+}
+
+/// Sends a signal to a process that still is the run's: its number may have become another's since it was counted.
+pub(super) fn signal((pid, guard): (i32, i32), signal: Signal) {
+    let Ok(handle) = pidfd::open(pid) else { return };
+    if descends(pid, guard) && pidfd::signal(handle.as_fd(), signal as i32).is_err() {
+        // it has ended by itself
+    }
+}
+
+/// Whether a process is beneath the guard. Its parents can't change to others than the guard's.
+fn descends(pid: i32, guard: i32) -> bool {
+    let parent = |pid: i32| {
+        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+        let after = stat.rsplit(|byte| *byte == b')').next()?;
+        std::str::from_utf8(after).ok()?.split_ascii_whitespace().nth(1)?.parse::<i32>().ok()
+    };
+    // As deep as a tree of processes can be.
+    std::iter::successors(Some(pid), |pid| parent(*pid))
+        .take(1 << 16)
+        .take_while(|pid| *pid > 1)
+        .any(|pid| pid == guard)
+}
+
+/// What was refused, after `refused`.
+fn shown(name: &str) -> &'static str {
+    match name {
+        "processes" => "more processes and threads",
+        "memory" | "memory_per_process" => "more memory",
+        "disk" => "more space on the disk",
+        _ => "a file of that size",
+    }
+}
+
+/// What was passed, and by how much.
+fn passed(bound: &Bound, used: u64) -> String {
+    let Bound { name, most, source } = bound;
+    let amount = |number: u64| if *name == "processes" { number.to_string() } else { size(number) };
+    let whose = match *name {
+        "processes" => "processes and threads of the run are more than",
+        "memory" => "of memory of the run are more than",
+        "memory_per_process" => "of memory of one process are more than",
+        "disk" => "of disk that was free when the run began are more than",
+        _ => "for one file are more than",
+    };
+    let source = if source.is_empty() { String::new() } else { format!(" ({source})") };
+    format!("{} {whose} the limit `{name}` of {}{source}", amount(used), amount(*most))
+}
+
+/// Bytes, for people.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..0x10_0000 => format!("{bytes} bytes"),
+        _ => format!("{} MiB", bytes.div_ceil(1 << 20)),
+    }
+}
+
+fn next(name: &str) -> String {
+    let what = match name {
+        "fsize" | "disk" => "don't try to write the same in another way; write less",
+        _ => "what took it was stopped: don't start the same again; use less at once",
+    };
+    format!("{what}, or tell the person that the run needs more (`tollgate run --limit {name}=AMOUNT`)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_passed_is_said_in_words() {
+        let bound = |name, most, source: &str| Bound { name, most, source: source.into() };
+        assert_eq!(
+            passed(&bound("processes", 2048, "profile:base"), 2100),
+            "2100 processes and threads of the run are more than the limit `processes` of 2048 (profile:base)"
+        );
+        assert_eq!(
+            passed(&bound("memory", 3 << 30, "--limit"), (3 << 30) + 1),
+            "3073 MiB of memory of the run are more than the limit `memory` of 3072 MiB (--limit)"
+        );
+        assert_eq!(
+            passed(&bound("fsize", 10, ""), 12),
+            "12 bytes for one file are more than the limit `fsize` of 10 bytes"
+        );
+    }
+
+    #[test]
+    fn only_what_is_beneath_is_killed() {
+        let me = i32::try_from(std::process::id()).unwrap();
+        assert!(descends(me, nix::unistd::getppid().as_raw()));
+        assert!(!descends(nix::unistd::getppid().as_raw(), me));
+        assert!(!descends(i32::MAX, me));
+    }
+}

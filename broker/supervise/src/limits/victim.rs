@@ -1,0 +1,81 @@
+//! Whom to stop when there are too many processes: the part of the tree that has most of them.
+
+use std::collections::HashMap;
+
+use super::census::{Census, Process};
+
+/// Whom to stop: the process whose offspring is the crowd, then all of it. None where there is nobody.
+///
+/// It is the deepest process that has, with all beneath it, more than half of all there are. Where only the guard has,
+/// it is the orphans, which are the guard's children: they are stopped together, and the command's own part is spared.
+pub(crate) fn crowd(census: &Census, (guard, command): (i32, i32)) -> Vec<i32> {
+    let mut children: HashMap<i32, Vec<&Process>> = HashMap::new();
+    for process in &census.0 {
+        children.entry(process.parent).or_default().push(process);
+    }
+    let weights = weights(census, &children, guard);
+    let weight = |pid: i32| weights.get(&pid).copied().unwrap_or(0);
+    let heaviest =
+        |pid: i32| children.get(&pid).into_iter().flatten().map(|child| child.pid).max_by_key(|pid| weight(*pid));
+    let mut at = guard;
+    while let Some(child) = heaviest(at).filter(|child| weight(*child) > census.tasks() / 2) {
+        at = child;
+    }
+    if at == guard {
+        let orphans = children.get(&guard).into_iter().flatten().filter(|child| child.pid != command);
+        return orphans.flat_map(|orphan| family(orphan.pid, &children)).collect();
+    }
+    family(at, &children)
+}
+
+/// Tasks of each process with all beneath it.
+fn weights(census: &Census, children: &HashMap<i32, Vec<&Process>>, guard: i32) -> HashMap<i32, u64> {
+    let mut weights: HashMap<i32, u64> = census.0.iter().map(|process| (process.pid, process.threads)).collect();
+    let parents: HashMap<i32, i32> = census.0.iter().map(|process| (process.pid, process.parent)).collect();
+    // Children come after their parents here, so backwards each is complete when it is added.
+    for pid in family(guard, children).into_iter().rev() {
+        if let (Some(own), Some(parent)) = (weights.get(&pid).copied(), parents.get(&pid)) {
+            *weights.entry(*parent).or_insert(0) += own;
+        }
+    }
+    weights
+}
+
+/// A process and all beneath it, parents first.
+fn family(pid: i32, children: &HashMap<i32, Vec<&Process>>) -> Vec<i32> {
+    let mut found = vec![pid];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        found.extend(children.get(&parent).into_iter().flatten().map(|child| child.pid));
+        next += 1;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn census(of: &[(i32, i32, u64)]) -> Census {
+        Census(of.iter().map(|&(pid, parent, threads)| Process { pid, parent, threads, memory: 0 }).collect())
+    }
+
+    #[test]
+    fn the_crowd_is_found() {
+        // guard 1, command 2 (an agent), its shells 3 and 4
+        let quiet = [(2, 1, 3), (3, 2, 1), (4, 2, 1)];
+        let with = |more: Vec<(i32, i32, u64)>| {
+            let mut found = crowd(&census(&[quiet.to_vec(), more].concat()), (1, 2));
+            found.sort_unstable();
+            found
+        };
+        let flat: Vec<_> = (10..40).map(|pid| (pid, 4, 1)).collect();
+        assert_eq!(with(flat), [4].into_iter().chain(10..40).collect::<Vec<_>>(), "children of one shell");
+        let chain: Vec<_> = (10..40).map(|pid| (pid, if pid == 10 { 3 } else { pid - 1 }, 1)).collect();
+        assert_eq!(with(chain), (22..40).collect::<Vec<_>>(), "each started by the one before");
+        let orphans: Vec<_> = (10..40).map(|pid| (pid, 1, 1)).collect();
+        assert_eq!(with(orphans), (10..40).collect::<Vec<_>>(), "orphans, and not the agent");
+        assert_eq!(with(vec![(10, 4, 100)]), [10], "threads of one program");
+        assert_eq!(with((10..40).map(|pid| (pid, 2, 1)).collect()).first(), Some(&2), "the command's own doing");
+    }
+}

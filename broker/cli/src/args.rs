@@ -92,7 +92,7 @@ pub(crate) struct Run {
     /// Let this folder be read too (may be repeated)
     #[arg(long, value_name = "DIR")]
     pub(crate) read: Vec<PathBuf>,
-    /// Let this address be connected to; the port is 443 if none is given (may be repeated; connections are judged by address, so a name opens nothing yet)
+    /// Let this name or address be connected to; the port is 443 if none is given (may be repeated). A name does not open private addresses that it leads to: name these too, as 10.0.0.0/8:5432
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) net: Vec<String>,
     /// Limit what the run may have: processes, memory, memory_per_process, disk, fsize, nofile … as in a policy's [limits] (may be repeated)

@@ -13,6 +13,7 @@ use crate::exec::{Judged, why};
 use crate::files::Crossing;
 use crate::gate::Gate;
 use crate::join::Connecting;
+use crate::net;
 use crate::record::now;
 
 /// More open questions than a person could answer: further ones are refused at once.
@@ -109,7 +110,7 @@ impl Gate<'_> {
             action: held.what.clone(),
             verdict: held.verdict.clone(),
             lineage: self.tree.lineage(held.call.tid),
-            evidence: evidence::of(&held.what),
+            evidence: self.evidence(&held.what),
             asked_at,
             deadline: asked_at.saturating_add(wait),
         };
@@ -124,6 +125,15 @@ impl Gate<'_> {
                 None
             }
         }
+    }
+
+    /// Facts for a question; of a connection also what could leave through it.
+    fn evidence(&self, what: &Action) -> Vec<(String, String)> {
+        let mut facts = evidence::of(what);
+        if matches!(what, Action::Connect(_)) {
+            facts.push(("can read".into(), net::readable(self.run.boundary)));
+        }
+        facts
     }
 
     pub(crate) fn take_answers(&mut self) {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use tollgate_ledger::record::Outcome;
 use tollgate_policy::action::{Connect, Target};
-use tollgate_policy::boundary::{Enforced, Feature};
+use tollgate_policy::boundary::{Boundary, Enforced, Feature};
 use tollgate_sys::notify::Notification;
 use tollgate_sys::{memory, pidfd, sockets};
 
@@ -220,6 +220,23 @@ fn key(connect: &Connect) -> (String, u16) {
         Target::Abstract(name) => format!("@{name:?}"),
     };
     (target, connect.port)
+}
+
+/// What programs inside can read beyond the system's own folders, for a person who is to judge what may leave.
+pub(crate) fn readable(boundary: &Boundary) -> String {
+    const SYSTEM: [&str; 14] = [
+        "/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/proc", "/sys", "/dev", "/opt", "/run", "/var/lib", "/nix",
+        "/snap",
+    ];
+    const SHOWN: usize = 8;
+    let is_system = |path: &std::path::Path| SYSTEM.iter().any(|system| path.starts_with(system));
+    let roots = boundary.roots.iter().map(|root| root.path.as_path()).filter(|path| !is_system(path) && path.exists());
+    let mut roots: Vec<_> = roots.collect();
+    roots.sort_by_key(|path| path.components().count());
+    let shown: Vec<String> = roots.iter().take(SHOWN).map(|path| format!("{path:?}")).collect();
+    let more = roots.len().saturating_sub(shown.len());
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("{}{more}, and the system's own folders", shown.join(", "))
 }
 
 impl Gate<'_> {

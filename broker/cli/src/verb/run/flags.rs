@@ -79,8 +79,10 @@ fn net(text: &str) -> Result<Document, Failure> {
         Failure::new(Exit::Refused, format!("--net `{}` is no HOST[:PORT]", neutral::short(text, 80)))
             .hint("for example --net index.crates.io:443 or --net [2001:db8::1]:443")
     })?;
+    // this machine by its name: programs go to its addresses without asking anybody
+    let names = if host == "localhost" { "localhost\", \"127.0.0.1\", \"::1" } else { host };
     let rule = format!(
-        "version = 1\n[[net]]\neffect = \"allow\"\nnames = [\"{host}\"]\nports = [{port}]\nbecause = \"--net {host}:{port}\"\n"
+        "version = 1\n[[net]]\neffect = \"allow\"\nnames = [\"{names}\"]\nports = [{port}]\nbecause = \"--net {host}:{port}\"\n"
     );
     tollgate_policy::parse("--net", &rule).map_err(|faults| {
         let why = faults.0.first().map(|fault| fault.message.clone()).unwrap_or_default();

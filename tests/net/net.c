@@ -1,0 +1,204 @@
+/* What programs do with sockets, a line for each outcome.
+ *   net pair 4|6 BOUND REACHED        a server bound to BOUND at port 0, and a client of it that connects to REACHED
+ *   net connect ADDRESS PORT          one connection; says errno's name, and "slow" after a second
+ *   net udp ADDRESS PORT              one datagram
+ *   net name NAME PORT                looks a name up, by datagram and by hand, and connects to it
+ *   net race PORT BAD TRIES           connects to PORT while a second thread writes BAD over it
+ *   net listen TRIES                  listens while a second thread puts a socket that was never bound in its place
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+union any { struct sockaddr a; struct sockaddr_in v4; struct sockaddr_in6 v6; };
+
+static socklen_t fill(union any *to, const char *text, int port) {
+    memset(to, 0, sizeof *to);
+    if (strchr(text, ':')) {
+        to->v6.sin6_family = AF_INET6;
+        to->v6.sin6_port = htons(port);
+        inet_pton(AF_INET6, text, &to->v6.sin6_addr);
+        return sizeof to->v6;
+    }
+    to->v4.sin_family = AF_INET;
+    to->v4.sin_port = htons(port);
+    inet_pton(AF_INET, text, &to->v4.sin_addr);
+    return sizeof to->v4;
+}
+
+static int port_of(const union any *at) { return ntohs(at->a.sa_family == AF_INET ? at->v4.sin_port : at->v6.sin6_port); }
+
+static const char *address_of(const union any *at, char *text) {
+    const void *from = at->a.sa_family == AF_INET ? (const void *)&at->v4.sin_addr : (const void *)&at->v6.sin6_addr;
+    return inet_ntop(at->a.sa_family, from, text, INET6_ADDRSTRLEN);
+}
+
+static int die(const char *what) { printf("%s: %s\n", what, strerrorname_np(errno)); return 1; }
+
+static int pair(int family, const char *bound, const char *reached) {
+    union any at, to, peer;
+    socklen_t length = sizeof at;
+    char text[INET6_ADDRSTRLEN], word[3] = "";
+    int server = socket(family, SOCK_STREAM, 0), on = 1;
+    setsockopt(server, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(server, &at.a, fill(&at, bound, 0))) return die("bind");
+    if (listen(server, 4)) return die("listen");
+    if (getsockname(server, &at.a, &length)) return die("getsockname");
+    if (strcmp(address_of(&at, text), bound)) printf("bound to %s\n", text);
+    length = fill(&to, reached, port_of(&at));
+    int client = socket(to.a.sa_family, SOCK_STREAM, 0);
+    if (connect(client, &to.a, length)) return die("connect");
+    length = sizeof peer;
+    if (getpeername(client, &peer.a, &length)) return die("getpeername");
+    if (strcmp(address_of(&peer, text), reached) || port_of(&peer) != port_of(&at)) printf("reached %s\n", text);
+    int met = accept(server, NULL, NULL);
+    if (met < 0 || write(client, "hi", 2) != 2 || read(met, word, 2) != 2 || strcmp(word, "hi")) return die("talk");
+    close(met), close(client), close(server);
+    client = socket(to.a.sa_family, SOCK_STREAM, 0);
+    if (!connect(client, &to.a, to.a.sa_family == AF_INET ? sizeof to.v4 : sizeof to.v6)) return puts("still there"), 1;
+    printf("%s %s done\n", bound, reached);
+    return 0;
+}
+
+static int one(const char *address, int port) {
+    union any to;
+    struct timespec begun, ended;
+    socklen_t length = fill(&to, address, port);
+    int s = socket(to.a.sa_family, SOCK_STREAM, 0);
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    int got = connect(s, &to.a, length), why = errno;
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    printf("%s%s\n", got ? strerrorname_np(why) : "connected", ended.tv_sec - begun.tv_sec > 1 ? " slow" : "");
+    return 0;
+}
+
+static int udp(const char *address, int port) {
+    union any to;
+    socklen_t length = fill(&to, address, port);
+    int s = socket(to.a.sa_family, SOCK_DGRAM, 0);
+    if (s < 0) return die("socket");
+    if (sendto(s, "x", 1, 0, &to.a, length) == 1) puts("sent");
+    else printf("%s\n", strerrorname_np(errno));
+    int copy = dup(s);
+    sendto(copy, "x", 1, 0, &to.a, length);
+    struct iovec word = { "x", 1 };
+    struct msghdr message = { .msg_name = &to, .msg_namelen = length, .msg_iov = &word, .msg_iovlen = 1 };
+    sendmsg(s, &message, 0);
+    struct mmsghdr several = { message, 0 };
+    sendmmsg(copy, &several, 1, 0);
+    return 0;
+}
+
+static int name(const char *text, int port) {
+    unsigned char ask[512] = { 0x12, 0x34, 1, 0, 0, 1 }, got[512];
+    size_t at = 12;
+    for (const char *label = text; *label;) {
+        size_t n = strcspn(label, ".");
+        ask[at++] = (unsigned char)n;
+        memcpy(ask + at, label, n);
+        at += n;
+        label += n + (label[n] == '.');
+    }
+    memcpy(ask + at, "\0\0\1\0\1", 5);
+    at += 5;
+    union any server, from, to;
+    socklen_t length = fill(&server, "127.0.0.53", 53), room = sizeof from;
+    int s = socket(AF_INET, SOCK_DGRAM, 0);
+    if (s < 0) return die("socket");
+    if (sendto(s, ask, at, 0, &server.a, length) != (ssize_t)at) return die("sendto");
+    ssize_t n = recvfrom(s, got, sizeof got, 0, &from.a, &room);
+    if (n < 16) return die("recvfrom");
+    if (memcmp(&from.v4.sin_addr, &server.v4.sin_addr, 4) || room != sizeof from.v4) puts("answered by another");
+    if (got[3] & 15 || !got[7]) return printf("code %d\n", got[3] & 15), 0;
+    char address[INET_ADDRSTRLEN];
+    inet_ntop(AF_INET, got + n - 4, address, sizeof address);
+    if (strncmp(address, "198.18.", 7)) printf("not ours: %s\n", address);
+    length = fill(&to, address, port);
+    s = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(s, &to.a, length)) return printf("connect %s\n", strerrorname_np(errno)), 0;
+    n = write(s, "hi", 2) == 2 ? read(s, got, 2) : -1;
+    printf("answer %.*s\n", n < 0 ? 0 : (int)n, got);
+    return 0;
+}
+
+static union any shared;
+static int good_port, bad_port, place, spare;
+static atomic_int over;
+
+static void *rewrite(void *unused) {
+    for (unsigned n = 0; !over; n++) shared.v4.sin_port = htons(n & 1 ? good_port : bad_port);
+    return unused;
+}
+
+static int race(int good, int bad, int tries) {
+    pthread_t thread;
+    int connected = 0, refused = 0;
+    good_port = good, bad_port = bad;
+    fill(&shared, "127.0.0.1", good);
+    pthread_create(&thread, NULL, rewrite, NULL);
+    for (int n = 0; n < tries; n++) {
+        struct linger now = { 1, 0 };
+        int s = socket(AF_INET, SOCK_STREAM, 0);
+        setsockopt(s, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        if (connect(s, &shared.a, sizeof shared.v4)) refused++;
+        else connected++;
+        close(s);
+    }
+    over = 1;
+    pthread_join(thread, NULL);
+    printf("tries %d some %d none %d\n", tries, connected > 0, refused > 0);
+    return 0;
+}
+
+static void *replace(void *unused) {
+    for (unsigned n = 0; !over; n++) {
+        struct sockaddr_un at = { AF_UNIX, "" };
+        int fresh = socket(n & 1 ? AF_INET : AF_UNIX, SOCK_STREAM, 0);
+        if (!(n & 1)) bind(fresh, (struct sockaddr *)&at, sizeof at.sun_family);
+        dup2(fresh, place);
+        if (fresh != place) close(fresh);
+    }
+    return unused;
+}
+
+static int listening(int tries) {
+    pthread_t thread;
+    spare = open("/dev/null", O_RDONLY);
+    place = dup(spare);
+    pthread_create(&thread, NULL, replace, NULL);
+    int done = 0;
+    int kept[64];
+    for (int n = 0; n < tries; n++) {
+        if (listen(place, 1)) continue;
+        if (done >= 64) close(kept[done % 64]);
+        kept[done++ % 64] = dup(place);
+    }
+    poll(NULL, 0, 100);
+    over = 1;
+    pthread_join(thread, NULL);
+    printf("tries %d some %d\n", tries, done > 0);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc == 5 && !strcmp(argv[1], "pair")) return pair(argv[2][0] == '4' ? AF_INET : AF_INET6, argv[3], argv[4]);
+    if (argc == 4 && !strcmp(argv[1], "connect")) return one(argv[2], atoi(argv[3]));
+    if (argc == 4 && !strcmp(argv[1], "udp")) return udp(argv[2], atoi(argv[3]));
+    if (argc == 4 && !strcmp(argv[1], "name")) return name(argv[2], atoi(argv[3]));
+    if (argc == 5 && !strcmp(argv[1], "race")) return race(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]));
+    if (argc == 3 && !strcmp(argv[1], "listen")) return listening(atoi(argv[2]));
+    return 64;
+}

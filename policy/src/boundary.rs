@@ -247,9 +247,9 @@ const fn all_32() -> u64 {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
     /// Names that pass, `*` as a wildcard (`LC_*`).
-    pub pass: Vec<String>,
+    pub pass: Vec<Text>,
     /// Names that never pass, even if `pass` covers them.
-    pub drop: Vec<String>,
+    pub drop: Vec<Text>,
     /// Set to these values, over all else.
     pub set: BTreeMap<String, String>,
 }

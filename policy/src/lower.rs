@@ -248,13 +248,13 @@ fn once<'a>(texts: impl Iterator<Item = &'a Text>) -> List<Text> {
 }
 
 /// Names that are known to be in order, and others: each once, in order.
-fn names<'a>(known: &'a [Text], added: impl Iterator<Item = &'a Text>) -> Vec<String> {
-    let mut names: Vec<&str> = known.iter().chain(added).map(|name| &**name).collect();
+fn names<'a>(known: &'a [Text], added: impl Iterator<Item = &'a Text>) -> Vec<Text> {
+    let mut names: Vec<Text> = known.iter().chain(added).cloned().collect();
     if names.len() > known.len() {
         names.sort_unstable();
         names.dedup();
     }
-    names.into_iter().map(str::to_owned).collect()
+    names
 }
 
 /// Whether a path rule hides (reading is not free) or protects. What is hidden needs no protection beside it.
@@ -273,7 +273,7 @@ fn merged(mut trees: Vec<Root>) -> Vec<Root> {
     // By bytes: a path compares by component, which costs more than all the rest.
     trees.sort_by(|a, b| bytes(&a.path).cmp(bytes(&b.path)));
     trees.dedup_by(|later, first| {
-        let same = later.path == first.path;
+        let same = bytes(&later.path) == bytes(&first.path);
         if same {
             first.rights = join(first.rights, later.rights);
         }

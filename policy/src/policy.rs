@@ -144,13 +144,18 @@ impl Policy {
     }
 
     /// Lines of the system-call filter, first the one that decides first: a document's before those of what it
-    /// extends, so that a wider profile can open a call. Only from layers that may grant.
+    /// extends, so that a wider profile can open a call. Only from layers that may grant. A document that stands in
+    /// several layers decides where it comes first; its lines would say nothing new further down.
     pub(crate) fn calls(&self) -> impl Iterator<Item = (At, &CallLine)> {
-        let entitled = self.sources().filter(|(at, _)| self.stand(*at).0.may_grant());
-        let mut last_first: Vec<_> = entitled.collect();
-        last_first.reverse();
-        let lines = last_first.into_iter();
-        lines.flat_map(|(at, document)| document.calls.iter().map(move |line| (at, line)))
+        let speaks = |(at, d): &(At, &Document)| !d.calls.is_empty() && self.stand(*at).0.may_grant();
+        let mut last_first: Vec<(At, &Document)> = Vec::new();
+        let entitled: Vec<_> = self.sources().filter(speaks).collect();
+        for (at, document) in entitled.into_iter().rev() {
+            if !last_first.iter().any(|(_, d)| d.source == document.source && d.sha256 == document.sha256) {
+                last_first.push((at, document));
+            }
+        }
+        last_first.into_iter().flat_map(|(at, document)| document.calls.iter().map(move |line| (at, line)))
     }
 
     /// The action's digest, as a question about it carries it.

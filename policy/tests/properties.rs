@@ -140,6 +140,10 @@ fn effects(policy: &Policy) -> Vec<Effect> {
     probes().iter().map(|probe| judge(policy, probe).effect).collect()
 }
 
+fn within<T: PartialEq>(a: &[T], b: &[T]) -> bool {
+    a.iter().all(|x| b.contains(x))
+}
+
 /// Whether `a` opens nothing that `b` doesn't.
 fn is_no_wider(a: &Boundary, b: &Boundary) -> Result<(), String> {
     for root in &a.roots {
@@ -155,7 +159,6 @@ fn is_no_wider(a: &Boundary, b: &Boundary) -> Result<(), String> {
             return Err(format!("{root:?}"));
         }
     }
-    let within = |a: &Vec<String>, b: &Vec<String>| a.iter().all(|x| b.contains(x));
     let checks = [
         ("hidden", within(&b.hidden, &a.hidden)),
         ("protected", b.protected.iter().all(|p| a.protected.contains(p) || a.hidden.contains(p))),

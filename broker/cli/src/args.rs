@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 /// Run a coding agent, or any command, inside a boundary that the kernel holds
@@ -113,6 +113,13 @@ pub(crate) struct Run {
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     pub(crate) command: Vec<OsString>,
+}
+
+impl Run {
+    /// Reads `run` and what follows.
+    pub(crate) fn alone<'a>(words: impl Iterator<Item = &'a OsString>) -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&Self::augment_args(clap::Command::new("run")).try_get_matches_from(words)?)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -341,5 +348,36 @@ mod tests {
     #[test]
     fn definitions_hold_together() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_run_alone_is_read_as_among_all_verbs() {
+        let lines = [
+            "run -- true",
+            "run true --version -x",
+            "run --profile a --profile=b --ci -v --name x --workspace /w --write a --read b -- cmd --help",
+            "run --net a:1 --require x --policy p.toml -- -- x",
+            "run",
+            "run --",
+            "run --help",
+            "run -h",
+            "run --version",
+            "run -V",
+            "run --no-such -- x",
+            "run --profile",
+            "run help",
+            "run --ci=yes x",
+        ];
+        for line in lines {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let all = std::iter::once(OsString::from("tollgate")).chain(words.iter().cloned());
+            let whole = match Cli::try_parse_from(all) {
+                Ok(Cli { verb: Verb::Run(run) }) => Ok(format!("{run:?}")),
+                Ok(other) => Ok(format!("{other:?}")),
+                Err(fault) => Err(fault.kind()),
+            };
+            let alone = Run::alone(words.iter()).map(|run| format!("{run:?}")).map_err(|fault| fault.kind());
+            assert_eq!(alone, whole, "{line}");
+        }
     }
 }

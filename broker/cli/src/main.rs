@@ -10,6 +10,7 @@ mod time;
 mod ui;
 mod verb;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -19,11 +20,23 @@ use crate::exit::Exit;
 use crate::failure::Outcome;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match read() {
         Ok(cli) => cli,
         Err(fault) => return misread(&fault).into(),
     };
     obey(cli.verb).unwrap_or_else(|failure| ui::failed(&failure)).into()
+}
+
+/// Reads the command line. Nearly every start is a run, and the descriptions of all other verbs cost more than a run's: so
+/// a run is first read by itself. What that can't read is read again with everything, for its help and its faults.
+fn read() -> Result<Cli, clap::Error> {
+    let given: Vec<OsString> = std::env::args_os().collect();
+    let is_run = given.get(1).is_some_and(|verb| verb == "run");
+    let run = is_run.then(|| args::Run::alone(given.iter().skip(1)).ok()).flatten();
+    match run {
+        Some(run) => Ok(Cli { verb: Verb::Run(run) }),
+        None => Cli::try_parse_from(given),
+    }
 }
 
 fn obey(verb: Verb) -> Outcome {

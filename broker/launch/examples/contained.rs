@@ -111,7 +111,7 @@ fn boundary() -> Result<Boundary, Box<dyn Error>> {
         }
     }
     let environment = Environment {
-        pass: ["PATH", "HOME", "TERM", "LANG", "LC_*"].map(String::from).into(),
+        pass: ["PATH", "HOME", "TERM", "LANG", "LC_*"].map(Into::into).into(),
         ..Environment::default()
     };
     Ok(Boundary {

@@ -235,7 +235,7 @@ fn boundary(work: &Path, setting: Setting) -> Boundary {
     Boundary {
         roots,
         calls: calls(),
-        environment: Environment { pass: vec!["PATH".to_owned(), "KEPT_*".to_owned()], ..Environment::default() },
+        environment: Environment { pass: vec!["PATH".into(), "KEPT_*".into()], ..Environment::default() },
         namespaces,
         ..Boundary::default()
     }

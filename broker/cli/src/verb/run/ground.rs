@@ -33,7 +33,8 @@ pub(crate) fn fresh_id() -> Result<String, Failure> {
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'j', 'k', 'm', 'n',
         'p', 'q', 'r', 's', 't', 'v', 'w', 'x', 'y', 'z',
     ];
-    let random = getrandom::u64().map_err(|e| Failure::new(Exit::Internal, "no random numbers").because(&e))?;
+    let random =
+        tollgate_sys::random::number().map_err(|e| Failure::new(Exit::Internal, "no random numbers").because(&e))?;
     let letter = |at: u32| LETTERS.get(usize::try_from((random >> (5 * at)) & 31).unwrap_or(0)).copied();
     Ok((0..8).filter_map(letter).collect())
 }

@@ -230,10 +230,10 @@ pub(crate) fn readable(boundary: &Boundary) -> String {
     ];
     const SHOWN: usize = 8;
     let is_system = |path: &std::path::Path| SYSTEM.iter().any(|system| path.starts_with(system));
-    let roots = boundary.roots.iter().map(|root| root.path.as_path()).filter(|path| !is_system(path) && path.exists());
-    let mut roots: Vec<_> = roots.collect();
-    roots.sort_by_key(|path| path.components().count());
-    let shown: Vec<String> = roots.iter().take(SHOWN).map(|path| format!("{path:?}")).collect();
+    let roots = boundary.roots.iter().map(|root| &root.path);
+    let mut roots: Vec<_> = roots.filter(|root| !is_system(root.as_path()) && root.as_path().exists()).collect();
+    roots.sort_by_key(|root| root.as_path().components().count());
+    let shown: Vec<String> = roots.iter().take(SHOWN).map(|root| format!("{root:?}")).collect();
     let more = roots.len().saturating_sub(shown.len());
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     format!("{}{more}, and the system's own folders", shown.join(", "))

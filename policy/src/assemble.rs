@@ -262,11 +262,11 @@ impl Gathering<'_> {
         }
         match given {
             // Where nothing else stands, gathering gives what the build found.
-            Given::Ready(ready) if !self.sources.iter().any(|(l, _)| *l == layer) => {
-                let shelf = *self.shelf.get_or_insert(ready.shelf);
-                let document =
-                    |number: &u32| Some((layer, Source::Ready(*number, shelf.documents.get(*number as usize)?)));
-                self.sources.extend(ready.chain.iter().filter_map(document));
+            Given::Ready(ready) if self.is_empty(layer) && self.is_of_one_shelf(ready) => {
+                let documents = ready.shelf.documents;
+                let source = |number: &u32| Some((layer, Source::Ready(*number, documents.get(*number as usize)?)));
+                self.sources.extend(ready.chain.iter().filter_map(source));
+                self.shelf = Some(ready.shelf);
                 if layer == Layer::Person {
                     self.stack = Some(ready);
                 }
@@ -275,14 +275,24 @@ impl Gathering<'_> {
         }
     }
 
+    fn is_empty(&self, layer: Layer) -> bool {
+        !self.sources.iter().any(|(of, _)| *of == layer)
+    }
+
+    /// Numbers on a shelf mean nothing on another.
+    fn is_of_one_shelf(&self, ready: &Ready) -> bool {
+        self.shelf.is_none_or(|known| std::ptr::eq(known, ready.shelf))
+    }
+
     fn source(&mut self, given: Given) -> Source {
         match given {
             Given::Read(document) => Source::Read(document),
+            // From another shelf it is as if it had been read.
+            Given::Ready(ready) if !self.is_of_one_shelf(ready) => Source::Read(Box::new(ready.document.clone())),
             Given::Ready(ready) => {
-                let shelf = *self.shelf.get_or_insert(ready.shelf);
+                self.shelf = Some(ready.shelf);
                 let is_it = |(_, document): &(u32, &'static Document)| std::ptr::eq(*document, ready.document);
-                let found = (0_u32..).zip(shelf.documents).find(is_it);
-                // From another shelf it is as if it had been read.
+                let found = (0_u32..).zip(ready.shelf.documents).find(is_it);
                 found.map_or_else(|| Source::Read(Box::new(ready.document.clone())), |(n, d)| Source::Ready(n, d))
             }
         }
@@ -330,10 +340,10 @@ impl Gathering<'_> {
     /// and the wrong name's own neighbours: those made of it by swapping, dropping or doubling one letter.
     fn near(&self, from: &Document, wrong: &str) -> Option<String> {
         let documents = self.sources.iter().map(|(_, source)| &**source).chain([from]);
-        let named =
+        let references =
             documents.flat_map(|d| d.extends.iter().chain(d.commands.iter().filter_map(|r| r.profile.as_ref())));
-        let names: BTreeSet<&str> = named.map(|reference| &*reference.name).collect();
-        let known = nearest(wrong, names.into_iter().filter(|name| (self.lookup)(name).is_some()));
+        let used: BTreeSet<&str> = references.map(|reference| &*reference.name).collect();
+        let known = nearest(wrong, used.into_iter().filter(|name| (self.lookup)(name).is_some()));
         known.or_else(|| {
             let found = neighbours(wrong).into_iter().find(|name| (self.lookup)(name).is_some())?;
             Some(format!("did you mean `{found}`?"))

@@ -113,14 +113,16 @@ impl Policy {
         };
         self.sources().flat_map(|(_, d)| rooted(&d.roots)).for_each(|(text, rights)| add(text, rights));
         for (_, rule, glob) in Self::globs(self.sources()).filter(|(at, rule, _)| self.grants(*at, rule)) {
-            tree(glob).into_iter().for_each(|tree| add(tree, granting(rule)));
+            if let Some(tree) = tree(glob) {
+                add(tree, granting(rule));
+            }
         }
         let floors = |access| {
             let globs = Self::globs(self.sources()).filter(move |(_, rule, _)| is_floor(rule, access));
             let placed: BTreeSet<Placed> = globs.filter_map(|(_, _, glob)| Placed::glob(glob)).collect();
             placed.into_iter().collect::<List<Placed>>()
         };
-        let (granted, guarded) = self.socket_globs(self.sources());
+        let (granted, guarded) = Self::socket_globs(self.sources());
         let drop = once(self.sources().flat_map(|(_, d)| d.environment.drop.iter()));
         let set = self.sources().flat_map(|(_, d)| d.environment.set.iter().map(|(name, _)| name));
         Prepared {
@@ -155,7 +157,7 @@ impl Policy {
     /// Sockets granted that no floor may touch and no envelope above leaves out.
     fn lower_sockets(&self) -> Vec<String> {
         let prepared = self.prepared();
-        let (granted, guarded) = self.socket_globs(self.added());
+        let (granted, guarded) = Self::socket_globs(self.added());
         let pattern = |glob: &Text| Pattern::new(glob, &self.place);
         let known = prepared.sockets.iter().filter_map(pattern);
         let added = granted.into_iter().filter_map(|(at, glob)| {
@@ -178,10 +180,7 @@ impl Policy {
     }
 
     /// Globs of sockets as written: those that are granted, whoever does, and those on which there is a floor.
-    fn socket_globs<'a>(
-        &self,
-        sources: impl Iterator<Item = (At, &'a Document)>,
-    ) -> (Vec<(At, &'a Text)>, Vec<&'a Text>) {
+    fn socket_globs<'a>(sources: impl Iterator<Item = (At, &'a Document)>) -> (Vec<(At, &'a Text)>, Vec<&'a Text>) {
         let (mut granted, mut guarded) = (Vec::new(), Vec::new());
         for (at, document) in sources {
             granted.extend(document.network.unix.iter().map(|glob| (at, glob)));

@@ -101,19 +101,19 @@ impl From<&'static Ready> for Given {
 /// # Errors
 /// [`Faults`] of a profile that does not fit with what it builds on.
 pub fn as_rust(documents: &[Document], base: &str) -> Result<(String, Vec<String>), Faults> {
-    let bare: List<Document> = documents.iter().map(|document| document.clone().without_examples()).collect();
+    let documents: List<Document> = documents.iter().map(|document| document.clone().without_examples()).collect();
     let mut items = NAMES.to_owned();
     // What is pushed to a string can't fail.
-    let _written = writeln!(items, "static DOCUMENTS: [Document; {}] = [", bare.len());
-    for document in bare.iter() {
+    let _written = writeln!(items, "static DOCUMENTS: [Document; {}] = [", documents.len());
+    for document in documents.iter() {
         document.bake(&mut items);
         items.push_str(",\n");
     }
-    let filed = expression(&Filed::new(bare.iter()));
+    let filed = expression(&Filed::new(documents.iter()));
     items.push_str("];\nstatic SHELF: Shelf = Shelf {");
     let _written = writeln!(items, "documents: &DOCUMENTS, commands: {filed} }};");
-    let names = bare.iter().map(|document| document.name.as_deref().unwrap_or_default());
-    let ready = names.map(|name| one(&bare, name, base)).collect::<Result<_, _>>()?;
+    let names = documents.iter().map(|document| document.name.as_deref().unwrap_or_default());
+    let ready = names.map(|name| one(&documents, name, base)).collect::<Result<_, _>>()?;
     Ok((items, ready))
 }
 

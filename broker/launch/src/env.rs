@@ -28,29 +28,34 @@ pub fn environment(
 struct Names<'a> {
     /// In order.
     plain: Vec<&'a [u8]>,
-    globs: Vec<&'a [u8]>,
+    /// Globs that start with themselves, in order.
+    headed: Vec<&'a [u8]>,
+    /// Globs that start with `*` or `?`.
+    others: Vec<&'a [u8]>,
 }
 
 impl<'a> Names<'a> {
     fn of(list: &'a [Text]) -> Self {
-        let is_glob = |name: &&[u8]| name.iter().any(|byte| matches!(byte, b'*' | b'?'));
-        let (globs, mut plain): (Vec<_>, Vec<_>) = list.iter().map(|name| name.as_bytes()).partition(is_glob);
+        let is_magic = |byte: &u8| matches!(byte, b'*' | b'?');
+        let (mut plain, mut headed, mut others) = (Vec::with_capacity(list.len()), Vec::new(), Vec::new());
+        for name in list.iter().map(|name| name.as_bytes()) {
+            match name.iter().position(|byte| is_magic(byte)) {
+                None => plain.push(name),
+                Some(0) => others.push(name),
+                Some(_) => headed.push(name),
+            }
+        }
         plain.sort_unstable();
-        Self { plain, globs }
+        headed.sort_unstable();
+        Self { plain, headed, others }
     }
 
     fn cover(&self, name: &OsStr) -> bool {
         let name = name.as_bytes();
-        self.plain.binary_search(&name).is_ok()
-            || self.globs.iter().any(|glob| may_match(glob, name) && matches(glob, name))
-    }
-}
-
-/// Most names differ in their first byte from most globs.
-fn may_match(glob: &[u8], name: &[u8]) -> bool {
-    match glob.first() {
-        None | Some(b'*' | b'?') => true,
-        first => first == name.first(),
+        let first = name.first();
+        let from = self.headed.partition_point(|glob| glob.first() < first);
+        let headed = self.headed.get(from..).unwrap_or_default().iter().take_while(|glob| glob.first() == first);
+        self.plain.binary_search(&name).is_ok() || headed.chain(&self.others).any(|glob| matches(glob, name))
     }
 }
 

@@ -56,7 +56,7 @@ pub(crate) fn expand(globs: &[String]) -> (Vec<Found>, Extent) {
         // As far as a path is literal nothing is listed.
         let literal = parts.iter().take_while(|part| !is_magic(part)).count();
         let (head, rest) = parts.split_at_checked(literal).unwrap_or((parts, &[]));
-        let base: PathBuf = std::iter::once("/").chain(head.iter().copied()).collect();
+        let base = PathBuf::from(if head.is_empty() { "/".to_owned() } else { format!("/{}", head.join("/")) });
         if rest.is_empty() {
             walk.note(&base);
         } else if let Some((_, rests)) =

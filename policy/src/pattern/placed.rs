@@ -76,7 +76,7 @@ impl Placed {
         let rest = match head {
             Head::Anywhere => format!("/**/{}", rest.strip_prefix("**/").unwrap_or(rest)),
             Head::Root if rest.is_empty() => "/".to_owned(),
-            _ => rest.to_owned(),
+            Head::Root | Head::Home | Head::Workspace | Head::Temp | Head::State | Head::Variable(_) => rest.to_owned(),
         };
         Some(Self { start: Start::of(head), rest: rest.into() })
     }

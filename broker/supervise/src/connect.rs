@@ -158,7 +158,7 @@ impl Gate<'_> {
             Effect::Deny => {
                 let reason = why(&verdict);
                 let event = Event::Denied { action, pid: call.tid.unsigned_abs(), what, verdict };
-                self.turn_off(&call, (&connect, &shown), (event, &reason, NEXT_RULE));
+                self.turn_back(call.tid, (event, &shown), (&reason, NEXT_RULE));
                 self.refuse(&call, libc::EACCES);
             }
         }
@@ -195,26 +195,9 @@ impl Gate<'_> {
             let (pid, what) = (call.tid.unsigned_abs(), Action::Connect(connect.clone()));
             let name = nix::errno::Errno::from_raw(errno);
             let event = Event::Refused { action, pid, what, wall: format!("{wall}; {name:?}") };
-            self.turn_off(&call, (connect, &shown), (event, &wall, NEXT_ADDRESS));
+            self.turn_back(call.tid, (event, &shown), (&wall, NEXT_ADDRESS));
         }
         self.refuse(&call, errno);
-    }
-
-    /// Writes a refusal down and tells it, once for each target.
-    fn turn_off(
-        &mut self,
-        call: &Notification,
-        (connect, shown): (&Connect, &str),
-        (event, reason, next): (Event, &str, &str),
-    ) {
-        if !self.net.refuses(connect) {
-            self.ending.refusals += 1;
-            return;
-        }
-        if let Err(unwritten) = self.pen.durable(event) {
-            self.broken(unwritten);
-        }
-        self.say(call.tid, shown, reason, next);
     }
 
     /// What the relay did not carry, after the gate had let it on.

@@ -1,7 +1,7 @@
 //! `execve` and `execveat` at notification: judged by what would run; refused here, or let go on to its exec stop.
 
 use tollgate_ledger::record::Event;
-use tollgate_policy::action::{Action, Exec};
+use tollgate_policy::action::{Action, Call, Exec};
 use tollgate_policy::grant::Grants;
 use tollgate_policy::verdict::{Effect, Verdict};
 use tollgate_sys::memory;
@@ -46,15 +46,23 @@ impl Gate<'_> {
         let look = match self.programs.look(&asked) {
             Ok(look) => look,
             Err(err) => {
-                let what = format!("to run `{}`", line(&asked.argv));
-                self.say(call.tid, &what, &format!("the program can't be examined ({err})"), NEXT_WALL);
-                return self.refuse(&call, libc::EPERM);
+                return self.unknown(&call, &asked, &format!("the program can't be examined ({err})"));
             }
         };
         match look {
             Look::Fails(errno) => self.refuse(&call, errno),
             Look::Program(program) => self.judge_exec(call, asked, *program),
         }
+    }
+
+    /// Nobody can tell what would be run.
+    pub(crate) fn unknown(&mut self, call: &Notification, asked: &Asked, why: &str) {
+        let shown = format!("to run `{}`", line(&asked.argv));
+        let what = Action::Call(Call { name: calls::name(call.call) });
+        let event = self.refused_by(call.tid, what, format!("{shown}: {why}; EPERM"));
+        self.turn_back(call.tid, (event, &shown), (why, NEXT_WALL));
+        self.not_started(&format!("{shown}: {why}"));
+        self.refuse(call, libc::EPERM);
     }
 
     fn asked(&self, call: &Notification) -> Option<Asked> {
@@ -171,13 +179,9 @@ impl Gate<'_> {
     fn outside(&mut self, call: &Notification, exec: Exec) {
         let shown = exec.image.executable.as_ref().map(|path| format!("{path:?}")).unwrap_or_default();
         let what = format!("to run {shown}");
-        let action = self.tree.place(call.tid).action();
         let wall = "no root of the boundary lets it be run; EACCES".to_owned();
-        let refused = Event::Refused { action, pid: call.tid.unsigned_abs(), what: Action::Exec(exec), wall };
-        if let Err(unwritten) = self.pen.group(refused) {
-            self.broken(unwritten);
-        }
-        self.say(call.tid, &what, "it lies outside what this boundary lets be run", NEXT_WALL);
+        let event = self.refused_by(call.tid, Action::Exec(exec), wall);
+        self.turn_back(call.tid, (event, &what), ("it lies outside what this boundary lets be run", NEXT_WALL));
         self.not_started(&what);
         self.refuse(call, libc::EACCES);
     }
@@ -202,11 +206,8 @@ impl Gate<'_> {
         let unbound = |exec: &Exec| exec.image.writable && exec.image.sha256.is_none();
         if judged.program.execs.iter().any(unbound) {
             // it could be something else by the time that somebody says yes
-            let what = format!("to run `{}`", line(&judged.asked.argv));
             let why = "it can be changed from inside, and its content can't be held to an approval";
-            self.say(call.tid, &what, why, NEXT_WALL);
-            self.not_started(&what);
-            return self.refuse(&call, libc::EPERM);
+            return self.unknown(&call, &judged.asked, why);
         }
         let granted = self.verdict(&judged.program.execs, &self.grants);
         let Some(exec) = judged.exec().cloned() else {

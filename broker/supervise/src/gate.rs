@@ -31,6 +31,7 @@ use crate::record::Pen;
 use crate::tell::Teller;
 use crate::tree::Tree;
 use crate::verify::Stopping;
+use crate::wall::Walls;
 use crate::{Ending, Run, calls};
 
 /// How often open questions are looked over for callers that have gone.
@@ -83,8 +84,8 @@ pub(crate) struct Gate<'a> {
     pub(crate) watch: Watch,
     /// Limits that were passed, and how often.
     pub(crate) limits_hit: HashMap<&'static str, u64>,
-    /// Calls that met a wall, and how often.
-    pub(crate) walls: HashMap<String, u64>,
+    /// What was refused.
+    pub(crate) walls: Walls,
     /// The hands for path calls, where the filter hands those over.
     pub(crate) files: Option<Files>,
     /// Paths whose writing was refused.
@@ -142,7 +143,7 @@ impl<'a> Gate<'a> {
             net: Net::new(&run.started.enforced),
             watch: Watch::new(run.guard, run.command),
             limits_hit: HashMap::new(),
-            walls: HashMap::new(),
+            walls: Walls::default(),
             files,
             denied_writes: HashSet::new(),
             under_way: false,
@@ -244,7 +245,7 @@ impl<'a> Gate<'a> {
             (name, Some((CallFate::Judge, ..))) if CALLS.contains(&name) => self.path_call(call, name),
             (_, Some((CallFate::Refuse, errno, because))) => self.wall(&call, errno, because),
             // no entry sends it here: the filter and this list are at odds, which is a refusal
-            (_, _) => self.refuse(&call, libc::EPERM),
+            (_, _) => self.wall(&call, libc::EPERM, "the gate does not know what to do with it"),
         }
         Ok(())
     }

@@ -14,9 +14,6 @@ use crate::gate::Gate;
 use crate::hold::{Held, Then};
 use crate::record::now;
 
-/// How many paths' refusals are told and written down in one run; a program that tries thousands has had its answer.
-const TOLD: usize = 64;
-
 /// What an agent is told to do about a path outside.
 const NEXT_OUTSIDE: &str = "write beneath the workspace or $TMPDIR instead; if it has to be there, tell the person: \
      `--write DIR` opens a directory, a `[[path]]` rule with effect `ask` makes it a question";
@@ -71,7 +68,8 @@ impl Gate<'_> {
             // nobody spoke of it: the roots stand, and programs that try everything hold up nobody
             (_, Wall::Outside) if verdict.reason.is_default() && !self.is_asked_of(verdict.effect) => {
                 let reason = "it lies outside the roots that may be written in here".to_owned();
-                let event = Event::Refused { action, pid: call.tid.unsigned_abs(), what, wall: format!("{reason}; EACCES") };
+                let event =
+                    Event::Refused { action, pid: call.tid.unsigned_abs(), what, wall: format!("{reason}; EACCES") };
                 self.turned_away((call, &crossing), (event, &shown), (&reason, NEXT_OUTSIDE));
             }
             // the path itself may be written, but something guarded would come or go with it
@@ -101,22 +99,14 @@ impl Gate<'_> {
         }
     }
 
-    /// Refuses; the first time for a path it is written down and told.
+    /// Refuses; what is new of it is written down and told.
     fn turned_away(
         &mut self,
         (call, crossing): (Notification, &Crossing),
         (event, shown): (Event, &str),
         (reason, next): (&str, &str),
     ) {
-        if self.was_denied(crossing) || self.denied_writes.len() >= TOLD {
-            self.ending.refusals += 1;
-        } else {
-            self.deny_again(crossing);
-            if let Err(unwritten) = self.pen.durable(event) {
-                self.broken(unwritten);
-            }
-            self.say(call.tid, shown, reason, next);
-        }
+        self.turn_back(call.tid, (event, shown), (reason, next));
         self.refuse(&call, crossing.errno);
     }
 

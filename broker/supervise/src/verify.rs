@@ -46,9 +46,8 @@ impl Gate<'_> {
             return self.refuse(call, libc::EAGAIN);
         }
         if let Err(err) = self.seize(tid) {
-            let what = format!("to run `{}`", crate::tree::line(&judged.asked.argv));
-            self.say(tid, &what, &format!("its second look can't be arranged ({err})"), NEXT_WALL);
-            return self.refuse(call, libc::EPERM);
+            let why = format!("its second look can't be arranged ({err})");
+            return self.unknown(call, &judged.asked, &why);
         }
         // without it only a failed exec goes unnoticed until the thread's next event
         if ptrace::interrupt(tid).is_err() {
@@ -170,7 +169,8 @@ impl Gate<'_> {
     fn tampered(&mut self, tid: i32, judged: &Judged, detail: String) {
         // it must not run, whatever else fails
         kill_now(tid);
-        self.ending.refusals += 1;
+        let shown = format!("to run `{}`", crate::tree::line(&judged.asked.argv));
+        self.tell_once(&shown, &detail, NEXT_WALL);
         let found = self.programs.found(tid, &judged.asked).ok();
         let Some(exec) = judged.exec().cloned() else {
             return;

@@ -26,7 +26,7 @@ struct Disk {
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Disks {
-    disks: Vec<Disk>,
+    all: Vec<Disk>,
     looked: Option<Instant>,
     /// By how much each process had written at the last look.
     written: HashMap<i32, u64>,
@@ -49,18 +49,18 @@ impl Disks {
             let fresh = seen.insert(device);
             fresh.then(|| Some(Disk { path: path.to_owned(), free: free(&statvfs(path).ok()?) })).flatten()
         });
-        Self { disks: disks.collect(), ..Self::default() }
+        Self { all: disks.collect(), ..Self::default() }
     }
 
     /// Bytes that were free on the fullest of them; a share is of that.
     pub(super) fn free(&self) -> u64 {
-        self.disks.iter().map(|disk| disk.free).min().unwrap_or(u64::MAX)
+        self.all.iter().map(|disk| disk.free).min().unwrap_or(u64::MAX)
     }
 
     /// Bytes by which the most used of them has filled since the beginning, whoever did it.
     pub(super) fn filled(&self) -> u64 {
         let filled = |disk: &Disk| Some(disk.free.saturating_sub(free(&statvfs(disk.path.as_path()).ok()?)));
-        self.disks.iter().filter_map(filled).max().unwrap_or(0)
+        self.all.iter().filter_map(filled).max().unwrap_or(0)
     }
 
     /// The limit, where it is passed and at least a good part of that was written by the run.
@@ -111,10 +111,10 @@ mod tests {
         let root = |path: &std::path::Path| Root { path: AbsPath::new(path).unwrap(), rights };
         let boundary = Boundary { roots: vec![root(dir.path()), root(&dir.path().join("a"))], ..Boundary::default() };
         let mut disks = Disks::of(&boundary);
-        assert_eq!(disks.disks.len(), 1);
+        assert_eq!(disks.all.len(), 1);
         assert!(disks.free() > 0);
         // As if much more had been free when it began.
-        disks.disks[0].free += 1 << 30;
+        disks.all[0].free += 1 << 30;
         assert!(disks.filled() >= 1 << 29);
         let me = i32::try_from(std::process::id()).unwrap();
         let parent = nix::unistd::getppid().as_raw();

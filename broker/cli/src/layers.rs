@@ -114,13 +114,17 @@ impl Layers {
     }
 }
 
-/// The profiles in force: those that were named, else `ci` (which extends `workspace`) where nobody can be asked, else
-/// `workspace`.
+/// The profiles in force: those that were named, else the default.
 fn chosen(wanted: &Wanted) -> Vec<String> {
     if !wanted.profiles.is_empty() {
         return wanted.profiles.clone();
     }
-    vec![if wanted.unattended { "ci" } else { "workspace" }.to_owned()]
+    vec![default(wanted.unattended).to_owned()]
+}
+
+/// The profile where none is named: `ci` (which extends `workspace`) where nobody can be asked, else `workspace`.
+pub(crate) fn default(unattended: bool) -> &'static str {
+    if unattended { "ci" } else { "workspace" }
 }
 
 /// The person's own policy: `$XDG_CONFIG_HOME/tollgate/policy.toml`, else beneath `~/.config`.

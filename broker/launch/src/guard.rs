@@ -18,8 +18,8 @@ use nix::sys::signal::{Signal, killpg};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgrp, write};
-use tollgate_sys::handover::Pass;
-use tollgate_sys::landlock::Rights;
+use tollgate_sys::handover::{self, Pass, Word};
+use tollgate_sys::landlock::{Rights, Ruleset};
 use tollgate_sys::namespaces::{Set, bring_up_loopback};
 use tollgate_sys::news::News;
 use tollgate_sys::process::{self, Image, Inspection, Stack};
@@ -27,10 +27,12 @@ use tollgate_sys::{caps, fds, masks, mounts, pty};
 
 use crate::fault::Step;
 use crate::order::{Mount, Order};
+use crate::plan::Options;
 use crate::recipe::{self, Failed, Wires, at};
 use crate::sweep::{self, Scope};
 use crate::temp::{self, PrivateTemp};
 use crate::terminal::Terminal;
+use crate::usual::Usual;
 
 use mounting::Stock;
 
@@ -42,6 +44,8 @@ pub(crate) struct Post<'a> {
     pub(crate) terminal: Option<&'a Terminal>,
     /// The namespaces that it was forked into.
     pub(crate) set: Set,
+    /// Roots to look up while there is no order yet, for this Landlock ABI of the kernel's.
+    pub(crate) usual: Option<(&'a Usual, u32, Options)>,
 }
 
 /// What a guard and its command do.
@@ -72,6 +76,12 @@ pub(crate) fn live(post: Post<'_>, wires: Wires, supervisor: OwnedFd) -> ! {
 fn start<'a>(post: Post<'a>, wires: &Wires) -> Result<(Task<'a>, Pid), Failed> {
     settle(post, wires)?;
     let stock = post.set.has(Set::MOUNT).then(|| Stock::lay_in(post.set)).transpose()?;
+    if let Some((usual, kernel, options)) = post.usual {
+        // Without one the supervisor makes its own.
+        let rules = usual.rules(kernel, options).ok();
+        let rules = rules.as_ref().map(Ruleset::as_fd);
+        handover::send(wires.word.as_fd(), Word::Ahead, rules, &Pass::NONE).map_err(at(Step::Handover))?;
+    }
     let Ok(order) = Order::receive(wires.word.as_fd()) else {
         process::exit(0) // the supervisor has gone, or found that nothing is to be started
     };

@@ -2,10 +2,12 @@
 
 use std::ffi::{CString, OsStr, OsString};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use tollgate_policy::boundary::{self, Root};
+use tollgate_sys::handover::Pass;
 use tollgate_sys::landlock::{Rights, Ruleset};
 use tollgate_sys::namespaces::Set;
 
@@ -17,11 +19,15 @@ use crate::lookup::{Lookup, lies_in};
 use crate::order::{Mount, Order};
 use crate::plan::Plan;
 use crate::terminal::Terminal;
+use crate::usual::Usual;
 
 const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
 const SHARED_MEMORY: &str = "/dev/shm";
 const PROC: &str = "/proc";
 const TERMINALS: &str = "/dev/pts";
+
+/// Places where another file system may be than before.
+pub(crate) const NEW: [&str; 5] = [TEMPORARY[0], TEMPORARY[1], SHARED_MEMORY, PROC, TERMINALS];
 
 /// What the supervisor knows of a try: its plan, and the order for guard and command.
 #[derive(Debug)]
@@ -147,16 +153,27 @@ impl<'a> Layout<'a> {
         lies_in(path, self.plan.temp.path()) || self.fresh().iter().any(|place| lies_in(path, place))
     }
 
-    /// The rules for all roots that exist now; none without Landlock.
-    pub(crate) fn rules(&self) -> io::Result<Option<Ruleset>> {
-        if self.plan.landlock_abi() == 0 {
+    /// The rules for all roots that exist now; none without Landlock. `ahead` is what the guard made of the usual ones.
+    pub(crate) fn rules(&self, ahead: Option<(&Usual, OwnedFd)>) -> io::Result<Option<Ruleset>> {
+        let abi = self.plan.landlock_abi();
+        if abi == 0 {
             return Ok(None);
         }
-        let rules = Ruleset::create(self.plan.probe.landlock_abi, &self.plan.governed)?;
         let mut lookup = Lookup::default();
         // The user's other terminals lie there too: without a namespace in which they don't, it isn't granted.
         let shared = |root: &&Root| root.path.as_path() == Path::new(TERMINALS) && !self.set.has(Set::MOUNT);
-        for root in self.plan.roots.iter().filter(|root| !self.is_late(root) && !shared(root)) {
+        let mut roots: Vec<&Root> =
+            self.plan.roots.iter().filter(|root| !self.is_late(root) && !shared(root)).collect();
+        let network = (&self.plan.network, self.plan.options);
+        let taken = ahead.and_then(|(usual, rules)| Some((usual.left(&roots, network)?, rules)));
+        let rules = match taken {
+            Some((left, rules)) => {
+                roots = left;
+                Ruleset::from_fd(rules, abi, Pass::NONE)
+            }
+            None => Ruleset::create(self.plan.probe.landlock_abi, &self.plan.governed)?,
+        };
+        for root in roots {
             if let Some(object) = lookup.object(root.path.as_path())? {
                 rules.allow(object, rights(root.rights))?;
             }
@@ -192,7 +209,8 @@ fn text(what: &'static str, path: impl AsRef<OsStr>) -> Result<CString, LaunchEr
     CString::new(path.as_ref().as_bytes()).map_err(|_| LaunchError::Nul(what))
 }
 
-fn rights(of: boundary::Rights) -> Rights {
+/// In the kernel's terms.
+pub(crate) fn rights(of: boundary::Rights) -> Rights {
     Rights { read: of.read, execute: of.execute, write: of.write, device: of.device }
 }
 

@@ -30,6 +30,7 @@ mod sweep;
 mod tasks;
 mod temp;
 mod terminal;
+mod usual;
 
 pub use command::{Command, find};
 pub use env::environment;
@@ -38,3 +39,4 @@ pub use plan::{Options, Plan, UserNamespaces};
 pub use start::{Ahead, Remains, Started};
 pub use temp::PrivateTemp;
 pub use terminal::{Attached, Terminal};
+pub use usual::Usual;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt as _;
 
-use tollgate_policy::boundary::{Boundary, Enforced, Feature, Namespace, Reach, Root};
+use tollgate_policy::boundary::{Boundary, Enforced, Feature, Namespace, Network, Reach, Root};
 use tollgate_sys::handover::Pass;
 use tollgate_sys::landlock::{Governed, NEWEST, Ports};
 use tollgate_sys::limits::{Resource, resource};
@@ -46,6 +46,7 @@ pub struct Plan {
     pub(crate) temp: PrivateTemp,
     pub(crate) roots: Vec<Root>,
     pub(crate) governed: Governed,
+    pub(crate) network: Network,
     pub(crate) program: Program,
     pub(crate) pass: Pass,
     pub(crate) limits: Vec<(Resource, u64)>,
@@ -75,7 +76,8 @@ impl Plan {
             options,
             temp,
             roots: boundary.roots.clone(),
-            governed: governed(boundary, options),
+            governed: governed(&boundary.network, options),
+            network: boundary.network.clone(),
             program: filter::lower(&boundary.calls, &pass)?,
             pass,
             limits: limits(boundary)?,
@@ -121,10 +123,11 @@ fn kind(namespace: Namespace) -> Set {
     }
 }
 
-fn governed(boundary: &Boundary, options: Options) -> Governed {
-    let (connect, bind) = match boundary.network.reach {
+/// What the ruleset of a boundary with this network governs.
+pub(crate) fn governed(network: &Network, options: Options) -> Governed {
+    let (connect, bind) = match network.reach {
         Reach::None => (Ports::Only(Vec::new()), Ports::Only(Vec::new())),
-        Reach::Ports => (Ports::Only(boundary.network.ports.iter().copied().collect()), Ports::Only(Vec::new())),
+        Reach::Ports => (Ports::Only(network.ports.iter().copied().collect()), Ports::Only(Vec::new())),
         Reach::Open => (Ports::Any, Ports::Any),
     };
     Governed { cap: options.landlock_cap.unwrap_or(NEWEST), connect, bind }

@@ -21,10 +21,11 @@ use crate::fault::{LaunchError, Step};
 use crate::guard::{self, Post};
 use crate::layout::Layout;
 use crate::plan::{Options, Plan};
-use crate::recipe::Wires;
+use crate::recipe::{Failed, Wires, at};
 use crate::sweep::{self, Scope};
 use crate::temp::PrivateTemp;
 use crate::terminal::Terminal;
+use crate::usual::Usual;
 
 /// A started run. The command is about to execute its program: its own `execve` is the first call that the gate sees.
 #[derive(Debug)]
@@ -111,32 +112,39 @@ impl Plan {
         // One that was forked into other namespaces goes here.
         let guarding = match ahead.and_then(|ahead| ahead.with(attempt.set)) {
             Some(guarding) => guarding,
-            None => Guarding::fork(Post { temp: &self.temp, terminal: what.1, set: attempt.set })?,
+            None => Guarding::fork(Post { temp: &self.temp, terminal: what.1, set: attempt.set, usual: None })?,
         };
         let end = guarding.end.as_fd();
-        let ordered = layout.order.send(end);
+        let ordered = layout.order.send(end).map_err(at(Step::Plumbing));
         // Guard and command are busy with mounts and limits meanwhile.
-        let told = ordered.and_then(|()| layout.rules()).and_then(|rules| match rules {
-            Some(rules) => handover::deliver(end, rules.as_fd()),
-            None => Ok(()),
+        let told = ordered.and_then(|()| guarding.ruleset()).and_then(|ahead| {
+            let rules = layout.rules(guarding.usual.as_ref().zip(ahead)).map_err(at(Step::Ruleset))?;
+            rules.map_or(Ok(()), |rules| handover::deliver(end, rules.as_fd())).map_err(at(Step::Ruleset))
         });
         match told {
             Ok(()) => meanwhile(),
             // It has given up already, and said why.
-            Err(e) if e.raw_os_error() == Some(libc::EPIPE) => {}
-            Err(e) => return Err(guarding.failed(Step::Ruleset, e)),
+            Err((_, e)) if e.raw_os_error() == Some(libc::EPIPE) => {}
+            Err(failed) => return Err(guarding.failed(failed)),
         }
-        match handover::receive(end) {
-            Ok(Some(heard @ Heard { word: Word::Ready(_), .. })) => Ok((guarding, heard)),
-            Ok(Some(Heard { word: Word::Failed { step, errno }, .. })) => {
-                let step = Step::ALL.get(usize::from(step)).copied().unwrap_or(Step::Guard);
-                Err(guarding.failed(step, io::Error::from_raw_os_error(errno)))
-            }
-            silent => {
-                let why = silent.err().unwrap_or_else(|| io::Error::from_raw_os_error(libc::ECHILD));
-                Err(guarding.failed(Step::Handover, why))
+        loop {
+            match handover::receive(end) {
+                Ok(Some(Heard { word: Word::Ahead, .. })) => {}
+                Ok(Some(heard @ Heard { word: Word::Ready(_), .. })) => return Ok((guarding, heard)),
+                other => return Err(guarding.failed(why(other))),
             }
         }
+    }
+}
+
+/// Why a child went, from its last word or its silence.
+fn why(heard: io::Result<Option<Heard>>) -> Failed {
+    match heard {
+        Ok(Some(Heard { word: Word::Failed { step, errno }, .. })) => {
+            let step = Step::ALL.get(usize::from(step)).copied().unwrap_or(Step::Guard);
+            (step, io::Error::from_raw_os_error(errno))
+        }
+        silent => (Step::Handover, silent.err().unwrap_or_else(|| io::Error::from_raw_os_error(libc::ECHILD))),
     }
 }
 
@@ -149,10 +157,18 @@ impl Ahead {
     /// Forks it into the namespaces that a boundary usually asks for. None where that fails; [`Plan::start_meanwhile`]
     /// finds out why. The plan must then be made with the same `temp` and `options`.
     #[must_use]
-    pub fn fork(temp: &PrivateTemp, terminal: Option<&Terminal>, (probe, options): (&Probe, Options)) -> Option<Self> {
-        let usual = Set::MOUNT.with(Set::PID).with(Set::IPC).with(Set::UTS);
-        let set = attempt::needed(usual, probe, options)?;
-        Guarding::fork(Post { temp, terminal, set }).ok().map(|guarding| Self(Some(guarding)))
+    pub fn fork(
+        (temp, terminal): (&PrivateTemp, Option<&Terminal>),
+        (probe, options): (&Probe, Options),
+        usual: Usual,
+    ) -> Option<Self> {
+        let namespaces = Set::MOUNT.with(Set::PID).with(Set::IPC).with(Set::UTS);
+        let set = attempt::needed(namespaces, probe, options)?;
+        let roots = (probe.landlock_abi > 0).then_some((&usual, probe.landlock_abi, options));
+        let guarding = Guarding::fork(Post { temp, terminal, set, usual: roots });
+        let mut guarding = guarding.ok()?;
+        guarding.usual = (probe.landlock_abi > 0).then_some(usual);
+        Some(Self(Some(guarding)))
     }
 
     /// It, if those are its namespaces.
@@ -177,6 +193,8 @@ struct Guarding {
     end: OwnedFd,
     news: OwnedFd,
     swept: OwnedFd,
+    /// What it looks up ahead, if anything.
+    usual: Option<Usual>,
 }
 
 impl Guarding {
@@ -205,7 +223,18 @@ impl Guarding {
         let Fork::Parent(guard) = forked.map_err(|e| LaunchError::Step(Step::Guard, e))? else {
             process::exit(125) // never: the child has left above
         };
-        Ok(Self { guard: Pid::from_raw(guard), set: post.set, end: ends.parent, news, swept })
+        Ok(Self { guard: Pid::from_raw(guard), set: post.set, end: ends.parent, news, swept, usual: None })
+    }
+
+    /// The ruleset that it made ahead.
+    fn ruleset(&self) -> Result<Option<OwnedFd>, Failed> {
+        if self.usual.is_none() {
+            return Ok(None);
+        }
+        match handover::receive(self.end.as_fd()) {
+            Ok(Some(Heard { word: Word::Ahead, listener, .. })) => Ok(listener),
+            other => Err(why(other)),
+        }
     }
 
     /// Nothing is to be started: it sees the other end close, and goes.
@@ -214,7 +243,7 @@ impl Guarding {
         reap(self.guard);
     }
 
-    fn failed(self, step: Step, error: io::Error) -> LaunchError {
+    fn failed(self, (step, error): Failed) -> LaunchError {
         self.dismiss();
         LaunchError::Step(step, error)
     }

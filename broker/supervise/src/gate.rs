@@ -87,7 +87,7 @@ pub(crate) struct Gate<'a> {
     /// What was refused.
     pub(crate) walls: Walls,
     /// The hands for path calls, where the filter hands those over.
-    pub(crate) files: Option<Files>,
+    pub(crate) files: Option<Files<'a>>,
     /// Paths whose writing was refused.
     pub(crate) denied_writes: HashSet<tollgate_policy::path::AbsPath>,
     /// Whether the command's own exec has been let through.

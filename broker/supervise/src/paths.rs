@@ -19,7 +19,7 @@ const NEXT_OUTSIDE: &str = "write beneath the workspace or $TMPDIR instead; if i
      `--write DIR` opens a directory, a `[[path]]` rule with effect `ask` makes it a question";
 
 /// The hands, where the filter sends path calls here.
-pub(crate) fn hands(command: i32, boundary: &Boundary) -> Result<Option<Files>, FilesError> {
+pub(crate) fn hands(command: i32, boundary: &Boundary) -> Result<Option<Files<'_>>, FilesError> {
     let sent = |name: &Text| CALLS.contains(&&**name);
     let wanted =
         boundary.calls.entries.iter().any(|entry| entry.then == CallFate::Judge && entry.names.iter().any(sent));

@@ -60,9 +60,11 @@ impl Pass {
     }
 }
 
-/// What a child says last.
+/// What a child says; last of all that it is ready, or that it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Word {
+    /// With a ruleset made ahead, or none.
+    Ahead,
     /// All is laid; exec follows.
     Ready(Listening),
     /// A step (the caller's numbering) failed with an errno.
@@ -81,6 +83,7 @@ impl Word {
             Self::Ready(Listening::Interruptible) => (b'r', 1, 0),
             Self::Ready(Listening::Not) => (b'r', 2, 0),
             Self::Failed { step, errno } => (b'f', step, errno),
+            Self::Ahead => (b'a', 0, 0),
         };
         let [a, b, c, d] = errno.to_le_bytes();
         [tag, detail, 0, 0, a, b, c, d]
@@ -91,6 +94,7 @@ impl Word {
             (b'r', 0) => Self::Ready(Listening::Killable),
             (b'r', 1) => Self::Ready(Listening::Interruptible),
             (b'r', 2) => Self::Ready(Listening::Not),
+            (b'a', 0) => Self::Ahead,
             (b'f', step) => Self::Failed { step, errno: i32::from_le_bytes([a, b, c, d]) },
             _ => return None,
         })

@@ -41,6 +41,7 @@ mod standing;
 mod wait;
 mod walk;
 
+use std::cell::OnceCell;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
@@ -60,10 +61,13 @@ pub use guard::Unreadable;
 
 /// The hands of a run: they judge path calls by the boundary, and do them.
 #[derive(Debug)]
-pub struct Files {
+pub struct Files<'a> {
     root: OwnedFd,
     callers: Callers,
-    standing: Standing,
+    boundary: &'a Boundary,
+    /// Worked out when the first call comes: it takes as long as a whole launch, and until then nothing inside has changed
+    /// any name, since each such change is one of these calls.
+    standing: OnceCell<Standing>,
     _lowered: creds::Lowered,
 }
 
@@ -171,20 +175,20 @@ pub(crate) struct Attempt<'a> {
     pub(crate) call: &'a Notification,
 }
 
-impl Files {
+impl<'a> Files<'a> {
     /// Prepares to serve the sandbox whose command is `command`. To be called on the thread that will serve: its umask
     /// and working directory become its own, and as long as this lives it has no capabilities that go past file
     /// permissions in effect (they stay permitted, and come back with an exec or when this is dropped).
     ///
     /// # Errors
     /// [`FilesError`]; then nothing may start.
-    pub fn new(command: i32, boundary: &Boundary) -> Result<Self, FilesError> {
+    pub fn new(command: i32, boundary: &'a Boundary) -> Result<Self, FilesError> {
         let flags = nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_DIRECTORY | nix::fcntl::OFlag::O_CLOEXEC;
         let root = nix::fcntl::open(format!("/proc/{command}/root").as_str(), flags, nix::sys::stat::Mode::empty())?;
         creds::own_umask().map_err(FilesError::System)?;
         let lowered = creds::Lowered::lower().map_err(FilesError::System)?;
-        let standing = Standing::new(root.as_fd(), boundary).map_err(FilesError::Glob)?;
-        Ok(Self { root, callers: Callers::new()?, standing, _lowered: lowered })
+        Standing::check(boundary).map_err(FilesError::Glob)?;
+        Ok(Self { root, callers: Callers::new()?, boundary, standing: OnceCell::new(), _lowered: lowered })
     }
 
     /// Serves one call of [`CALLS`].
@@ -215,8 +219,15 @@ impl Files {
         call: &Notification,
         (what, leave): (What, Vec<Vec<u8>>),
     ) -> Served {
+        if self.standing.get().is_none() {
+            let Ok(standing) = Standing::new(self.root.as_fd(), self.boundary) else {
+                return fail(listener, call, Errno::EPERM); // never: it was checked
+            };
+            let _first = self.standing.set(standing);
+        }
+        let Some(standing) = self.standing.get() else { return fail(listener, call, Errno::EPERM) };
         let lookup = Lookup { root: self.root.as_fd(), callers: &mut self.callers, tid: call.tid };
-        let mut attempt = Attempt { lookup, standing: &self.standing, leave: &leave, listener, call };
+        let mut attempt = Attempt { lookup, standing, leave: &leave, listener, call };
         let given = attempt.make(&what);
         match given {
             Ok(given) => answer(listener, call, given),

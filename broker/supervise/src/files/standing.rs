@@ -42,6 +42,13 @@ impl Kind {
 }
 
 impl Standing {
+    /// Whether [`Standing::new`] will understand all guarded globs.
+    pub(crate) fn check(boundary: &Boundary) -> Result<(), Unreadable> {
+        // All others can be read.
+        let doubtful = |glob: &&String| glob.contains(['[', '{', '\\']);
+        Guards::new(boundary.protected.iter().chain(&boundary.hidden).filter(doubtful)).map(drop)
+    }
+
     /// `root` is the sandbox's own.
     pub(crate) fn new(root: BorrowedFd<'_>, boundary: &Boundary) -> Result<Self, Unreadable> {
         let mut roots: Vec<(Vec<u8>, Rights)> = Vec::new();

@@ -8,11 +8,13 @@ mod ending;
 mod flags;
 mod ground;
 mod network;
+mod usual;
 
 pub(crate) use ending::chain;
 pub(crate) use flags::split as split_host;
 pub(crate) use ground::{interpreter, temp as temp_parent};
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
@@ -38,6 +40,8 @@ use crate::layers::{Layers, Wanted};
 use crate::place::{Ground, places};
 use crate::ui;
 
+use usual::usual;
+
 /// Why nobody is asked under `--ci`.
 const UNATTENDED: &str = "nobody can be asked in this run (--ci)";
 
@@ -55,6 +59,8 @@ struct Settled {
     wanted: Wanted,
     name: String,
     begun: Instant,
+    /// Whether the command is an agent; it takes a look at the program.
+    agent: OnceCell<bool>,
 }
 
 /// Runs the command.
@@ -65,7 +71,7 @@ pub(crate) fn run(args: args::Run) -> Outcome {
     let temp = PrivateTemp::choose(&ground::temp()).map_err(|e| not_started(&e))?;
     let terminal = Terminal::open().map_err(|e| not_started(&e))?;
     let (probe, options) = (Probe::here(), Options::default());
-    let ahead = Ahead::fork(&temp, terminal.as_ref(), (&probe, options));
+    let ahead = Ahead::fork((&temp, terminal.as_ref()), (&probe, options), usual(&args));
     // Never taken apart: the process ends with the run, and a policy is many small pieces.
     let settled = ManuallyDrop::new(settle(args, &temp, begun)?);
     let plan = Plan::lower(&settled.boundary, probe, options, temp).map_err(|e| not_started(&e))?;
@@ -73,6 +79,7 @@ pub(crate) fn run(args: args::Run) -> Outcome {
     let mut meanwhile = || {
         opening.get_or_insert_with(|| Opening::now(settled.ground.state.as_path()));
         settled.policy.prepare();
+        settled.is_agent();
     };
     let started = plan.start_meanwhile((&settled.command, terminal.as_ref()), ahead, &mut meanwhile);
     let started = started.map_err(|e| not_started(&e))?;
@@ -117,6 +124,7 @@ fn settle(args: args::Run, temp: &PrivateTemp, begun: Instant) -> Result<Settled
         wanted,
         name: args.name.unwrap_or_default(),
         begun,
+        agent: OnceCell::new(),
     })
 }
 
@@ -198,8 +206,10 @@ impl Settled {
     }
 
     fn is_agent(&self) -> bool {
-        ground::names(&self.command.program).iter().any(|path| self.policy.is_starter(path))
-            || ground::is_script(&self.command)
+        *self.agent.get_or_init(|| {
+            ground::names(&self.command.program).iter().any(|path| self.policy.is_starter(path))
+                || ground::is_script(&self.command)
+        })
     }
 
     fn record(&self, enforced: &Enforced) -> RunStarted {

@@ -1,0 +1,104 @@
+//! Roots that most runs have. The guard looks them up while the supervisor still reads policies; a ruleset with all of
+//! them is taken over where the policy turns out to grant every one of them, just so.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+
+use tollgate_policy::boundary::{Network, Reach, Rights, Root};
+use tollgate_sys::landlock::Ruleset;
+
+use crate::layout::{NEW, rights};
+use crate::lookup::{Lookup, lies_in};
+use crate::plan::{Options, governed};
+
+/// What a boundary most likely grants.
+#[derive(Debug, Default)]
+pub struct Usual {
+    /// Absolute paths, normalised, each once.
+    pub roots: Vec<(&'static str, Rights)>,
+    /// How wide the network is open.
+    pub reach: Reach,
+}
+
+impl Usual {
+    /// Those that are the same inside: no file system is put over them.
+    fn lasting(&self) -> impl Iterator<Item = (&'static Path, Rights)> {
+        let roots = self.roots.iter().map(|(path, rights)| (Path::new(*path), *rights));
+        roots.filter(|(path, _)| !NEW.iter().any(|place| lies_in(path, Path::new(place))))
+    }
+
+    fn network(&self) -> Network {
+        Network { reach: self.reach, ..Network::default() }
+    }
+
+    /// A ruleset with all of them, as far as this machine has them.
+    pub(crate) fn rules(&self, kernel: u32, options: Options) -> io::Result<Ruleset> {
+        let rules = Ruleset::create(kernel, &governed(&self.network(), options))?;
+        let mut lookup = Lookup::default();
+        for (path, of) in self.lasting() {
+            if let Some(object) = lookup.object(path)? {
+                rules.allow(object, rights(of))?;
+            }
+        }
+        Ok(rules)
+    }
+
+    /// What is left to be added to that ruleset so that it grants `roots`, in order; none if it grants more or other
+    /// things.
+    pub(crate) fn left<'r>(
+        &self,
+        roots: &[&'r Root],
+        (network, options): (&Network, Options),
+    ) -> Option<Vec<&'r Root>> {
+        if governed(&self.network(), options) != governed(network, options) {
+            return None;
+        }
+        let mut left = roots.to_vec();
+        left.sort_unstable_by(|a, b| text(a).cmp(text(b)));
+        let mut taken = vec![false; left.len()];
+        for (path, rights) in self.lasting() {
+            let at = left.binary_search_by(|root| text(root).cmp(path.as_os_str())).ok()?;
+            if left.get(at)?.rights != rights {
+                return None;
+            }
+            *taken.get_mut(at)? = true;
+        }
+        let mut taken = taken.into_iter();
+        left.retain(|_| taken.next() == Some(false));
+        Some(left)
+    }
+}
+
+/// By bytes: a path compares by component.
+fn text(root: &Root) -> &OsStr {
+    root.path.as_path().as_os_str()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use tollgate_policy::path::AbsPath;
+
+    const READ: Rights = Rights { read: true, execute: false, write: false, device: false };
+    const RUN: Rights = Rights { execute: true, ..READ };
+
+    #[test]
+    fn a_ruleset_is_taken_over_only_where_all_of_it_is_granted() {
+        let usual = Usual { roots: vec![("/usr", RUN), ("/proc", READ), ("/etc/hosts", READ)], reach: Reach::None };
+        let left = |of: &[(&str, Rights)], reach| {
+            let root = |(path, rights): &(&str, Rights)| Root { path: AbsPath::new(path).unwrap(), rights: *rights };
+            let roots: Vec<Root> = of.iter().map(root).collect();
+            let network = Network { reach, ..Network::default() };
+            let left = usual.left(&roots.iter().collect::<Vec<_>>(), (&network, Options::default()));
+            left.map(|left| left.iter().map(|root| root.path.as_path().to_owned()).collect::<Vec<_>>())
+        };
+        let all = [("/w", RUN), ("/usr", RUN), ("/etc/hosts", READ), ("/proc", READ)];
+        assert_eq!(left(&all, Reach::None), Some(vec!["/proc".into(), "/w".into()]));
+        assert_eq!(left(&all, Reach::Open), None, "another network");
+        assert_eq!(left(&all[..2], Reach::None), None, "a root that is not granted");
+        let narrower = [("/w", RUN), ("/usr", READ), ("/etc/hosts", READ)];
+        assert_eq!(left(&narrower, Reach::None), None, "rights that are not granted");
+    }
+}

@@ -63,6 +63,7 @@ const DGRAM: u64 = 2;
 const RAW: u64 = 3;
 const SEQPACKET: u64 = 5;
 const FLAGS: u64 = 0o2_004_000;
+const HIGH: u64 = 0xdead_beef_0000_0000;
 
 #[test]
 fn names_are_the_kernels() {
@@ -80,7 +81,6 @@ fn every_call_ends_without_conditions() {
 #[test]
 fn what_becomes_of_a_call() {
     use CallFate::{Allow, Errno, Judge, Refuse};
-    const HIGH: u64 = 0xdead_beef_0000_0000;
     let entries = entries(&tree::file("profiles/calls.toml"));
     let table: &[(&str, [u64; 3], CallFate)] = &[
         ("execve", [0, 0, 0], Judge),
@@ -95,28 +95,6 @@ fn what_becomes_of_a_call() {
         ("unshare", [0x400, 0, 0], Allow),
         ("unshare", [0x1000_0000, 0, 0], Refuse),
         ("unshare", [0x0800_0400, 0, 0], Refuse),
-        ("chmod", [0, 0o755, 0], Judge),
-        ("chmod", [0, 0o4755, 0], Refuse),
-        ("fchmodat", [0, 0, 0o1777], Judge),
-        ("fchmodat2", [0, 0, 0o2755], Refuse),
-        ("mknod", [0, 0o010_644, 0], Judge),
-        ("mknod", [0, 0o020_644, 0], Refuse),
-        ("mknodat", [0, 0, 0o060_644], Refuse),
-        ("mknodat", [0, 0, 0o104_755], Refuse),
-        ("open", [0, 0, 0o4755], Allow),
-        ("open", [0, 0o101, 0o4755], Refuse),
-        ("open", [0, 0o101, 0o644], Judge),
-        ("openat", [0, 0, 0o2_100_000], Allow),
-        ("openat", [0, 0, 0o2_100_000 | HIGH], Allow),
-        ("openat", [0, 0, 0o2], Judge),
-        ("openat", [0, 0, 0o2 | HIGH], Judge),
-        ("openat", [0, 0, 0o1000], Judge),
-        ("openat", [0, 0, 0o100], Judge),
-        ("openat", [0, 0, 0o20_200_001], Judge),
-        ("openat", [0, 0, 0o10_000_001], Allow),
-        ("unlinkat", [0, 0, 0], Judge),
-        ("bind", [3, 0, 110], Judge),
-        ("umask", [0o22, 0, 0], Judge),
         ("ioctl", [1, 0x5401, 0], Allow),
         ("ioctl", [1, 0x5412, 0], Refuse),
         ("ioctl", [1, 0x5412 | HIGH, 0], Refuse),
@@ -141,9 +119,42 @@ fn what_becomes_of_a_call() {
 }
 
 #[test]
+fn what_becomes_of_a_path_call() {
+    use CallFate::{Allow, Judge, Refuse};
+    let entries = entries(&tree::file("profiles/calls.toml"));
+    let table: &[(&str, [u64; 3], CallFate)] = &[
+        ("chmod", [0, 0o755, 0], Judge),
+        ("chmod", [0, 0o4755, 0], Refuse),
+        ("fchmodat", [0, 0, 0o1777], Judge),
+        ("fchmodat2", [0, 0, 0o2755], Refuse),
+        ("mknod", [0, 0o010_644, 0], Judge),
+        ("mknod", [0, 0o020_644, 0], Refuse),
+        ("mknodat", [0, 0, 0o060_644], Refuse),
+        ("mknodat", [0, 0, 0o104_755], Refuse),
+        ("open", [0, 0, 0o4755], Allow),
+        ("open", [0, 0o101, 0o4755], Refuse),
+        ("open", [0, 0o101, 0o644], Judge),
+        ("openat", [0, 0, 0o2_100_000], Allow),
+        ("openat", [0, 0, 0o2_100_000 | HIGH], Allow),
+        ("openat", [0, 0, 0o2], Judge),
+        ("openat", [0, 0, 0o2 | HIGH], Judge),
+        ("openat", [0, 0, 0o1000], Judge),
+        ("openat", [0, 0, 0o100], Judge),
+        ("openat", [0, 0, 0o20_200_001], Judge),
+        ("openat", [0, 0, 0o10_000_001], Allow),
+        ("unlinkat", [0, 0, 0], Judge),
+        ("bind", [3, 0, 110], Judge),
+        ("umask", [0o22, 0, 0], Judge),
+    ];
+    for (name, [a, b, c], expected) in table {
+        let found = fate(&entries, name, [*a, *b, *c, 0, 0, 0]);
+        assert_eq!(found, Some(*expected), "{name}({a:#x}, {b:#x}, {c:#x})");
+    }
+}
+
+#[test]
 fn what_becomes_of_a_socket_call() {
     use CallFate::{Allow, Errno, Judge};
-    const HIGH: u64 = 0xdead_beef_0000_0000;
     let entries = entries(&tree::file("profiles/calls.toml"));
     let table: &[(&str, [u64; 3], CallFate)] = &[
         ("socket", [UNIX, STREAM | FLAGS, 0], Allow),

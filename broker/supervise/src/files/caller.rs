@@ -125,25 +125,27 @@ impl Callers {
         if let Some(umask) = caller.umask {
             return Ok(umask);
         }
-        let mut status = String::new();
+        let mut status = Vec::new();
         let how = How { flags: libc::O_RDONLY, mode: 0 };
         let file = at::open(caller.home.as_fd(), c"status", how, Reach::Name)?;
-        std::fs::File::from(file).read_to_string(&mut status).map_err(|_| Errno::ESRCH)?;
-        let line = status.lines().find_map(|line| line.strip_prefix("Umask:")).ok_or(Errno::EPERM)?;
-        let umask = u32::from_str_radix(line.trim(), 8).map_err(|_| Errno::EPERM)?;
+        std::fs::File::from(file).read_to_end(&mut status).map_err(|_| Errno::ESRCH)?;
+        let umask = field(&status, "Umask:").and_then(|text| u32::from_str_radix(text, 8).ok()).ok_or(Errno::EPERM)?;
         caller.umask = settled.then_some(umask);
         Ok(umask)
     }
 
     /// How a thread calls itself in `/proc`, by process and thread, in its own process-id namespace.
     pub(crate) fn own_ids(tid: i32) -> Result<(i32, i32), Errno> {
-        let status = std::fs::read_to_string(format!("/proc/{tid}/status")).map_err(|_| Errno::ESRCH)?;
-        let last = |head: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(head))?;
-            line.split_ascii_whitespace().next_back()?.parse::<i32>().ok()
-        };
+        let status = std::fs::read(format!("/proc/{tid}/status")).map_err(|_| Errno::ESRCH)?;
+        let last = |head: &str| field(&status, head)?.split_ascii_whitespace().next_back()?.parse::<i32>().ok();
         Ok((last("NStgid:").ok_or(Errno::ESRCH)?, last("NSpid:").ok_or(Errno::ESRCH)?))
     }
+}
+
+/// A line of `/proc/TID/status`. The process's name in it may be any bytes.
+fn field<'a>(status: &'a [u8], head: &str) -> Option<&'a str> {
+    let line = status.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(head.as_bytes()))?;
+    std::str::from_utf8(line).ok().map(str::trim)
 }
 
 fn home(proc: BorrowedFd<'_>, tid: i32) -> Result<OwnedFd, Errno> {

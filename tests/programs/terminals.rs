@@ -23,6 +23,11 @@ fn runs(scene: &Scene, pattern: &str) -> bool {
     tollgate_tests::Job::new(command).end().status.success()
 }
 
+/// A command that no other test runs at the same time.
+fn sleep() -> String {
+    format!("sleep 300.{}", std::process::id())
+}
+
 fn editor(scene: &Scene) {
     with(scene, "vim", |screen| {
         screen.run("vim -u NONE -N file");
@@ -69,8 +74,9 @@ fn window_size(scene: &Scene) {
 
 fn interrupts(scene: &Scene) {
     with(scene, "sleep", |screen| {
-        screen.run("sleep 301");
-        screen.until("sleep", |_| runs(scene, "^sleep 301"));
+        let sleep = sleep();
+        screen.run(&sleep);
+        screen.until("sleep", |_| runs(scene, &format!("^{sleep}")));
         screen.keys(&["C-c"]);
         screen.ended(130);
     });
@@ -78,7 +84,9 @@ fn interrupts(scene: &Scene) {
 
 fn suspends_and_goes_on(scene: &Scene) {
     with(scene, "cat", |screen| {
-        screen.run("cat");
+        // What is typed before it runs is echoed twice as well.
+        screen.run("sh -c 'echo be\"\"gun; exec cat'");
+        screen.shows("begun");
         screen.line("one");
         screen.until("its echo", |text| text.matches("one").count() >= 2);
         screen.keys(&["C-z"]);
@@ -100,14 +108,17 @@ fn shell_with_job_control(scene: &Scene) {
         screen.line("PS1='inside> '");
         screen.shows("inside>");
         assert!(!screen.text().contains("no job control"), "{}", screen.text());
-        screen.line("sleep 300");
-        screen.until("sleep", |_| runs(scene, "^sleep 300"));
+        let sleep = sleep();
+        screen.line(&sleep);
+        screen.until("sleep", |_| runs(scene, &format!("^{sleep}")));
         screen.keys(&["C-z"]);
         screen.shows("Stopped");
         screen.line("bg");
         screen.line("jobs");
         screen.shows("Running");
         screen.line("fg");
+        screen.until("the job's line", |text| text.lines().any(|line| line.trim() == sleep));
+        std::thread::sleep(std::time::Duration::from_millis(300));
         screen.keys(&["C-c"]);
         screen.line("echo still $((40 + 2))");
         screen.shows("still 42");

@@ -12,6 +12,7 @@ mod approvals;
 mod codes;
 mod endings;
 mod input;
+mod limits;
 mod policies;
 mod state;
 mod streams;

@@ -36,10 +36,9 @@ struct Names<'a> {
 
 impl<'a> Names<'a> {
     fn of(list: &'a [Text]) -> Self {
-        let is_magic = |byte: &u8| matches!(byte, b'*' | b'?');
         let (mut plain, mut headed, mut others) = (Vec::with_capacity(list.len()), Vec::new(), Vec::new());
         for name in list.iter().map(|name| name.as_bytes()) {
-            match name.iter().position(|byte| is_magic(byte)) {
+            match name.iter().position(|byte| matches!(byte, b'*' | b'?')) {
                 None => plain.push(name),
                 Some(0) => others.push(name),
                 Some(_) => headed.push(name),

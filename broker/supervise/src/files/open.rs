@@ -11,7 +11,7 @@ use tollgate_sys::notify::CloseOnExec;
 use super::call::{Last, Spot};
 use super::guard::Guarded;
 use super::resolve::{Found, Object, Place, is_proc, rooted};
-use super::standing::{Expect, Kind};
+use super::standing::{Expect, Kind, may_write};
 use super::{Attempt, Given, Stop, Wall, wait};
 
 /// The terminal of whoever opens it: major 5, minor 0.
@@ -81,6 +81,9 @@ impl Attempt<'_> {
 
     /// In one call, where no symlink is on the way and all is as usual; none where one must look more closely.
     fn by_word(&mut self, at: &Spot, wanted: Wanted) -> Result<Option<OwnedFd>, Stop> {
+        if self.past_mounts {
+            return Ok(None);
+        }
         let Some(path) = self.lookup.word(at)? else { return Ok(None) };
         if is_proc(&path) || !self.standing.rights(&path).write {
             return Ok(None);
@@ -184,7 +187,7 @@ impl Attempt<'_> {
         if is_no_path(object)? {
             return Ok(());
         }
-        self.may(&object.path, Kind::Other).map_err(|stop| match at::may_write(object.handle.as_fd()) {
+        self.may(&object.path, Kind::Other).map_err(|stop| match may_write(object.handle.as_fd()) {
             Err(errno) => Stop::Fails(errno),
             Ok(()) => stop,
         })
@@ -192,6 +195,7 @@ impl Attempt<'_> {
 
     /// Something that exists, held: what it is decides.
     fn object(&mut self, object: &Object, wanted: Wanted) -> Result<Given, Stop> {
+        self.same_place(&object.path)?;
         let stat = at::stat(object.handle.as_fd(), c"")?;
         let kind = stat.st_mode & libc::S_IFMT;
         match kind {
@@ -207,6 +211,8 @@ impl Attempt<'_> {
             if !read && !is_no_path(object)? && !self.has_leave(&object.path) {
                 return Err(Stop::Fails(Errno::EACCES)); // reading is Landlock's matter, and it says no
             }
+        } else if kind == libc::S_IFCHR && stat.st_rdev == TERMINAL && !rights.device {
+            return Err(Stop::Fails(Errno::ENXIO)); // as where there is none: many try it, and nobody is asked
         } else if matches!(kind, libc::S_IFCHR | libc::S_IFBLK) {
             if !rights.device && !self.has_leave(&object.path) {
                 return Err(Stop::Met(Wall::Outside, object.path.clone()));

@@ -12,7 +12,7 @@ use tollgate_sys::at::{self, How, Reach};
 use super::call::{Change, Of};
 use super::open::is_no_path;
 use super::resolve::{Found, Object, Place};
-use super::standing::Kind;
+use super::standing::{Kind, may_write};
 use super::{Attempt, Given, Stop};
 
 /// What is changed: the object, and its name where it is a symlink, which can't be reached otherwise.
@@ -135,7 +135,7 @@ fn natural(object: &Object, (stat, change): (&libc::stat, &Change)) -> Result<()
         Change::Mode(_) | Change::Owner(..) | Change::Times(Some(_)) if !own => Err(Errno::EPERM),
         Change::Times(None) if own => Ok(()),
         Change::Length(_) if Kind::of(stat) == Kind::Directory => Err(Errno::EISDIR),
-        Change::Times(None) | Change::Length(_) | Change::Attribute(..) => at::may_write(object.handle.as_fd()),
+        Change::Times(None) | Change::Length(_) | Change::Attribute(..) => may_write(object.handle.as_fd()),
         Change::Mode(_) | Change::Owner(..) | Change::Times(Some(_)) => Ok(()),
     }
 }

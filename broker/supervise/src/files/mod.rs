@@ -169,6 +169,8 @@ pub(crate) enum Given {
 pub(crate) struct Attempt<'a> {
     pub(crate) lookup: Lookup<'a>,
     pub(crate) standing: &'a Standing,
+    /// Whether it is done beneath the supervisor's root, where nothing is mounted to be only read.
+    pub(crate) past_mounts: bool,
     /// True paths that were approved.
     pub(crate) leave: &'a [Vec<u8>],
     pub(crate) listener: &'a Arc<Listener>,
@@ -226,8 +228,13 @@ impl<'a> Files<'a> {
             let _first = self.standing.set(standing);
         }
         let Some(standing) = self.standing.get() else { return fail(listener, call, Errno::EPERM) };
-        let lookup = Lookup { root: self.root.as_fd(), callers: &mut self.callers, tid: call.tid };
-        let mut attempt = Attempt { lookup, standing, leave: &leave, listener, call };
+        // what was approved lies, mostly, where the sandbox's own mounts can only be read
+        let past = !leave.is_empty() && !leave.iter().any(|path| standing.is_elsewhere(path));
+        let Ok(outside) = past.then(own_root).transpose() else { return fail(listener, call, Errno::EPERM) };
+        let root = outside.as_ref().unwrap_or(&self.root).as_fd();
+        let lookup = Lookup { root, callers: &mut self.callers, tid: call.tid };
+        let past_mounts = outside.is_some();
+        let mut attempt = Attempt { lookup, standing, past_mounts, leave: &leave, listener, call };
         let given = attempt.make(&what);
         match given {
             Ok(given) => answer(listener, call, given),
@@ -269,6 +276,12 @@ impl Attempt<'_> {
         let _ours = creds::umask(before);
         done
     }
+}
+
+/// The root that the supervisor sees.
+fn own_root() -> Result<OwnedFd, Errno> {
+    let flags = nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_DIRECTORY | nix::fcntl::OFlag::O_CLOEXEC;
+    nix::fcntl::open("/", flags, nix::sys::stat::Mode::empty())
 }
 
 fn fail(listener: &Listener, call: &Notification, errno: Errno) -> Served {

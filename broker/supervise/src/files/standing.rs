@@ -18,6 +18,8 @@ const PRIVATE: [(&CStr, &str); 3] = [(c"/tmp", "/tmp"), (c"/var/tmp", "/var/tmp"
 #[derive(Debug)]
 pub(crate) struct Standing {
     roots: Vec<(Vec<u8>, Rights)>,
+    /// What is another directory inside than outside, and the roots that are the same all the same.
+    elsewhere: (Vec<Vec<u8>>, Vec<Vec<u8>>),
     pub(crate) guards: Guards,
 }
 
@@ -57,10 +59,21 @@ impl Standing {
             let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
             roots.push((bytes(&real), given.rights));
         }
+        let shown = roots.iter().map(|(path, _)| path.clone()).collect();
+        let apart = PRIVATE.iter().filter(|place| inside(root, **place).is_none_or(|stat| !is_at(&stat, place.1)));
+        let apart = apart.map(|(_, text)| *text).chain(["/proc", "/dev", "/sys"]);
+        let elsewhere = (apart.map(|text| text.as_bytes().to_vec()).collect(), shown);
         let private = PRIVATE.iter().filter_map(|place| private(root, *place, boundary));
         roots.extend(private.collect::<Vec<_>>());
         let guards = Guards::new(boundary.protected.iter().chain(&boundary.hidden))?;
-        Ok(Self { roots, guards })
+        Ok(Self { roots, elsewhere, guards })
+    }
+
+    /// Whether a path inside may mean something else outside.
+    pub(crate) fn is_elsewhere(&self, path: &[u8]) -> bool {
+        let (apart, shown) = &self.elsewhere;
+        let in_one_of = |places: &[Vec<u8>]| places.iter().any(|place| covers(place, path));
+        !path.starts_with(b"/") || (in_one_of(apart) && !in_one_of(shown))
     }
 
     /// The rights at a true path: those of all roots above it together.
@@ -116,18 +129,25 @@ fn covers(root: &[u8], path: &[u8]) -> bool {
     root == b"/" || path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
+/// What a place is inside.
+fn inside(root: BorrowedFd<'_>, (path, _): (&CStr, &str)) -> Option<libc::stat> {
+    let inside = at::open(root, path, How::DIRECTORY, Reach::InRoot).ok()?;
+    at::stat(inside.as_fd(), c"").ok()
+}
+
+/// Whether that is what stands at a path outside.
+fn is_at(inside: &libc::stat, outside: impl AsRef<std::path::Path>) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(outside).is_ok_and(|meta| (meta.dev(), meta.ino()) == (inside.st_dev, inside.st_ino))
+}
+
 /// The rights at a place that is private inside: those of the root that is shown there, or all where it is fresh.
 fn private(root: BorrowedFd<'_>, (path, text): (&CStr, &str), boundary: &Boundary) -> Option<(Vec<u8>, Rights)> {
-    let inside = at::open(root, path, How::DIRECTORY, Reach::InRoot).ok()?;
-    let inside = at::stat(inside.as_fd(), c"").ok()?;
-    let same = |outside: &std::path::Path| {
-        use std::os::unix::fs::MetadataExt as _;
-        std::fs::metadata(outside).is_ok_and(|meta| (meta.dev(), meta.ino()) == (inside.st_dev, inside.st_ino))
-    };
-    if same(std::path::Path::new(text)) {
+    let inside = inside(root, (path, text))?;
+    if is_at(&inside, text) {
         return None; // it is the one that all share, and a root covers it or not
     }
-    let shown = boundary.roots.iter().find(|given| same(given.path.as_path())).map(|given| given.rights);
+    let shown = boundary.roots.iter().find(|given| is_at(&inside, given.path.as_path())).map(|given| given.rights);
     let fresh = Rights { read: true, write: true, ..Rights::default() };
     shown.or_else(|| (text == "/dev/shm").then_some(fresh)).map(|rights| (text.as_bytes().to_vec(), rights))
 }
@@ -138,11 +158,18 @@ impl Attempt<'_> {
         self.leave.iter().any(|given| given == path)
     }
 
+    /// What is done past the sandbox's mounts may not reach what is another place there than inside.
+    pub(crate) fn same_place(&self, path: &[u8]) -> Result<(), Stop> {
+        let strays = self.past_mounts && !self.has_leave(path) && self.standing.is_elsewhere(path);
+        if strays { Err(Stop::Fails(Errno::EXDEV)) } else { Ok(()) }
+    }
+
     /// Whether a path may be written.
     pub(crate) fn may(&self, path: &[u8], kind: Kind) -> Result<(), Stop> {
         if self.has_leave(path) {
             return Ok(());
         }
+        self.same_place(path)?;
         self.standing.may(path, kind).map_err(|wall| Stop::Met(wall, path.to_vec()))
     }
 
@@ -165,5 +192,13 @@ fn natural(place: &Place, expect: Expect) -> Result<(), Errno> {
             (Kind::Directory, Kind::Directory) | (Kind::Other, Kind::Other) => {}
         },
     }
-    at::may_write(place.dir.as_fd())
+    may_write(place.dir.as_fd())
+}
+
+/// As [`at::may_write`], but that a mount only reads is no answer: the sandbox's own mounts are made so.
+pub(crate) fn may_write(object: BorrowedFd<'_>) -> Result<(), Errno> {
+    match at::may_write(object) {
+        Err(Errno::EROFS) => Ok(()),
+        answer => answer,
+    }
 }

@@ -2,10 +2,20 @@
 
 use std::os::unix::fs::MetadataExt as _;
 
+use crate::hold::Held;
 use tollgate_policy::action::{Action, Exec, Form, PathAccess};
 
-/// What a person needs to see of an action.
-pub(crate) fn of(action: &Action) -> Vec<(String, String)> {
+/// What a person needs to see of a call that waits.
+pub(crate) fn of(held: &Held) -> Vec<(String, String)> {
+    let mut facts = of_action(&held.what);
+    if let Some(outside) = held.outside() {
+        facts.retain(|(label, _)| label != "opens");
+        facts.extend(outside.facts.iter().cloned());
+    }
+    facts
+}
+
+fn of_action(action: &Action) -> Vec<(String, String)> {
     match action {
         Action::Exec(exec) => of_exec(exec),
         Action::Connect(_) => vec![("opens".into(), "this one connection".into())],

@@ -7,13 +7,14 @@ use tollgate_policy::verdict::{Effect, Verdict};
 use tollgate_sys::memory;
 use tollgate_sys::notify::Notification;
 
+use crate::deputy::Prepared;
 use crate::gate::Gate;
 use crate::hold::{Held, Then};
 use crate::program::{Asked, Look, Program};
 use crate::record::{ReadOnly, now};
 use crate::tell::{Refusal, block};
 use crate::tree::{Place, line};
-use crate::{calls, verify};
+use crate::{Role, calls, verify};
 
 /// The kernel's own limit is a quarter of the stack limit (6 MiB at most, `bprm_stack_limits` of fs/exec.c).
 const ARGV_LIMIT: usize = 6 << 20;
@@ -27,6 +28,8 @@ pub(crate) struct Judged {
     pub(crate) program: Program,
     pub(crate) verdict: Verdict,
     pub(crate) action: u64,
+    /// Made ready to run outside, where its rule names a wider profile.
+    pub(crate) outside: Option<Box<Prepared>>,
 }
 
 impl Judged {
@@ -103,12 +106,18 @@ impl Gate<'_> {
         let Ok(action) = self.begin_action(&asked, &program, &verdict) else {
             return self.refuse(&call, libc::EPERM);
         };
-        let judged = Judged { asked, program, verdict, action };
+        let judged = Judged { asked, program, verdict, action, outside: None };
         match judged.verdict.effect {
             Effect::Allow => self.let_on(&call, judged, None),
+            Effect::Review | Effect::Ask if self.is_answered_for(&call) => self.let_on(&call, judged, None),
             Effect::Review | Effect::Ask => self.cross(call, judged),
             Effect::Deny => self.deny(&call, &judged),
         }
+    }
+
+    /// Whether it is the one command that this run is for, outside: the question was answered before it started.
+    fn is_answered_for(&self, call: &Notification) -> bool {
+        matches!(self.run.role, Role::Outside(_)) && !self.under_way && call.tid == self.run.command
     }
 
     /// The strictest verdict over all that an exec would run.
@@ -209,7 +218,11 @@ impl Gate<'_> {
             let why = "it can be changed from inside, and its content can't be held to an approval";
             return self.unknown(&call, &judged.asked, why);
         }
+        if let Err(why) = self.make_ready(&mut judged) {
+            return self.not_ready(&call, &judged, &why);
+        }
         let granted = self.verdict(&judged.program.execs, &self.grants);
+        let covered = judged.outside.as_ref().is_none_or(|outside| self.opened.contains(&outside.digest()));
         let Some(exec) = judged.exec().cloned() else {
             return self.refuse(&call, libc::EPERM);
         };
@@ -221,11 +234,35 @@ impl Gate<'_> {
             verdict: judged.verdict.clone(),
             then: Then::Exec(Box::new(judged)),
         };
-        if granted.effect == Effect::Allow {
+        if granted.effect == Effect::Allow && covered {
             self.granted(held);
         } else {
             self.question(held);
         }
+    }
+}
+
+impl Gate<'_> {
+    /// It can't be run outside as its rule wants: nobody is asked.
+    fn not_ready(&mut self, call: &Notification, judged: &Judged, why: &str) {
+        let Some(exec) = judged.exec().cloned() else {
+            return self.refuse(call, libc::EPERM);
+        };
+        let what = format!("to run `{}`", line(&judged.asked.argv));
+        let wall = format!("it can't be run outside: {why}; EPERM");
+        let event = Event::Refused {
+            action: judged.action,
+            pid: call.tid.unsigned_abs(),
+            what: Action::Exec(exec.clone()),
+            wall,
+        };
+        if let Err(unwritten) = self.pen.group(event) {
+            self.broken(unwritten);
+        }
+        self.lately.refused(call.tid, &exec);
+        self.say(call.tid, &what, &format!("after approval it would run outside, and {why}"), NEXT_WALL);
+        self.not_started(&format!("{what}: {why}"));
+        self.refuse(call, libc::EPERM);
     }
 }
 

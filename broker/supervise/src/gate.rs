@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use tollgate_sys::notify::{Listener, Notification};
 use tollgate_sys::wait;
 
 use crate::calls::Calls;
+use crate::escalate::Escalation;
 use crate::files::{CALLS, Files};
 use crate::hold::Held;
 use crate::lately::Lately;
@@ -28,11 +29,12 @@ use crate::paths;
 use crate::places::{self, Runnable};
 use crate::program::Programs;
 use crate::record::Pen;
+use crate::signals;
 use crate::tell::Teller;
 use crate::tree::Tree;
 use crate::verify::Stopping;
 use crate::wall::Walls;
-use crate::{Ending, Run, calls};
+use crate::{Ending, Role, Run, calls};
 
 /// How often open questions are looked over for callers that have gone.
 const LOOK_OVER: Duration = Duration::from_millis(500);
@@ -76,6 +78,10 @@ pub(crate) struct Gate<'a> {
     pub(crate) lately: Lately,
     /// Threads on their way to an exec stop.
     pub(crate) stopping: HashMap<i32, Stopping>,
+    /// Commands that run outside.
+    pub(crate) escalations: Vec<Escalation>,
+    /// What approvals of commands outside were given for, where they hold for more than once.
+    pub(crate) opened: HashSet<String>,
     /// Calls that wait for an answer, by question.
     pub(crate) held: HashMap<String, Held>,
     /// What is known of this run's sockets.
@@ -97,6 +103,7 @@ pub(crate) struct Gate<'a> {
     news: Option<OwnedFd>,
     heard: Vec<u8>,
     over: bool,
+    called_back: bool,
 }
 
 /// What the loop was woken for.
@@ -110,6 +117,8 @@ enum Event {
     Answer,
     /// The egress turned something away.
     Turned,
+    /// Whose command this is wants no more of it.
+    CalledBack,
 }
 
 impl Event {
@@ -139,6 +148,8 @@ impl<'a> Gate<'a> {
             teller: Teller::default(),
             grants: Grants::default(),
             stopping: HashMap::new(),
+            escalations: Vec::new(),
+            opened: HashSet::new(),
             held: HashMap::new(),
             net: Net::new(&run.started.enforced),
             watch: Watch::new(run.guard, run.command),
@@ -159,6 +170,7 @@ impl<'a> Gate<'a> {
             news: Some(news),
             heard: Vec::new(),
             over: false,
+            called_back: false,
             run,
         })
     }
@@ -168,6 +180,7 @@ impl<'a> Gate<'a> {
         if ended.is_err() {
             self.end_everything();
         }
+        self.call_back();
         ended?;
         self.close_all("the run ended");
         self.pen.ended(&self.ending);
@@ -185,6 +198,10 @@ impl<'a> Gate<'a> {
                     Event::News => self.take_news().map_err(cannot("hear from the guard"))?,
                     Event::Answer => self.take_answers(),
                     Event::Turned => self.take_turned(),
+                    Event::CalledBack => {
+                        self.called_back = true;
+                        self.end_everything();
+                    }
                 }
             }
             self.look_over();
@@ -203,6 +220,7 @@ impl<'a> Gate<'a> {
             self.news.as_ref().map(|news| (Event::News, news.as_fd())),
             self.run.asker.wakes().map(|fd| (Event::Answer, fd)),
             self.run.outlet.wakes().map(|fd| (Event::Turned, fd)),
+            self.line().map(|fd| (Event::CalledBack, fd)),
         ];
         let watched: Vec<_> = watched.into_iter().flatten().collect();
         let mut fds: Vec<_> = watched.iter().map(|(_, fd)| PollFd::new(*fd, PollFlags::POLLIN)).collect();
@@ -213,6 +231,14 @@ impl<'a> Gate<'a> {
         }
         let woken = watched.iter().zip(&fds).filter(|(_, fd)| fd.any().unwrap_or(false));
         Ok(woken.map(|((event, _), fd)| event.with(fd)).collect())
+    }
+
+    /// Closed by whose command this is; looked at until that happens.
+    fn line(&self) -> Option<BorrowedFd<'_>> {
+        match &self.run.role {
+            Role::Outside(line) if !self.called_back => Some(line.as_fd()),
+            Role::Outside(_) | Role::Inside(_) => None,
+        }
     }
 
     fn take_call(&mut self) -> io::Result<()> {
@@ -280,7 +306,7 @@ impl<'a> Gate<'a> {
                 continue;
             }
             let group = Pid::from_raw(self.run.command);
-            if killpg(group, signal).is_err() {
+            if killpg(group, signals::meant(signal)).is_err() {
                 // it has ended; the guard's news is on its way
             }
         }
@@ -288,10 +314,16 @@ impl<'a> Gate<'a> {
             if pid == self.run.guard {
                 self.guard_changed(change)?;
             } else {
-                self.changed(pid, change);
+                self.changed_anywhere(pid, change);
             }
         }
         Ok(())
+    }
+
+    fn changed_anywhere(&mut self, pid: i32, change: wait::Change) {
+        if !self.changed_outside(pid, change) {
+            self.changed(pid, change);
+        }
     }
 
     fn guard_changed(&mut self, change: wait::Change) -> io::Result<()> {

@@ -8,6 +8,7 @@ use tollgate_policy::verdict::{Effect, Verdict};
 use tollgate_sys::notify::Notification;
 use tollgate_wire::ask::Ended;
 
+use crate::deputy::Prepared;
 use crate::evidence;
 use crate::exec::{Judged, why};
 use crate::files::Crossing;
@@ -31,6 +32,16 @@ pub(crate) struct Held {
     pub(crate) shown: String,
     pub(crate) verdict: Verdict,
     pub(crate) then: Then,
+}
+
+impl Held {
+    /// What would be run outside.
+    pub(crate) fn outside(&self) -> Option<&Prepared> {
+        match &self.then {
+            Then::Exec(judged) => judged.outside.as_deref(),
+            Then::Connect(_) | Then::Write(_) => None,
+        }
+    }
 }
 
 /// What is done after a yes.
@@ -110,7 +121,7 @@ impl Gate<'_> {
             action: held.what.clone(),
             verdict: held.verdict.clone(),
             lineage: self.tree.lineage(held.call.tid),
-            evidence: self.evidence(&held.what),
+            evidence: self.evidence(held),
             asked_at,
             deadline: asked_at.saturating_add(wait),
         };
@@ -128,9 +139,9 @@ impl Gate<'_> {
     }
 
     /// Facts for a question; of a connection also what could leave through it.
-    fn evidence(&self, what: &Action) -> Vec<(String, String)> {
-        let mut facts = evidence::of(what);
-        if matches!(what, Action::Connect(_)) {
+    fn evidence(&self, held: &Held) -> Vec<(String, String)> {
+        let mut facts = evidence::of(held);
+        if matches!(held.what, Action::Connect(_)) {
             facts.push(("can read".into(), net::readable(self.run.boundary)));
         }
         facts
@@ -190,6 +201,9 @@ impl Gate<'_> {
         }
         if let Ok(Some(grant)) = self.run.policy.grant(&question, approval, now()) {
             self.grants.add(grant);
+            if let Some(outside) = held.outside() {
+                self.opened.insert(outside.digest());
+            }
         }
     }
 

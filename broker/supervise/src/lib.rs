@@ -5,6 +5,8 @@ mod address;
 mod brief;
 mod calls;
 mod connect;
+mod deputy;
+mod escalate;
 mod evidence;
 mod exec;
 pub mod files;
@@ -17,6 +19,7 @@ mod limits;
 mod loader;
 mod net;
 pub mod outlet;
+pub mod outside;
 mod paths;
 mod places;
 mod program;
@@ -39,6 +42,7 @@ use tollgate_sys::news::News;
 use tollgate_wire::ask::Asker;
 
 pub use gate::GateError;
+pub use outside::Outside;
 pub use signals::Signals;
 
 /// Everything a run's supervision needs; the processes are already there, the command waits at its first exec.
@@ -75,8 +79,44 @@ pub struct Run<'a> {
     pub outlet: Arc<dyn outlet::Outlet>,
     /// Who is asked.
     pub asker: &'a mut dyn Asker,
+    /// What kind of run it is.
+    pub role: Role<'a>,
     /// Called when the command was stopped by a signal (job control): stops the supervisor as its shell expects.
     pub stopped: &'a mut dyn FnMut(i32),
+}
+
+/// What kind of run it is.
+pub enum Role<'a> {
+    /// One that a person started, and who runs its approved commands outside; where nobody does, they run inside, too.
+    Inside(Option<&'a mut dyn Outside>),
+    /// One approved command of another run: its first exec was answered for already. When the other end of this line
+    /// closes, everything is ended.
+    Outside(OwnedFd),
+}
+
+impl Role<'_> {
+    pub(crate) fn outside(&self) -> Option<&dyn Outside> {
+        match self {
+            Self::Inside(outside) => outside.as_deref().map(|outside| outside as &dyn Outside),
+            Self::Outside(_) => None,
+        }
+    }
+
+    pub(crate) fn outside_mut(&mut self) -> Option<&mut dyn Outside> {
+        match self {
+            Self::Inside(Some(outside)) => Some(&mut **outside),
+            Self::Inside(None) | Self::Outside(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Role<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Inside(_) => "Inside",
+            Self::Outside(_) => "Outside",
+        })
+    }
 }
 
 impl std::fmt::Debug for Run<'_> {

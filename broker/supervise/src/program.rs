@@ -226,6 +226,11 @@ impl Programs {
         object.path.as_ref().is_none_or(|path| self.beneath_writable(path))
     }
 
+    /// Roots that can be written from inside.
+    pub(crate) fn writable(&self) -> &[AbsPath] {
+        &self.writable
+    }
+
     /// Whether something inside can change what a path leads to.
     pub(crate) fn beneath_writable(&self, path: &AbsPath) -> bool {
         self.writable.iter().any(|root| path.is_within(root))

@@ -10,6 +10,14 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 const HANDED_ON: [Signal; 6] =
     [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2];
 
+/// Signals that are handed on as well where the command stands for a job of somebody else's terminal.
+const OF_A_JOB: [Signal; 3] = [Signal::SIGTSTP, Signal::SIGCONT, Signal::SIGWINCH];
+
+/// What the command gets for a signal: outside it has no terminal of its own, and stops at one signal only.
+pub(crate) fn meant(signal: Signal) -> Signal {
+    if signal == Signal::SIGTSTP { Signal::SIGSTOP } else { signal }
+}
+
 /// The supervisor's signals. To be made while the process has one thread, after the fork: threads inherit the mask,
 /// and a thread without it would swallow the signals.
 #[derive(Debug)]
@@ -21,11 +29,18 @@ impl Signals {
     /// # Errors
     /// What `sigprocmask(2)` and `signalfd(2)` say.
     pub fn take() -> io::Result<Self> {
-        let mut set = SigSet::empty();
-        set.add(Signal::SIGCHLD);
-        for signal in HANDED_ON {
-            set.add(signal);
-        }
+        Self::of(HANDED_ON.into_iter().chain([Signal::SIGCHLD]).collect())
+    }
+
+    /// As [`Signals::take`], with those of job control: for a command that runs outside, in another's place.
+    ///
+    /// # Errors
+    /// As [`Signals::take`].
+    pub fn take_all() -> io::Result<Self> {
+        Self::of(HANDED_ON.into_iter().chain(OF_A_JOB).chain([Signal::SIGCHLD]).collect())
+    }
+
+    fn of(set: SigSet) -> io::Result<Self> {
         set.thread_block()?;
         Ok(Self(SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?))
     }

@@ -106,7 +106,10 @@ impl Gate<'_> {
             return kill_now(tid);
         };
         match self.second(tid, &stopping) {
-            Second::Same => self.passed(tid, stopping.judged),
+            Second::Same if !self.is_still_ready(&stopping.judged) => {
+                self.tampered(tid, &stopping.judged, "what it would use outside changed".into());
+            }
+            Second::Same => self.passed(tid, stopping),
             Second::Other(detail) => self.tampered(tid, &stopping.judged, detail),
         }
     }
@@ -153,7 +156,10 @@ impl Gate<'_> {
         }
     }
 
-    fn passed(&mut self, tid: i32, judged: Judged) {
+    fn passed(&mut self, tid: i32, Stopping { judged, question }: Stopping) {
+        if let (Some(_), Some(question)) = (&judged.outside, question) {
+            return self.go_outside(tid, &judged, question);
+        }
         self.under_way = true;
         let mut execs = judged.program.execs.into_iter();
         if let Some(exec) = execs.next() {
@@ -183,7 +189,7 @@ impl Gate<'_> {
     }
 }
 
-fn kill_now(tid: i32) {
+pub(crate) fn kill_now(tid: i32) {
     if kill(Pid::from_raw(tid), Signal::SIGKILL).is_err() {
         // already gone; and if the supervisor goes, the kernel kills what it holds (PTRACE_O_EXITKILL)
     }
@@ -207,13 +213,13 @@ fn content(exec: &Exec) -> Option<&AbsPath> {
     }
 }
 
-fn beneath_root(tid: i32, path: &AbsPath) -> PathBuf {
+pub(crate) fn beneath_root(tid: i32, path: &AbsPath) -> PathBuf {
     let mut beneath = OsString::from(format!("/proc/{tid}/root"));
     beneath.push(path.as_path());
     beneath.into()
 }
 
-fn sha256(path: &Path) -> io::Result<String> {
+pub(crate) fn sha256(path: &Path) -> io::Result<String> {
     let mut file = opened(path)?;
     let meta = file.metadata()?;
     if !meta.is_file() {

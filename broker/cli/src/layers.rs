@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{getegid, geteuid};
+use serde::{Deserialize, Serialize};
 use tollgate_policy::profile::Faults;
 use tollgate_policy::ready::Given;
 use tollgate_policy::{Document, Layer, Place, Policy};
@@ -42,9 +43,34 @@ pub(crate) struct Wanted {
 pub(crate) struct Layers {
     documents: Vec<(Layer, Given)>,
     texts: Vec<(String, String)>,
+    sources: Vec<Source>,
+}
+
+/// A policy file as it was read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Source {
+    layer: Layer,
+    name: String,
+    text: String,
 }
 
 impl Layers {
+    /// A wider profile for one approved command, with the files that held when its run began.
+    pub(crate) fn outside(profile: &str, sources: &[Source]) -> Result<Self, Failure> {
+        let mut layers = Self::default();
+        layers.profile(Layer::BuiltIn, "base")?;
+        layers.profile(Layer::Person, profile)?;
+        for source in sources {
+            layers.source(source.clone())?;
+        }
+        Ok(layers)
+    }
+
+    /// The files that were read.
+    pub(crate) fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
     /// Reads what counts for a run in this workspace.
     pub(crate) fn gather(wanted: &Wanted, workspace: &Path) -> Result<Self, Failure> {
         let mut layers = Self::default();
@@ -104,7 +130,12 @@ impl Layers {
     }
 
     fn text(&mut self, layer: Layer, path: &Path, text: String) -> Result<(), Failure> {
-        let name = shown(path);
+        self.source(Source { layer, name: shown(path), text })
+    }
+
+    fn source(&mut self, source: Source) -> Result<(), Failure> {
+        let Source { layer, name, text } = source.clone();
+        self.sources.push(source);
         let parsed = tollgate_policy::parse(&name, &text);
         self.texts.push((name.clone(), text));
         let document =

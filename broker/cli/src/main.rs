@@ -20,6 +20,9 @@ use crate::exit::Exit;
 use crate::failure::Outcome;
 
 fn main() -> ExitCode {
+    if let Some(order) = verb::outside::ordered() {
+        return verb::outside::outside(order).unwrap_or_else(|failure| ui::failed(&failure)).into();
+    }
     let cli = match read() {
         Ok(cli) => cli,
         Err(fault) => return misread(&fault).into(),

@@ -69,6 +69,13 @@ impl Ground {
         ground.check().map(|()| ground)
     }
 
+    /// Of one command of a run whose workspace is known, and was checked.
+    pub(crate) fn of(cwd: &AbsPath, workspace: &AbsPath, places: &Places) -> Result<Self, Failure> {
+        let home = home().ok_or_else(|| refused("there is no home folder").hint("set HOME"))?;
+        let state = lenient(&places.state)?;
+        Ok(Self { cwd: cwd.clone(), workspace: workspace.clone(), home: lenient(&home)?, state })
+    }
+
     /// Here, whether or not a run could start here.
     pub(crate) fn anywhere(places: &Places) -> Result<Self, Failure> {
         let here = std::env::current_dir().map_err(|e| refused("the working directory is gone").because(&e))?;

@@ -1,7 +1,7 @@
 //! Descriptors that a command must not inherit.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
 use crate::process::done;
 
@@ -77,6 +77,20 @@ pub fn say(fd: RawFd, bytes: &[u8]) -> io::Result<()> {
 pub fn place(from: BorrowedFd<'_>, to: RawFd) -> io::Result<()> {
     // SAFETY: takes numbers only; 0 to 2 are owned by nobody in particular.
     done(unsafe { libc::dup2(from.as_raw_fd(), to) })
+}
+
+/// Takes a descriptor that was inherited by its number, and keeps it from being inherited further.
+///
+/// # Errors
+/// `EBADF` if it isn't open, or is one of 0, 1, 2.
+pub fn take(number: RawFd) -> io::Result<OwnedFd> {
+    if number < 3 {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    // SAFETY: takes numbers only; one that is not open is EBADF.
+    done(unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    // SAFETY: it is open, and was open when this process began: nothing in here has made or owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// Opens `/dev/null` for each of 0, 1, 2 that is closed, so that nothing else gets their numbers.

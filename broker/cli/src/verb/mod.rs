@@ -4,6 +4,7 @@ pub(crate) mod approvals;
 pub(crate) mod doctor;
 pub(crate) mod init;
 pub(crate) mod ledger;
+pub(crate) mod outside;
 pub(crate) mod pages;
 pub(crate) mod policy;
 pub(crate) mod report;

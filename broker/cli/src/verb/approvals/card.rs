@@ -57,7 +57,7 @@ pub(crate) fn whole(question: &Question, now: i64) -> String {
         let name = neutral::short(profile, 60);
         card.line(
             "profile",
-            format!("the rule names `{name}`; this version runs what is approved in the run's own boundary"),
+            format!("the rule names `{name}`: what `opens` says below holds"),
         );
     }
     for (at, parent) in question.lineage.iter().enumerate() {

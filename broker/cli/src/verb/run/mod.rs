@@ -8,15 +8,19 @@ mod ending;
 mod flags;
 mod ground;
 mod network;
+mod outside;
 mod usual;
 
 pub(crate) use ending::chain;
 pub(crate) use flags::split as split_host;
-pub(crate) use ground::{interpreter, temp as temp_parent};
+pub(crate) use ground::{fresh_id, interpreter, keep_state_out, redactor, temp as temp_parent};
+pub(crate) use network::Network;
+pub(crate) use outside::{ENTRY, Item, Sent};
 
 use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,7 +32,7 @@ use tollgate_policy::Policy;
 use tollgate_policy::boundary::{Boundary, Enforced};
 use tollgate_policy::raw::Raw;
 use tollgate_policy::subject::Subject;
-use tollgate_supervise::{Ending, GateError, Signals, supervise};
+use tollgate_supervise::{Ending, GateError, Role, Signals, supervise};
 use tollgate_sys::probe::Probe;
 use tollgate_wire::ask::Asker;
 use tollgate_wire::place::{Trust, make};
@@ -39,6 +43,7 @@ use crate::failure::{Failure, Outcome};
 use crate::layers::{Layers, Wanted};
 use crate::place::{Ground, places};
 use crate::ui;
+use outside::{Beyond, Terms};
 
 use usual::usual;
 
@@ -51,11 +56,13 @@ const DEADLINE: Duration = Duration::from_mins(5);
 /// Everything about a run that is settled before it starts.
 struct Settled {
     id: String,
+    /// What holds for what goes outside.
+    terms: Terms,
     ground: Ground,
     policy: Arc<Policy>,
     boundary: Boundary,
     command: Command,
-    sockets: std::path::PathBuf,
+    sockets: PathBuf,
     wanted: Wanted,
     name: String,
     begun: Instant,
@@ -105,17 +112,26 @@ fn settle(args: args::Run, temp: &PrivateTemp, begun: Instant) -> Result<Settled
         unattended: args.ci,
     };
     let place = ground.place(temp.path())?;
-    let policy = Layers::gather(&wanted, ground.workspace.as_path())?.assemble(&place)?;
+    let layers = Layers::gather(&wanted, ground.workspace.as_path())?;
+    let sources = layers.sources().to_vec();
+    let policy = layers.assemble(&place)?;
     let mut boundary = policy.lower();
-    let required = flags::features(&args.require)?;
-    boundary.namespaces.extend(flags::namespaces(&required));
-    boundary.require.extend(required);
+    insist(&mut boundary, &args.require)?;
     make(&places.state, Trust::Own).map_err(|unfit| Failure::of(Exit::Internal, &unfit).hint(unfit.hint()))?;
     let sockets = places.sockets();
     ground::keep_state_out(&boundary, &ground, &sockets)?;
     let command = ground::command(&args.command, &boundary, &ground)?;
+    let id = ground::fresh_id()?;
+    let terms = Terms {
+        run: id.clone(),
+        workspace: ground.workspace.clone(),
+        sources,
+        require: args.require,
+        unattended: wanted.unattended,
+    };
     Ok(Settled {
-        id: ground::fresh_id()?,
+        id,
+        terms,
         ground,
         policy: Arc::new(policy),
         boundary,
@@ -126,6 +142,19 @@ fn settle(args: args::Run, temp: &PrivateTemp, begun: Instant) -> Result<Settled
         begun,
         agent: OnceCell::new(),
     })
+}
+
+/// Adds what the person insists on (`--require`).
+pub(crate) fn insist(boundary: &mut Boundary, names: &[String]) -> Result<(), Failure> {
+    let required = flags::features(names)?;
+    boundary.namespaces.extend(flags::namespaces(&required));
+    boundary.require.extend(required);
+    Ok(())
+}
+
+/// How long a question may stay open.
+pub(crate) fn deadline(policy: &Policy) -> Duration {
+    policy.deadline().map_or(DEADLINE, Duration::from_secs)
 }
 
 /// Who writes the ledger; it was opened while the command was on its way.
@@ -150,7 +179,8 @@ fn watch(
             None
         }
     };
-    let mut asker = asker(settled);
+    let mut asker = asker((&settled.id, settled.sockets.clone()), &settled.policy, settled.terms.unattended);
+    let mut beyond = Beyond(settled.terms.clone());
     let ending = supervise(tollgate_supervise::Run {
         id: settled.id.clone(),
         subject: Subject { run: settled.id.clone(), agent: settled.agent(), ..Subject::default() },
@@ -158,7 +188,7 @@ fn watch(
         boundary: &settled.boundary,
         started: settled.record(&started.enforced),
         begun: settled.begun,
-        deadline: settled.policy.deadline().map_or(DEADLINE, Duration::from_secs),
+        deadline: deadline(&settled.policy),
         command: started.command.as_raw(),
         guard: started.guard.as_raw(),
         listener: started.listener,
@@ -168,6 +198,7 @@ fn watch(
         ready: &mut || writer.ready().map_err(|fault| Unwritten(ending::chain(&fault))),
         outlet: Arc::new(network::Network::new(&settled.policy)),
         asker: asker.as_mut(),
+        role: Role::Inside(Some(&mut beyond)),
         stopped: &mut |signal| {
             if let Some(attached) = &attached {
                 attached.stopped(signal);
@@ -185,15 +216,15 @@ fn watch(
 }
 
 /// Who is asked: nobody under `--ci`, else whoever answers on the run's socket.
-fn asker(settled: &Settled) -> Box<dyn Asker> {
-    if settled.wanted.unattended {
+pub(crate) fn asker((run, sockets): (&str, PathBuf), policy: &Arc<Policy>, unattended: bool) -> Box<dyn Asker> {
+    if unattended {
         return Box::new(Nobody::because(UNATTENDED));
     }
-    let policy = Arc::clone(&settled.policy);
+    let policy = Arc::clone(policy);
     let check = move |question: &_, approval: &_| {
         policy.grant(question, approval, crate::time::now()).map(drop).map_err(|e| e.to_string())
     };
-    match Queue::new(&settled.id, settled.sockets.clone(), Box::new(check)) {
+    match Queue::new(run, sockets, Box::new(check)) {
         Ok(queue) => Box::new(queue),
         Err(e) => Box::new(Nobody::because(&format!("nobody can be asked: {e}"))),
     }

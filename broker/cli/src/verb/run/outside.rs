@@ -1,0 +1,125 @@
+//! What a run tells the supervisor of an approved command outside: a process of this same program, started here, which
+//! reads its orders from a descriptor that nobody else has.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use serde::{Deserialize, Serialize};
+use tollgate_policy::action::Exec;
+use tollgate_policy::path::AbsPath;
+use tollgate_policy::raw::Raw;
+use tollgate_supervise::Outside;
+use tollgate_supervise::outside::{Order, Outsider, Thing};
+
+use crate::layers::Source;
+use crate::shipped;
+
+/// The first word of such a process; not for people, and of no use to anybody else.
+pub(crate) const ENTRY: &str = "outside-of-run";
+
+/// What holds for every command of a run that goes outside.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Terms {
+    /// The run.
+    pub(crate) run: String,
+    /// Its workspace.
+    pub(crate) workspace: AbsPath,
+    /// The policies that were read when the run began: they are not read again.
+    pub(crate) sources: Vec<Source>,
+    /// `--require`
+    pub(crate) require: Vec<String>,
+    /// Whether nobody can be asked.
+    pub(crate) unattended: bool,
+}
+
+/// One order, as it is sent.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Sent {
+    pub(crate) terms: Terms,
+    pub(crate) question: String,
+    pub(crate) action: u64,
+    pub(crate) profile: String,
+    pub(crate) exec: Exec,
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) laid: Vec<(String, Item)>,
+    pub(crate) changeable: Vec<AbsPath>,
+    /// How old the run is.
+    pub(crate) age: Duration,
+    /// The sender's process id: without it nothing goes on.
+    pub(crate) sender: u32,
+    /// The line to it.
+    pub(crate) line: i32,
+}
+
+/// Something laid in the temp directory.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Item {
+    Folder,
+    File(Raw),
+    Link(AbsPath),
+}
+
+impl From<Thing> for Item {
+    fn from(thing: Thing) -> Self {
+        match thing {
+            Thing::Folder => Self::Folder,
+            Thing::File(bytes) => Self::File(Raw(bytes)),
+            Thing::Link(to) => Self::Link(to),
+        }
+    }
+}
+
+/// Starts supervisors outside.
+#[derive(Debug)]
+pub(crate) struct Beyond(pub(crate) Terms);
+
+impl Outside for Beyond {
+    fn about(&self, profile: &str) -> Result<String, String> {
+        let document = shipped::lookup(profile).ok_or_else(|| format!("there is no profile `{profile}`"))?;
+        Ok(document.about.map(|about| about.to_string()).unwrap_or_default())
+    }
+
+    fn start(&mut self, order: Order) -> io::Result<Outsider> {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let (line, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
+        let Order { question, action, profile, exec, env, laid, changeable, stdio, begun } = order;
+        let sent = Sent {
+            terms: self.0.clone(),
+            question,
+            action,
+            profile,
+            exec,
+            env,
+            laid: laid.into_iter().map(|laid| (laid.at, laid.what.into())).collect(),
+            changeable,
+            age: begun.elapsed(),
+            sender: std::process::id(),
+            line: theirs.as_raw_fd(),
+        };
+        let paper = File::from(memfd_create(c"order", MFdFlags::MFD_CLOEXEC)?);
+        (&paper).write_all(&serde_json::to_vec(&sent)?)?;
+        let paper = OwnedFd::from(paper);
+        let [input, output, errors] = stdio.map(|fd| fd.map_or_else(Stdio::null, Stdio::from));
+        // Only this child gets them: nothing else is started meanwhile, and no thread of this process starts anything.
+        for fd in [&paper, &theirs] {
+            fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        }
+        let child = Command::new("/proc/self/exe")
+            .arg0("tollgate")
+            .args([ENTRY, &paper.as_raw_fd().to_string()])
+            .stdin(input)
+            .stdout(output)
+            .stderr(errors)
+            .process_group(0)
+            .spawn()?;
+        let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
+        Ok(Outsider { pid, line })
+    }
+}

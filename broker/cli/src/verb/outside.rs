@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigSet, Signal, kill};
 use tollgate_launch::{Command, Options, Plan, PrivateTemp, Started, environment};
 use tollgate_ledger::Writer;
 use tollgate_ledger::record::{Event, Record, Recorder, RunStarted, Unwritten};
@@ -43,7 +43,9 @@ pub(crate) fn ordered() -> Option<i32> {
 pub(crate) fn outside(number: i32) -> Outcome {
     tollgate_sys::heap::keep_simple();
     let unread = |e: io::Error| Failure::new(Exit::Internal, "the order can't be read").because(&e);
-    process::signal_on_parent_death(libc_kill()).map_err(unread)?;
+    process::signal_on_parent_death(Signal::SIGKILL as i32).map_err(unread)?;
+    // the sender blocks what it reads from a descriptor, and a child inherits that
+    SigSet::empty().thread_set_mask().map_err(|e| unread(e.into()))?;
     let sent = read(number).map_err(unread)?;
     let line = fds::take(sent.line).map_err(unread)?;
     if parent_id() != sent.sender {
@@ -57,10 +59,6 @@ pub(crate) fn outside(number: i32) -> Outcome {
     // nobody there to be told: then nobody waits
     let told = word.tell(told.as_fd());
     Ok(if told.is_ok() { Exit::Done } else { Exit::Failed })
-}
-
-const fn libc_kill() -> i32 {
-    Signal::SIGKILL as i32
 }
 
 fn read(number: i32) -> io::Result<Sent> {

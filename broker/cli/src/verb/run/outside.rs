@@ -83,7 +83,7 @@ pub(crate) struct Beyond(pub(crate) Terms);
 impl Outside for Beyond {
     fn about(&self, profile: &str) -> Result<String, String> {
         let document = shipped::lookup(profile).ok_or_else(|| format!("there is no profile `{profile}`"))?;
-        Ok(document.about.map(|about| about.to_string()).unwrap_or_default())
+        Ok(document.about.to_string())
     }
 
     fn start(&mut self, order: Order) -> io::Result<Outsider> {

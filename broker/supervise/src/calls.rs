@@ -69,8 +69,9 @@ mod tests {
             because: "x".into(),
         };
         let test = ArgTest { arg: 1, mask: 0xffff_ffff, equal: 0x5412, not: false };
-        let filter =
-            CallFilter { entries: vec![entry(CallFate::Refuse, vec![test].into()), entry(CallFate::Allow, Vec::new().into())] };
+        let filter = CallFilter {
+            entries: vec![entry(CallFate::Refuse, vec![test].into()), entry(CallFate::Allow, Vec::new().into())],
+        };
         let mut calls = Calls::new(&filter);
         let mut fate = |request| {
             let call = Notification { id: 1, tid: 1, call: 16, args: [0, request, 0, 0, 0, 0] };

@@ -58,7 +58,10 @@ impl Gate<'_> {
             return Err("it is not plain what it would run".into());
         }
         let facts = [
-            ("opens".to_owned(), format!("this command, outside this boundary, under the profile `{profile}`: {about}")),
+            (
+                "opens".to_owned(),
+                format!("this command, outside this boundary, under the profile `{profile}`: {about}"),
+            ),
             ("environment".to_owned(), "yours, as far as that profile lets it pass; nothing of the agent's".to_owned()),
         ];
         judged.outside = match self.prepared(judged)? {
@@ -283,8 +286,14 @@ impl Escalation {
     /// Hands a signal on to the command outside; what of it is delivered inside.
     fn hand_on(&self, signal: i32) -> i32 {
         let (told, here) = match signal {
-            libc::SIGHUP | libc::SIGINT | libc::SIGQUIT | libc::SIGTERM | libc::SIGUSR1 | libc::SIGUSR2
-            | libc::SIGCONT | libc::SIGWINCH => (signal, 0),
+            libc::SIGHUP
+            | libc::SIGINT
+            | libc::SIGQUIT
+            | libc::SIGTERM
+            | libc::SIGUSR1
+            | libc::SIGUSR2
+            | libc::SIGCONT
+            | libc::SIGWINCH => (signal, 0),
             libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU => (libc::SIGTSTP, signal),
             libc::SIGCHLD | libc::SIGURG | libc::SIGPIPE | libc::SIGIO => (0, 0),
             // it ends the process inside as it would have ended the command

@@ -15,11 +15,11 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use tollgate_launch::{Command, Options, Plan, PrivateTemp, Started, environment};
 use tollgate_ledger::Writer;
 use tollgate_ledger::record::{Event, Record, Recorder, RunStarted, Unwritten};
+use tollgate_policy::Policy;
 use tollgate_policy::action::Form;
 use tollgate_policy::boundary::{Boundary, Enforced, Feature};
 use tollgate_policy::path::AbsPath;
 use tollgate_policy::subject::Subject;
-use tollgate_policy::Policy;
 use tollgate_supervise::outside::Word;
 use tollgate_supervise::{Ending, Role, Signals, supervise};
 use tollgate_sys::news::News;
@@ -145,7 +145,8 @@ impl Settled {
         }
         for (name, value) in &self.sent.env {
             env.retain(|(other, _)| other != OsStr::new(name));
-            let value = value.strip_prefix("@temp/").map_or_else(|| value.into(), |rest| temp.join(rest).into_os_string());
+            let value =
+                value.strip_prefix("@temp/").map_or_else(|| value.into(), |rest| temp.join(rest).into_os_string());
             env.push((name.into(), value));
         }
         let argv = exec.argv.iter().map(|word| word.os().to_owned()).collect();
@@ -156,7 +157,8 @@ impl Settled {
     fn path(&self, given: &OsStr) -> OsString {
         let fine = |folder: &PathBuf| {
             let real = folder.canonicalize().ok().and_then(|real| AbsPath::new(real).ok());
-            folder.is_absolute() && real.is_some_and(|real| !self.sent.changeable.iter().any(|root| real.is_within(root)))
+            folder.is_absolute()
+                && real.is_some_and(|real| !self.sent.changeable.iter().any(|root| real.is_within(root)))
         };
         std::env::join_paths(std::env::split_paths(given).filter(fine)).unwrap_or_default()
     }

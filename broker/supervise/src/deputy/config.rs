@@ -28,11 +28,24 @@ impl Setting {
     pub(crate) fn is_harmless(&self) -> bool {
         let keys: &[&str] = match self.section.as_str() {
             "core" => &[
-                "repositoryformatversion", "filemode", "bare", "logallrefupdates", "ignorecase", "precomposeunicode",
-                "symlinks", "autocrlf", "eol", "safecrlf", "quotepath", "compression", "sharedrepository",
+                "repositoryformatversion",
+                "filemode",
+                "bare",
+                "logallrefupdates",
+                "ignorecase",
+                "precomposeunicode",
+                "symlinks",
+                "autocrlf",
+                "eol",
+                "safecrlf",
+                "quotepath",
+                "compression",
+                "sharedrepository",
             ],
             "extensions" => &["objectformat"],
-            "remote" => &["url", "pushurl", "fetch", "push", "tagopt", "prune", "prunetags", "mirror", "skipdefaultupdate"],
+            "remote" => {
+                &["url", "pushurl", "fetch", "push", "tagopt", "prune", "prunetags", "mirror", "skipdefaultupdate"]
+            }
             "branch" => &["remote", "pushremote", "merge", "rebase"],
             "user" | "author" | "committer" => &["name", "email"],
             "push" => &["default", "autosetupremote", "followtags", "useforceifincludes"],
@@ -180,7 +193,14 @@ mod tests {
             ("a.b.k", "one  two"),
         ];
         assert_eq!(names(text), expected.map(|(n, v)| (n.to_owned(), v.to_owned())));
-        for (bad, line) in [("x = 1", 1), ("[core]\n= 1", 2), ("[core\nx=1", 1), ("[a]\nb = \"c", 2), ("[a]\nb c", 2), ("[a]\nb=\\q", 2)] {
+        for (bad, line) in [
+            ("x = 1", 1),
+            ("[core]\n= 1", 2),
+            ("[core\nx=1", 1),
+            ("[a]\nb = \"c", 2),
+            ("[a]\nb c", 2),
+            ("[a]\nb=\\q", 2),
+        ] {
             assert_eq!(parse(bad), Err(line), "{bad}");
         }
     }

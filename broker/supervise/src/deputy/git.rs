@@ -59,7 +59,11 @@ pub(crate) fn is(names: &[String]) -> bool {
 ///
 /// # Errors
 /// Why it can't go.
-pub(crate) fn prepare(asking: &Asking<'_>, names: &[String], prepared: &mut Prepared) -> Result<Option<String>, String> {
+pub(crate) fn prepare(
+    asking: &Asking<'_>,
+    names: &[String],
+    prepared: &mut Prepared,
+) -> Result<Option<String>, String> {
     fix(prepared);
     let words = words(asking.exec)?;
     if names.iter().any(|name| HELPERS.contains(&name.as_str())) {
@@ -80,7 +84,10 @@ pub(crate) fn prepare(asking: &Asking<'_>, names: &[String], prepared: &mut Prep
         return Ok(None);
     }
     if !CARRIED.contains(&call.verb) {
-        return Err(format!("`git {}` is not run outside: files that the sandbox can change say what it does", call.verb));
+        return Err(format!(
+            "`git {}` is not run outside: files that the sandbox can change say what it does",
+            call.verb
+        ));
     }
     let Some(found) = Repository::find(start.clone(), asking)? else {
         return Err("no git repository is here".into());
@@ -90,7 +97,8 @@ pub(crate) fn prepare(asking: &Asking<'_>, names: &[String], prepared: &mut Prep
     if call.rest.iter().any(|word| inside(word)) || chosen.iter().any(|url| inside(url)) {
         return Ok(Some("the other repository lies inside as well".into()));
     }
-    if let Some(url) = chosen.iter().map(String::as_str).chain(call.rest.iter().copied()).find(|url| url.contains("::")) {
+    if let Some(url) = chosen.iter().map(String::as_str).chain(call.rest.iter().copied()).find(|url| url.contains("::"))
+    {
         return Err(format!("`{}` names a program to talk through", url.escape_debug()));
     }
     lay(&found, asking, prepared)?;
@@ -124,8 +132,10 @@ impl<'a> Call<'a> {
         let rest: Vec<&str> = left.collect();
         for word in &rest {
             let name = word.split('=').next().unwrap_or_default();
-            let long = name.len() > 2 && name.starts_with("--") && REFUSED.iter().any(|option| option.starts_with(name));
-            let short = verb == "clone" && word.starts_with('-') && !word.starts_with("--") && word.contains(['u', 'c']);
+            let long =
+                name.len() > 2 && name.starts_with("--") && REFUSED.iter().any(|option| option.starts_with(name));
+            let short =
+                verb == "clone" && word.starts_with('-') && !word.starts_with("--") && word.contains(['u', 'c']);
             if long || short {
                 return Err(format!("the option `{}` is not taken outside", word.escape_debug()));
             }
@@ -193,8 +203,11 @@ impl Repository {
             return Err("the folder and its git directory lie on different sides of the boundary".into());
         }
         let text = text(&common.join("config"))?.unwrap_or_default();
-        let settings = config::parse(&text).map_err(|line| format!("its git configuration can't be read (line {line})"))?;
-        let odd = settings.iter().find(|s| s.section == "extensions" && !["objectformat", "worktreeconfig", "noop"].contains(&s.key.as_str()));
+        let settings =
+            config::parse(&text).map_err(|line| format!("its git configuration can't be read (line {line})"))?;
+        let odd = settings.iter().find(|s| {
+            s.section == "extensions" && !["objectformat", "worktreeconfig", "noop"].contains(&s.key.as_str())
+        });
         match odd {
             Some(odd) => Err(format!("a repository with `{}` can't be used from outside", odd.name().escape_debug())),
             None => Ok(Some(Self { top, own, common, settings })),
@@ -204,7 +217,8 @@ impl Repository {
     /// Where a command goes: the URLs of the remote that it names, else of all.
     fn chosen(&self, words: &[&str]) -> Vec<String> {
         let urls = |of: Option<&str>| -> Vec<String> {
-            let of_remotes = self.settings.iter().filter(|s| s.section == "remote" && ["url", "pushurl"].contains(&s.key.as_str()));
+            let of_remotes =
+                self.settings.iter().filter(|s| s.section == "remote" && ["url", "pushurl"].contains(&s.key.as_str()));
             of_remotes.filter(|s| of.is_none_or(|of| of == s.of)).map(|s| s.value.clone()).collect()
         };
         let named = words.iter().find(|word| !urls(Some(word)).is_empty());
@@ -285,7 +299,9 @@ fn snapshot(found: &Repository, verb: &str, prepared: &mut Prepared) -> Result<(
         prepared.laid.push(Laid { at: format!("{PLACE}/packed-refs"), what: Thing::File(packed.into_bytes()) });
     }
     let tips = prepared.laid.iter().filter_map(|laid| match (&laid.what, laid.at.strip_prefix("git/refs/heads/")) {
-        (Thing::File(text), Some(name)) => Some(format!("{name} {}", String::from_utf8_lossy(text.get(..12).unwrap_or(text)))),
+        (Thing::File(text), Some(name)) => {
+            Some(format!("{name} {}", String::from_utf8_lossy(text.get(..12).unwrap_or(text))))
+        }
         (Thing::File(_) | Thing::Folder | Thing::Link(_), _) => None,
     });
     let tips: Vec<String> = tips.take(20).map(|tip| tip.escape_debug().to_string()).collect();
@@ -328,8 +344,11 @@ fn make_remotes(common: &Path) {
 /// Copies a directory of references.
 fn copy(common: &Path, place: &str, prepared: &mut Prepared) -> Result<(), String> {
     let Ok(entries) = std::fs::read_dir(common.join(place)) else { return Ok(()) };
-    let mut names: Vec<String> =
-        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| !name.ends_with(".lock")).collect();
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| !name.ends_with(".lock"))
+        .collect();
     names.sort();
     for name in names {
         let at = format!("{place}/{name}");

@@ -66,7 +66,8 @@ pub(crate) fn prepare(asking: &Asking<'_>) -> Result<Way, String> {
     if exec.image.writable {
         return Err("the program can be changed from inside, and what can be changed is not run outside".into());
     }
-    if exec.image.executable.is_none() || matches!(exec.image.form, Form::Loader { .. } | Form::Script { script: None }) {
+    if exec.image.executable.is_none() || matches!(exec.image.form, Form::Loader { .. } | Form::Script { script: None })
+    {
         return Err("only a program or script that has a name can be run outside".into());
     }
     let mut prepared = Prepared { argv: exec.argv.clone(), ..Prepared::default() };

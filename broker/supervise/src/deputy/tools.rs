@@ -8,16 +8,50 @@ use crate::deputy::{Asking, Prepared, files, git, words};
 
 /// What they run, or log in to, is written in files of the workspace: no card could show it.
 const RUNNERS: [&str; 31] = [
-    "terraform", "tofu", "terragrunt", "pulumi", "cdk", "serverless", "sls", "ansible", "ansible-playbook", "vercel", "netlify", "firebase",
-    "wrangler", "helmfile", "skaffold", "tilt", "maturin", "hatch", "poetry", "pdm", "flit", "mix", "dart", "vsce", "ovsx", "yarn",
-    "sftp", "mosh", "autossh", "sshfs", "ssh-copy-id",
+    "terraform",
+    "tofu",
+    "terragrunt",
+    "pulumi",
+    "cdk",
+    "serverless",
+    "sls",
+    "ansible",
+    "ansible-playbook",
+    "vercel",
+    "netlify",
+    "firebase",
+    "wrangler",
+    "helmfile",
+    "skaffold",
+    "tilt",
+    "maturin",
+    "hatch",
+    "poetry",
+    "pdm",
+    "flit",
+    "mix",
+    "dart",
+    "vsce",
+    "ovsx",
+    "yarn",
+    "sftp",
+    "mosh",
+    "autossh",
+    "sshfs",
+    "ssh-copy-id",
 ];
 
 /// Options of single tools that name programs, or settings that do; exact, or with `=`.
 const OPTIONS: [(&[&str], &[&str]); 4] = [
     (&["helm"], &["--kubeconfig", "--post-renderer", "--repository-config", "--registry-config", "--plugins"]),
-    (&["kubectl", "oc", "k9s", "flux", "argocd", "istioctl"], &["--kubeconfig", "--enable-exec", "--enable-helm", "--helm-command"]),
-    (&["docker", "podman", "nerdctl", "buildah", "skopeo", "docker-compose", "podman-compose"], &["--config", "--authfile"]),
+    (
+        &["kubectl", "oc", "k9s", "flux", "argocd", "istioctl"],
+        &["--kubeconfig", "--enable-exec", "--enable-helm", "--helm-command"],
+    ),
+    (
+        &["docker", "podman", "nerdctl", "buildah", "skopeo", "docker-compose", "podman-compose"],
+        &["--config", "--authfile"],
+    ),
     (&["twine", "uv", "gem"], &["--config-file", "--config"]),
 ];
 
@@ -26,8 +60,16 @@ const UNASKED: [(&[&str], &[&str]); 3] = [
     (
         &["docker", "docker-compose", "podman", "podman-compose", "nerdctl", "buildah"],
         &[
-            "Dockerfile", "Containerfile", ".env", "compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml",
-            "compose.override.yaml", "docker-compose.override.yml", "docker-bake.hcl",
+            "Dockerfile",
+            "Containerfile",
+            ".env",
+            "compose.yaml",
+            "compose.yml",
+            "docker-compose.yaml",
+            "docker-compose.yml",
+            "compose.override.yaml",
+            "docker-compose.override.yml",
+            "docker-bake.hcl",
         ],
     ),
     (&["npm", "pnpm", "bun"], &["package.json"]),
@@ -41,7 +83,9 @@ const UNASKED: [(&[&str], &[&str]); 3] = [
 pub(crate) fn prepare(asking: &Asking<'_>, names: &[String], prepared: &mut Prepared) -> Result<(), String> {
     let is = |list: &[&str]| names.iter().any(|name| list.contains(&name.as_str()));
     if let Some(runner) = names.iter().find(|name| RUNNERS.contains(&name.as_str())) {
-        return Err(format!("`{runner}` is not run outside: files or words that the sandbox can change say what it starts"));
+        return Err(format!(
+            "`{runner}` is not run outside: files or words that the sandbox can change say what it starts"
+        ));
     }
     let words = words(asking.exec)?;
     for (_, options) in OPTIONS.iter().filter(|(tools, _)| is(tools)) {
@@ -80,9 +124,24 @@ fn not_taken(word: &str) -> String {
 /// ssh's own options (`ssh(1)`, `scp(1)`): none that starts a program here, or reads settings that the sandbox wrote.
 fn ssh(words: &[&str], copies: bool) -> Result<(), String> {
     const SETTINGS: [&str; 18] = [
-        "addressfamily", "batchmode", "compression", "connectionattempts", "connecttimeout", "identitiesonly", "identityfile", "loglevel",
-        "numberofpasswordprompts", "port", "preferredauthentications", "requesttty", "sendenv", "serveralivecountmax",
-        "serveraliveinterval", "setenv", "stricthostkeychecking", "user",
+        "addressfamily",
+        "batchmode",
+        "compression",
+        "connectionattempts",
+        "connecttimeout",
+        "identitiesonly",
+        "identityfile",
+        "loglevel",
+        "numberofpasswordprompts",
+        "port",
+        "preferredauthentications",
+        "requesttty",
+        "sendenv",
+        "serveralivecountmax",
+        "serveraliveinterval",
+        "setenv",
+        "stricthostkeychecking",
+        "user",
     ];
     let (valued, refused) = if copies { ("cDFiJloPSX", "DFSX") } else { ("BbcDEeFIiJLlmOoPpQRSWw", "EFIOQS") };
     let mut left = words.iter().copied();
@@ -130,7 +189,20 @@ fn rsync(words: &[&str]) -> Result<(), String> {
 /// cargo reads `.cargo/config.toml` of every folder above, and rustup `rust-toolchain`: they name programs and registries.
 fn cargo(asking: &Asking<'_>, words: &[&str], prepared: &mut Prepared) -> Result<(), String> {
     const NAMES: [&str; 14] = [
-        "credential", "regist", "source", "rustc", "rustdoc", "wrapper", "linker", "runner", "http", "net", "include", "alias", "env", "path",
+        "credential",
+        "regist",
+        "source",
+        "rustc",
+        "rustdoc",
+        "wrapper",
+        "linker",
+        "runner",
+        "http",
+        "net",
+        "include",
+        "alias",
+        "env",
+        "path",
     ];
     refuse(words, &["--config", "-Z", "--index"])?;
     let above = asking.exec.cwd.as_path().ancestors();
@@ -146,7 +218,10 @@ fn cargo(asking: &Asking<'_>, words: &[&str], prepared: &mut Prepared) -> Result
     }
     if words.first() == Some(&"publish") && !words.contains(&"--no-verify") {
         insert(prepared, "publish", "--no-verify");
-        prepared.fact("not run", "the crate's build script: it is published with --no-verify; `cargo package` inside verifies it");
+        prepared.fact(
+            "not run",
+            "the crate's build script: it is published with --no-verify; `cargo package` inside verifies it",
+        );
     } else if words.contains(&"publish") && !words.contains(&"--no-verify") {
         return Err("write `cargo publish --no-verify …`: the crate's build script is not run outside".into());
     }
@@ -156,23 +231,53 @@ fn cargo(asking: &Asking<'_>, words: &[&str], prepared: &mut Prepared) -> Result
 /// npm reads the project's `.npmrc`, and runs the package's scripts when it publishes.
 fn npm(asking: &Asking<'_>, words: &[&str], prepared: &mut Prepared) -> Result<(), String> {
     const HARMLESS: [&str; 14] = [
-        "access", "audit", "auto-install-peers", "engine-strict", "fund", "legacy-peer-deps", "lockfile", "loglevel", "package-lock", "progress",
-        "save-exact", "save-prefix", "strict-peer-dependencies", "tag-version-prefix",
+        "access",
+        "audit",
+        "auto-install-peers",
+        "engine-strict",
+        "fund",
+        "legacy-peer-deps",
+        "lockfile",
+        "loglevel",
+        "package-lock",
+        "progress",
+        "save-exact",
+        "save-prefix",
+        "strict-peer-dependencies",
+        "tag-version-prefix",
     ];
     let publishes = words.iter().any(|word| {
-        ["publish", "unpublish", "deprecate", "dist-tag", "owner", "access", "token", "login", "adduser", "logout", "profile", "star"].contains(word)
+        [
+            "publish",
+            "unpublish",
+            "deprecate",
+            "dist-tag",
+            "owner",
+            "access",
+            "token",
+            "login",
+            "adduser",
+            "logout",
+            "profile",
+            "star",
+        ]
+        .contains(word)
     });
     if !publishes {
         return Ok(());
     }
-    refuse(words, &["--userconfig", "--globalconfig", "--prefix", "-C", "--dir", "--script-shell", "--node-options", "--git"])?;
+    refuse(
+        words,
+        &["--userconfig", "--globalconfig", "--prefix", "-C", "--dir", "--script-shell", "--node-options", "--git"],
+    )?;
     let above = asking.exec.cwd.as_path().ancestors();
     for folder in above.take_while(|folder| AbsPath::new(folder).is_ok_and(|folder| (asking.changeable)(&folder))) {
         let Some(text) = files::text(&folder.join(".npmrc"))? else { continue };
-        let odd = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', ';'])).find(|line| {
-            let key = line.split('=').next().unwrap_or_default().trim();
-            !HARMLESS.contains(&key)
-        });
+        let odd =
+            text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', ';'])).find(|line| {
+                let key = line.split('=').next().unwrap_or_default().trim();
+                !HARMLESS.contains(&key)
+            });
         if odd.is_some() {
             let file = folder.join(".npmrc");
             return Err(format!("{file:?} says more than is followed outside (a registry, a token, a program)"));
@@ -181,7 +286,8 @@ fn npm(asking: &Asking<'_>, words: &[&str], prepared: &mut Prepared) -> Result<(
     }
     if words.first() == Some(&"publish") {
         insert(prepared, "publish", "--ignore-scripts");
-        prepared.fact("not run", "the package's scripts: it is published with --ignore-scripts; run them inside before");
+        prepared
+            .fact("not run", "the package's scripts: it is published with --ignore-scripts; run them inside before");
     } else if words.contains(&"publish") {
         return Err("write `publish` first: the package's scripts are not run outside".into());
     }

@@ -236,7 +236,12 @@ impl Attempt<'_> {
         let stat = std::fs::read(format!("/proc/{}/stat", self.lookup.tid)).map_err(|_| Errno::ESRCH)?;
         // the process's name, in brackets, may be any bytes
         let fields = stat.rsplit(|&b| b == b')').next().and_then(|rest| std::str::from_utf8(rest).ok());
-        let number: i64 = fields.unwrap_or_default().split_ascii_whitespace().nth(4).and_then(|n| n.parse().ok()).ok_or(Errno::ENXIO)?;
+        let number: i64 = fields
+            .unwrap_or_default()
+            .split_ascii_whitespace()
+            .nth(4)
+            .and_then(|n| n.parse().ok())
+            .ok_or(Errno::ENXIO)?;
         let (major, minor) = ((number >> 8) & 0xfff, (number & 0xff) | ((number >> 12) & 0xf_ff00));
         let path = match (major, minor) {
             (136..=143, _) => format!("/dev/pts/{}", (major - 136) * 256 + minor),

@@ -55,10 +55,7 @@ pub(crate) fn whole(question: &Question, now: i64) -> String {
     }
     if let Some(profile) = &verdict.profile {
         let name = neutral::short(profile, 60);
-        card.line(
-            "profile",
-            format!("the rule names `{name}`: what `opens` says below holds"),
-        );
+        card.line("profile", format!("the rule names `{name}`: what `opens` says below holds"));
     }
     for (at, parent) in question.lineage.iter().enumerate() {
         card.line(if at == 0 { "led here by" } else { "" }, neutral::short_quoted(parent, 200));

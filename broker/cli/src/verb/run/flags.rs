@@ -102,9 +102,8 @@ fn limit(text: &str) -> Result<Document, Failure> {
         return Err(refused("it is no NAME=AMOUNT"));
     }
     let text = format!("version = 1\n[limits]\n{name} = \"{amount}\"\n");
-    tollgate_policy::parse("--limit", &text).map_err(|faults| {
-        refused(&faults.0.first().map(|fault| fault.message.clone()).unwrap_or_default())
-    })
+    tollgate_policy::parse("--limit", &text)
+        .map_err(|faults| refused(&faults.0.first().map(|fault| fault.message.clone()).unwrap_or_default()))
 }
 
 /// Host and port; an IPv6 address with a port stands in brackets.

@@ -6,14 +6,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::dir::Dir;
-use nix::fcntl::{OFlag, open, openat};
+use nix::fcntl::{OFlag, open, openat, renameat};
 use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use crate::fault::{LaunchError, Step};
 
-/// How deep a tree is removed; what is built deeper on purpose stays.
-const DEEPEST: usize = 256;
+/// So many directories are open at once while a tree is removed.
+const DEEPEST: usize = 128;
 
 /// A directory that only this run uses, mode 0700: a name at first, made and removed by the guard.
 #[derive(Debug)]
@@ -53,23 +53,54 @@ impl PrivateTemp {
 /// Removes `name` in `parent` with all in it, never following a link. What can't be removed stays; there is nobody to
 /// tell.
 pub(crate) fn remove(parent: BorrowedFd<'_>, name: &CStr) {
-    let _gone_or_stays = tree(parent, name, 0);
+    let _gone_or_stays = tree(parent, name);
 }
 
-fn tree(parent: BorrowedFd<'_>, name: &CStr, depth: usize) -> io::Result<()> {
+fn tree(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     if unlinkat(parent, name, UnlinkatFlags::RemoveDir).is_ok() {
         return Ok(()); // empty already: the usual case
     }
-    if depth > DEEPEST {
-        return Err(io::Error::from_raw_os_error(libc::ELOOP));
-    }
-    let directory = open_directory(parent, name)?;
-    for inner in names(&directory)? {
-        if unlinkat(&directory, inner.as_c_str(), UnlinkatFlags::NoRemoveDir).is_err() {
-            tree(directory.as_fd(), &inner, depth + 1)?;
+    let top = open_directory(parent, name)?;
+    let mut raised = 0;
+    loop {
+        let before = raised;
+        empty(&top, (&top, &mut raised), 0)?;
+        if raised == before {
+            return Ok(unlinkat(parent, name, UnlinkatFlags::RemoveDir)?);
         }
     }
-    Ok(unlinkat(parent, name, UnlinkatFlags::RemoveDir)?)
+}
+
+/// Empties a directory. What lies too deep is raised to the top, for the next round.
+fn empty(directory: &OwnedFd, (top, raised): (&OwnedFd, &mut u64), depth: usize) -> io::Result<()> {
+    for inner in names(directory)? {
+        if unlinkat(directory, inner.as_c_str(), UnlinkatFlags::NoRemoveDir).is_ok()
+            || unlinkat(directory, inner.as_c_str(), UnlinkatFlags::RemoveDir).is_ok()
+        {
+            continue;
+        }
+        let below = open_directory(directory.as_fd(), &inner)?;
+        if depth >= DEEPEST {
+            drop(below); // opened so that it may be moved
+            raise(directory, &inner, (top, raised))?;
+        } else {
+            empty(&below, (top, &mut *raised), depth + 1)?;
+            unlinkat(directory, inner.as_c_str(), UnlinkatFlags::RemoveDir)?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves a directory to the top, under a name that is free.
+fn raise(directory: &OwnedFd, name: &CStr, (top, raised): (&OwnedFd, &mut u64)) -> io::Result<()> {
+    loop {
+        *raised += 1;
+        let free = CString::new(format!(".tollgate-deep-{raised}"))?;
+        match renameat(directory, name, top, free.as_c_str()) {
+            Err(nix::Error::ENOTEMPTY | nix::Error::EEXIST | nix::Error::ENOTDIR) => {}
+            done => return Ok(done?),
+        }
+    }
 }
 
 /// Opens a directory and makes it ours to empty (module caches take the right to write from their own directories).
@@ -117,5 +148,27 @@ mod tests {
         remove(parent, name);
         assert!(!root.exists());
         assert!(outside.path().join("keep").exists());
+    }
+
+    #[test]
+    fn a_tree_of_any_depth_goes() {
+        let outside = tempfile::tempdir().unwrap();
+        let temp = PrivateTemp::choose(outside.path()).unwrap();
+        let (parent, name) = temp.place();
+        fs::create_dir(temp.path()).unwrap();
+        fs::create_dir(temp.path().join(".tollgate-deep-1")).unwrap();
+        fs::write(temp.path().join(".tollgate-deep-1/x"), "x").unwrap();
+        // Deeper than any path can name.
+        let mut at = super::open_directory(parent, name).unwrap();
+        for depth in 0..1500 {
+            nix::sys::stat::mkdirat(&at, c"deeper", nix::sys::stat::Mode::S_IRWXU).unwrap();
+            if depth % 100 == 0 {
+                nix::sys::stat::mkdirat(&at, c"beside", nix::sys::stat::Mode::S_IRWXU).unwrap();
+            }
+            at = super::open_directory(std::os::fd::AsFd::as_fd(&at), c"deeper").unwrap();
+        }
+        drop(at);
+        remove(parent, name);
+        assert!(!temp.path().exists());
     }
 }

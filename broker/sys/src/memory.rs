@@ -73,6 +73,44 @@ pub fn string(pid: i32, address: u64, limit: usize) -> io::Result<Vec<u8>> {
     Err(io::Error::from_raw_os_error(libc::E2BIG))
 }
 
+/// Longer lists are read by the piece: their strings stand one behind the other, and a call for each takes long.
+const FEW: usize = 64;
+/// Such a piece, in bytes.
+const PIECE: usize = 16 * PAGE;
+
+/// What was read last.
+struct Near {
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+impl Near {
+    fn string(&mut self, pid: i32, address: u64, limit: usize) -> io::Result<Vec<u8>> {
+        if let Some(text) = self.held(address) {
+            return Ok(text);
+        }
+        // Only in a row: who jumps about must not make each word cost a whole piece.
+        let end = self.at.saturating_add(self.bytes.len() as u64);
+        if !self.bytes.is_empty() && !(self.at..=end).contains(&address) {
+            self.at = address;
+            self.bytes.clear();
+            return string(pid, address, limit);
+        }
+        self.bytes.resize(PIECE, 0);
+        let n = read(pid, address, &mut self.bytes)?;
+        self.bytes.truncate(n);
+        self.at = address;
+        self.held(address).map_or_else(|| string(pid, address, limit), Ok)
+    }
+
+    /// The string, where it is here to its end.
+    fn held(&self, address: u64) -> Option<Vec<u8>> {
+        let from = usize::try_from(address.checked_sub(self.at)?).ok()?;
+        let rest = self.bytes.get(from..)?;
+        rest.iter().position(|&byte| byte == 0).and_then(|end| rest.get(..end)).map(<[u8]>::to_vec)
+    }
+}
+
 /// Reads a NULL-terminated array of pointers to strings (`argv`), `limit` bytes in all. A null array is empty.
 ///
 /// # Errors
@@ -84,6 +122,7 @@ pub fn strings(pid: i32, address: u64, limit: usize) -> io::Result<Vec<Vec<u8>>>
     }
     let mut left = limit;
     let mut at = address;
+    let mut near = Near { at: 0, bytes: Vec::new() };
     loop {
         let mut pointers = [0u8; 32 * 8];
         let room = PAGE - usize::try_from(at % PAGE as u64).unwrap_or(0);
@@ -98,10 +137,42 @@ pub fn strings(pid: i32, address: u64, limit: usize) -> io::Result<Vec<Vec<u8>>>
             if pointer == 0 {
                 return Ok(out);
             }
-            let text = string(pid, pointer, left)?;
+            let text = if out.len() < FEW { string(pid, pointer, left)? } else { near.string(pid, pointer, left)? };
             left = left.checked_sub(text.len() + 9).ok_or_else(|| io::Error::from_raw_os_error(libc::E2BIG))?;
             out.push(text);
         }
         at += (n / 8 * 8) as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::strings;
+
+    #[test]
+    fn long_lists_are_read_as_they_are() {
+        let mut words: Vec<Vec<u8>> = (0..3000_usize).map(|n| vec![b'x'; n * 7 % 211]).collect();
+        words.push(vec![b'y'; 200_000]);
+        words.extend((0..500).map(|_| Vec::new()));
+        // One behind the other, as `execve` finds them most of the time; then the other way round.
+        let mut text = Vec::new();
+        let mut starts = Vec::new();
+        for word in &words {
+            starts.push(text.len());
+            text.extend_from_slice(word);
+            text.push(0);
+        }
+        let base = text.as_ptr() as u64;
+        let me = i32::try_from(std::process::id()).unwrap();
+        let list =
+            |starts: &[usize]| -> Vec<u64> { starts.iter().map(|start| base + *start as u64).chain([0]).collect() };
+        let pointers = list(&starts);
+        assert_eq!(strings(me, pointers.as_ptr() as u64, 6 << 20).unwrap(), words);
+        starts.reverse();
+        words.reverse();
+        let pointers = list(&starts);
+        assert_eq!(strings(me, pointers.as_ptr() as u64, 6 << 20).unwrap(), words);
+        assert!(strings(me, pointers.as_ptr() as u64, 1000).is_err());
     }
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 
 use nix::sys::stat::fstatat;
+use nix::sys::statvfs::statvfs;
 
 /// One process of the run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,13 +60,14 @@ impl Census {
         self.0.iter().copied().max_by_key(|process| process.memory)
     }
 
-    /// Bytes of memory with each page counted once. Walks page tables, so it is asked last.
-    pub(crate) fn exact_memory(&self) -> u64 {
+    /// Bytes of memory with each page counted once, and of what the run's own shared memory holds. Walks page tables, so
+    /// it is asked last.
+    pub(crate) fn exact_memory(&self, command: i32) -> u64 {
         let mapped: Vec<Rollup> = self.0.iter().filter_map(|process| rollup(process.pid)).collect();
         let shared: u64 = mapped.iter().map(|rollup| rollup.shared).sum();
         let private: u64 = mapped.iter().map(|rollup| rollup.private).sum();
         // What is mapped of a file in memory counts among its blocks too.
-        private.saturating_add(shared.max(self.files_in_memory()))
+        private.saturating_add(shared.max(self.files_in_memory().saturating_add(own_shared_memory(command))))
     }
 
     /// Bytes of files without a name that are held open (`memfd_create(2)`), each once.
@@ -100,6 +102,18 @@ pub(crate) fn written(pid: i32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
     Some(field("write_bytes:")?.saturating_sub(field("cancelled_write_bytes:").unwrap_or(0)))
+}
+
+/// Bytes of files in a `/dev/shm` that is the run's own.
+fn own_shared_memory(command: i32) -> u64 {
+    let theirs = format!("/proc/{command}/root/dev/shm");
+    let device = |path: &str| nix::sys::stat::stat(path).ok().map(|stat| stat.st_dev);
+    match (device(&theirs), device("/dev/shm"), statvfs(theirs.as_str())) {
+        (Some(own), outside, Ok(stat)) if Some(own) != outside => {
+            stat.blocks().saturating_sub(stat.blocks_free()).saturating_mul(stat.fragment_size())
+        }
+        _ => 0,
+    }
 }
 
 /// Those of `all` that descend from `root`.
@@ -184,7 +198,7 @@ mod tests {
         let own = census.0.iter().find(|process| process.pid == me).unwrap();
         assert!(own.memory >= held.len() as u64, "{own:?}");
         let only = Census(vec![*own]);
-        assert!(only.exact_memory() >= held.len() as u64, "{}", only.exact_memory());
+        assert!(only.exact_memory(me) >= held.len() as u64, "{}", only.exact_memory(me));
     }
 
     #[test]

@@ -279,7 +279,7 @@ impl Watch {
         if census.memory().saturating_add(shared) <= bound.most {
             return None;
         }
-        let used = census.exact_memory();
+        let used = census.exact_memory(self.command);
         (used > bound.most).then_some((bound, used))
     }
 }

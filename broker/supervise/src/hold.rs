@@ -141,6 +141,9 @@ impl Gate<'_> {
     /// Facts for a question; of a connection also what could leave through it.
     fn evidence(&self, held: &Held) -> Vec<(String, String)> {
         let mut facts = evidence::of(held);
+        if let Then::Write(crossing) = &held.then {
+            facts.insert(0, ("would".into(), crossing.words()));
+        }
         if matches!(held.what, Action::Connect(_)) {
             facts.push(("can read".into(), net::readable(self.run.boundary)));
         }

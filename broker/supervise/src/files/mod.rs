@@ -40,6 +40,7 @@ mod resolve;
 mod standing;
 mod wait;
 mod walk;
+mod words;
 
 use std::cell::OnceCell;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -93,6 +94,14 @@ pub struct Crossing {
     pub errno: i32,
     what: What,
     leave: Vec<Vec<u8>>,
+}
+
+impl Crossing {
+    /// What the call would do there, in words for whoever is asked.
+    #[must_use]
+    pub fn words(&self) -> String {
+        words::of(&self.what)
+    }
 }
 
 /// What stood in the way.

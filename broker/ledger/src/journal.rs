@@ -103,10 +103,10 @@ pub(crate) fn read<'b>(bytes: &'b [u8], chain: Option<&Chain>) -> Contents<'b> {
     let mut contents = Contents { torn: bytes, ..Contents::default() };
     let mut before = Link::default();
     for number in 1_u64.. {
-        let Some((line, rest)) = split_line(contents.torn) else {
+        let Some((whole, rest)) = split_line(contents.torn) else {
             break;
         };
-        let Some((body, link)) = sound(line, before, chain) else {
+        let Some((body, link)) = sound(whole, before, chain) else {
             let what = "was changed, or lines before it were moved, added or removed";
             contents.flaw = Some(format!("line {number} {what}"));
             return contents;
@@ -138,9 +138,9 @@ fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Body and link of a line, if it is what `chain` writes after `before`.
-fn sound<'l>(line: &'l [u8], before: Link, chain: Option<&Chain>) -> Option<(&'l [u8], Link)> {
-    let (body, seal) = line.split_at_checked(line.len().checked_sub(SEAL)?)?;
-    let link = link_of(seal.strip_prefix(b" ")?)?;
+fn sound<'l>(whole: &'l [u8], before: Link, chain: Option<&Chain>) -> Option<(&'l [u8], Link)> {
+    let (body, end) = whole.split_at_checked(whole.len().checked_sub(SEAL)?)?;
+    let link = link_of(end.strip_prefix(b" ")?)?;
     let fits = chain.is_none_or(|chain| chain.link(before, body) == link);
     fits.then_some((body, link))
 }

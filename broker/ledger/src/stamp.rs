@@ -30,7 +30,9 @@ impl Stamp {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => [0; 5],
                 Err(e) => return Err(Fault::io(Kind::Unreadable, &path, e)),
             };
-            numbers.iter().for_each(|n| digest.update(n.to_le_bytes()));
+            for number in numbers {
+                digest.update(number.to_le_bytes());
+            }
         }
         let hash: [u8; 32] = digest.finalize().into();
         Ok(Self(hash.first_chunk().copied().unwrap_or_default()))

@@ -150,12 +150,11 @@ fn journal(snapshot: &Snapshot<'_>, check: &mut Check<'_>, seed: Option<Seed>) {
         return;
     }
     let base = found.header.map_or(snapshot.stored, |header| header.base);
-    match snapshot.stored.checked_sub(base) {
-        Some(known) => check.waiting((found.bodies.len() as u64).saturating_sub(known)),
-        None => {
-            let detail = format!("there are {} records, but there were {base} once", snapshot.stored);
-            check.find(Finding::new(None, Flaw::Journal, detail));
-        }
+    if let Some(known) = snapshot.stored.checked_sub(base) {
+        check.waiting((found.bodies.len() as u64).saturating_sub(known));
+    } else {
+        let detail = format!("there are {} records, but there were {base} once", snapshot.stored);
+        check.find(Finding::new(None, Flaw::Journal, detail));
     }
     check.torn(found.torn.len() as u64);
 }

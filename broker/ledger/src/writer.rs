@@ -185,12 +185,6 @@ impl Writer {
         self.lock().write(Then::Sign, PATIENCE).map_err(|fault| unwritten(&fault))
     }
 
-    /// As [`Self::open`]; its name of before.
-    #[must_use]
-    pub fn spawn(state: &Path) -> Self {
-        Self::open(state)
-    }
-
     /// Writes what is left and closes the ledger.
     ///
     /// # Errors

@@ -143,6 +143,7 @@ fn what_is_written_in_groups_survives_a_kill() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
+    Writer::open(dir.path()).finish().unwrap();
     let mut least: u64 = 0;
     for round in 0..12 {
         let mut child = child("what_is_written_in_groups_survives_a_kill", dir.path(), &round.to_string());

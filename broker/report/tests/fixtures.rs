@@ -450,7 +450,7 @@ fn records_of_no_action_are_told() {
 #[test]
 fn a_real_ledger_gives_the_same_report() {
     let dir = tempfile::tempdir().unwrap();
-    let writer = Writer::spawn(dir.path());
+    let writer = Writer::open(dir.path());
     mixed().records.into_iter().for_each(|r| writer.group(r).unwrap());
     writer.finish().unwrap();
     let reader = Reader::open(dir.path()).unwrap();

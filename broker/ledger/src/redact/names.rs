@@ -67,7 +67,7 @@ pub(super) fn names_secret(name: &str, flag: Flag) -> bool {
         Some([.., b]) => !b.is_ascii_alphanumeric(),
         None => false,
     };
-    ENDINGS.iter().any(|end| before(name, end).is_some()) || NAMES.iter().any(|end| part(end))
+    ENDINGS.iter().any(|end| before(name, end).is_some()) || NAMES.iter().any(part)
 }
 
 /// What stands before an ending.

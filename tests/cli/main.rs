@@ -13,6 +13,7 @@ mod codes;
 mod endings;
 mod input;
 mod limits;
+mod outside;
 mod policies;
 mod state;
 mod streams;

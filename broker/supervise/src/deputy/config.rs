@@ -162,12 +162,15 @@ fn value<'a>(written: &'a str, lines: &mut impl Iterator<Item = (usize, &'a str)
 
 /// Settings as a file.
 pub(crate) fn write<'a>(settings: impl Iterator<Item = &'a Setting>) -> String {
+    use std::fmt::Write as _;
     let mut out = String::new();
     for setting in settings {
         let quote = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
         let value = quote(&setting.value).replace('\n', "\\n").replace('\t', "\\t").replace('\u{8}', "\\b");
         let header = if setting.of.is_empty() { String::new() } else { format!(" \"{}\"", quote(&setting.of)) };
-        out.push_str(&format!("[{}{header}]\n\t{} = \"{value}\"\n", setting.section, setting.key));
+        if writeln!(out, "[{}{header}]\n\t{} = \"{value}\"", setting.section, setting.key).is_err() {
+            // writing to a string doesn't fail
+        }
     }
     out
 }

@@ -60,8 +60,8 @@ pub(crate) fn there(asking: &Asking<'_>, names: &[&str], prepared: &mut Prepared
 /// # Errors
 /// That it can't be read.
 pub(crate) fn add(path: &Path, prepared: &mut Prepared) -> Result<(), String> {
-    let digest = sha256(path).map_err(|e| format!("the file {path:?} can't be held to an approval: {e}"))?;
-    prepared.fact("file", format!("{path:?}, sha256 {digest}"));
+    let digest = sha256(path).map_err(|e| format!("the file {} can't be held to an approval: {e}", path.display()))?;
+    prepared.fact("file", format!("{}, sha256 {digest}", path.display()));
     Ok(())
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn add(path: &Path, prepared: &mut Prepared) -> Result<(), String> {
 /// # Errors
 /// That it can't be read, is too long, or no text.
 pub(crate) fn text(file: &Path) -> Result<Option<String>, String> {
-    let cannot = |e: &dyn std::fmt::Display| format!("{file:?} can't be read: {e}");
+    let cannot = |e: &dyn std::fmt::Display| format!("{} can't be read: {e}", file.display());
     let opened = match opened(file) {
         Ok(opened) => opened,
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),

@@ -67,7 +67,7 @@ pub(crate) fn prepare(
     fix(prepared);
     let words = words(asking.exec)?;
     if names.iter().any(|name| HELPERS.contains(&name.as_str())) {
-        let Some(found) = Repository::find(asking.exec.cwd.as_path().to_owned(), asking)? else {
+        let Some(found) = Repository::find(asking.exec.cwd.as_path(), asking)? else {
             return Ok(None);
         };
         lay(&found, asking, prepared)?;
@@ -77,8 +77,8 @@ pub(crate) fn prepare(
     let call = Call::read(&words)?;
     let start = call.directories.iter().fold(asking.exec.cwd.as_path().to_owned(), |at, next| at.join(next));
     if call.verb == "clone" {
-        let named = call.rest.iter().find(|word| is_local_and(asking, &start, word));
-        return Ok(named.map(|_| "it copies a repository that lies inside".to_owned()));
+        let inner = call.rest.iter().find(|word| is_local_and(asking, &start, word));
+        return Ok(inner.map(|_| "it copies a repository that lies inside".to_owned()));
     }
     if call.verb == "credential" {
         return Ok(None);
@@ -89,7 +89,7 @@ pub(crate) fn prepare(
             call.verb
         ));
     }
-    let Some(found) = Repository::find(start.clone(), asking)? else {
+    let Some(found) = Repository::find(&start, asking)? else {
         return Err("no git repository is here".into());
     };
     let chosen = found.chosen(&call.rest);
@@ -182,7 +182,7 @@ struct Repository {
 
 impl Repository {
     /// The one that `start` is in.
-    fn find(start: PathBuf, asking: &Asking<'_>) -> Result<Option<Self>, String> {
+    fn find(start: &Path, asking: &Asking<'_>) -> Result<Option<Self>, String> {
         let start = start.canonicalize().map_err(|e| format!("its directory can't be found: {e}"))?;
         let Some((top, entry)) = start.ancestors().find_map(|at| {
             let entry = at.join(".git");
@@ -264,7 +264,7 @@ fn lay(found: &Repository, asking: &Asking<'_>, prepared: &mut Prepared) -> Resu
     let top = found.top.to_str().ok_or("the repository's path is no text")?;
     prepared.env.push(("GIT_DIR".into(), format!("@temp/{PLACE}")));
     prepared.env.push(("GIT_WORK_TREE".into(), top.to_owned()));
-    prepared.fact("repository", format!("{:?}, on {}", found.common, head.trim().escape_debug()));
+    prepared.fact("repository", format!("{}, on {}", found.common.display(), head.trim().escape_debug()));
     for setting in &kept {
         if setting.section == "remote" && setting.key.ends_with("url") {
             prepared.fact(&setting.name(), setting.value.escape_debug().to_string());
@@ -315,7 +315,7 @@ fn snapshot(found: &Repository, verb: &str, prepared: &mut Prepared) -> Result<(
 /// A repository that can't be used from outside.
 pub(crate) fn around(asking: &Asking<'_>, prepared: &mut Prepared) -> Result<(), String> {
     fix(prepared);
-    let Some(found) = Repository::find(asking.exec.cwd.as_path().to_owned(), asking)? else {
+    let Some(found) = Repository::find(asking.exec.cwd.as_path(), asking)? else {
         return Ok(());
     };
     lay(&found, asking, prepared)?;
@@ -347,7 +347,7 @@ fn copy(common: &Path, place: &str, prepared: &mut Prepared) -> Result<(), Strin
     let mut names: Vec<String> = entries
         .flatten()
         .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| !name.ends_with(".lock"))
+        .filter(|name| !name.as_bytes().ends_with(b".lock"))
         .collect();
     names.sort();
     for name in names {
@@ -370,5 +370,5 @@ fn copy(common: &Path, place: &str, prepared: &mut Prepared) -> Result<(), Strin
 fn pointer(file: &Path, behind: &str) -> Result<String, String> {
     let text = text(file)?.unwrap_or_default();
     let line = text.trim_end_matches(['\n', '\r']);
-    line.strip_prefix(behind).map(str::to_owned).ok_or_else(|| format!("{file:?} can't be read"))
+    line.strip_prefix(behind).map(str::to_owned).ok_or_else(|| format!("{} can't be read", file.display()))
 }

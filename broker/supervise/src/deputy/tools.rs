@@ -147,7 +147,10 @@ fn ssh(words: &[&str], copies: bool) -> Result<(), String> {
     let mut left = words.iter().copied();
     while let Some(word) = left.next() {
         let Some(cluster) = word.strip_prefix('-').filter(|rest| !rest.is_empty()) else {
-            if copies { continue } else { return Ok(()) }
+            if copies {
+                continue;
+            }
+            return Ok(());
         };
         let mut letters = cluster.char_indices();
         while let Some((at, letter)) = letters.next() {
@@ -211,7 +214,10 @@ fn cargo(asking: &Asking<'_>, words: &[&str], prepared: &mut Prepared) -> Result
             let Some(text) = files::text(&folder.join(name))? else { continue };
             let lower = text.to_ascii_lowercase();
             if let Some(found) = NAMES.iter().find(|key| lower.contains(**key)) {
-                return Err(format!("{:?} says `{found}…`, and cargo would follow it outside", folder.join(name)));
+                return Err(format!(
+                    "{} says `{found}…`, and cargo would follow it outside",
+                    folder.join(name).display()
+                ));
             }
             files::add(&folder.join(name), prepared)?;
         }
@@ -280,7 +286,10 @@ fn npm(asking: &Asking<'_>, words: &[&str], prepared: &mut Prepared) -> Result<(
             });
         if odd.is_some() {
             let file = folder.join(".npmrc");
-            return Err(format!("{file:?} says more than is followed outside (a registry, a token, a program)"));
+            return Err(format!(
+                "{} says more than is followed outside (a registry, a token, a program)",
+                file.display()
+            ));
         }
         files::add(&folder.join(".npmrc"), prepared)?;
     }

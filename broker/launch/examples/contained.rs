@@ -110,10 +110,8 @@ fn boundary() -> Result<Boundary, Box<dyn Error>> {
             roots.push(Root { path: AbsPath::new(path)?, rights });
         }
     }
-    let environment = Environment {
-        pass: ["PATH", "HOME", "TERM", "LANG", "LC_*"].map(Into::into).into(),
-        ..Environment::default()
-    };
+    let environment =
+        Environment { pass: ["PATH", "HOME", "TERM", "LANG", "LC_*"].map(Into::into).into(), ..Environment::default() };
     Ok(Boundary {
         roots,
         calls: calls(),

@@ -150,8 +150,7 @@ impl Attempt {
                 (detail.to_owned(), MORE_NAMESPACES)
             }),
             Feature::ProcessLimit => (self.hold(plan) == Hold::Nothing).then(|| {
-                let why =
-                    self.unheld.as_deref().unwrap_or("root is held in a process namespace only");
+                let why = self.unheld.as_deref().unwrap_or("root is held in a process namespace only");
                 (
                     format!("processes are counted by the gate: a burst may pass the limit for a moment ({why})"),
                     MORE_TASKS,

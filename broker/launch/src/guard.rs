@@ -79,8 +79,13 @@ fn start<'a>(post: Post<'a>, wires: &Wires) -> Result<(Task<'a>, Pid), Failed> {
     if let Some((usual, kernel, options)) = post.usual {
         // Without one the supervisor makes its own.
         let rules = usual.rules(kernel, options).ok();
-        let rules = rules.as_ref().map(Ruleset::as_fd);
-        handover::send(wires.word.as_fd(), Word::Ahead, rules, &Pass::NONE).map_err(at(Step::Handover))?;
+        let say = |word, with| handover::send(wires.word.as_fd(), word, with, &Pass::NONE).map_err(at(Step::Handover));
+        say(Word::Ahead, rules.as_ref().map(Ruleset::as_fd))?;
+        if let Some(rules) = &rules {
+            // Once there is an order, its mounts come first; the supervisor does the rest.
+            let filled = usual.fill(rules, || is_spoken_to(wires.word.as_fd())).map_err(at(Step::Ruleset))?;
+            say(Word::Filled(filled), None)?;
+        }
     }
     let Ok(order) = Order::receive(wires.word.as_fd()) else {
         process::exit(0) // the supervisor has gone, or found that nothing is to be started
@@ -142,6 +147,12 @@ fn settle(post: Post<'_>, wires: &Wires) -> Result<(), Failed> {
         bring_up_loopback().map_err(at(Step::Loopback))?;
     }
     caps::drop_bounding().map_err(at(Step::Capabilities))
+}
+
+fn is_spoken_to(word: BorrowedFd<'_>) -> bool {
+    let mut ends = [PollFd::new(word, PollFlags::POLLIN)];
+    // Whatever is wrong, the supervisor goes on.
+    poll(&mut ends, PollTimeout::ZERO) != Ok(0)
 }
 
 fn is_alone(word: BorrowedFd<'_>) -> bool {

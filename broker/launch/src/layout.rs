@@ -13,13 +13,14 @@ use tollgate_sys::namespaces::Set;
 
 use crate::attempt::{Attempt, Masks};
 use crate::command::Command;
-use crate::fault::LaunchError;
+use crate::fault::{LaunchError, Step};
 use crate::hide::Kind;
 use crate::lookup::{Lookup, lies_in};
 use crate::order::{Mount, Order};
 use crate::plan::Plan;
+use crate::recipe::{Failed, at};
 use crate::terminal::Terminal;
-use crate::usual::Usual;
+use crate::usual::{Usual, add};
 
 const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
 const SHARED_MEMORY: &str = "/dev/shm";
@@ -153,35 +154,52 @@ impl<'a> Layout<'a> {
         lies_in(path, self.plan.temp.path()) || self.fresh().iter().any(|place| lies_in(path, place))
     }
 
-    /// The rules for all roots that exist now; none without Landlock. `ahead` is what the guard made of the usual ones.
-    pub(crate) fn rules(&self, ahead: Option<(&Usual, OwnedFd)>) -> io::Result<Option<Ruleset>> {
+    /// The rules for all roots that exist now; none without Landlock. `ahead` is what the guard fills with the usual ones;
+    /// `filled` waits until it has done as many as it could.
+    pub(crate) fn rules(
+        &self,
+        ahead: Option<(&Usual, OwnedFd)>,
+        filled: impl FnOnce() -> Result<u32, Failed>,
+    ) -> Result<Option<Ruleset>, Failed> {
         let abi = self.plan.landlock_abi();
         if abi == 0 {
             return Ok(None);
         }
-        let mut lookup = Lookup::default();
         // The user's other terminals lie there too: without a namespace in which they don't, it isn't granted.
         let shared = |root: &&Root| root.path.as_path() == Path::new(TERMINALS) && !self.set.has(Set::MOUNT);
-        let mut roots: Vec<&Root> =
-            self.plan.roots.iter().filter(|root| !self.is_late(root) && !shared(root)).collect();
+        let roots = self.plan.roots.iter().filter(|root| !self.is_late(root) && !shared(root));
+        let mut roots: Vec<&Root> = roots.collect();
+        let fault = at(Step::Ruleset);
         let network = (&self.plan.network, self.plan.options);
-        let taken = ahead.and_then(|(usual, rules)| Some((usual.left(&roots, network)?, rules)));
-        let rules = match taken {
-            Some((left, rules)) => {
-                roots = left;
-                Ruleset::from_fd(rules, abi, Pass::NONE)
-            }
-            None => Ruleset::create(self.plan.probe.landlock_abi, &self.plan.governed)?,
+        let mut taken = None;
+        let rules = match ahead {
+            None => self.ruleset().map_err(&fault)?,
+            Some((usual, fd)) => match usual.left(&roots, network) {
+                Some(left) => {
+                    roots = left;
+                    taken = Some(usual);
+                    Ruleset::from_fd(fd, abi, Pass::NONE)
+                }
+                None => self.ruleset().map_err(&fault)?,
+            },
         };
+        let mut lookup = Lookup::default();
         for root in roots {
-            if let Some(object) = lookup.object(root.path.as_path())? {
-                rules.allow(object, rights(root.rights))?;
-            }
+            add(&mut lookup, &rules, (root.path.as_path(), rights(root.rights))).map_err(&fault)?;
         }
         if let Some(slave) = self.terminal.map(Terminal::slave) {
-            rules.allow(slave, Rights { device: true, ..Rights::default() })?;
+            rules.allow(slave, Rights { device: true, ..Rights::default() }).map_err(&fault)?;
+        }
+        let filled = filled()?;
+        if let Some(usual) = taken {
+            usual.complete(&rules, filled).map_err(&fault)?;
         }
         Ok(Some(rules))
+    }
+
+    /// An empty one.
+    fn ruleset(&self) -> io::Result<Ruleset> {
+        Ruleset::create(self.plan.probe.landlock_abi, &self.plan.governed)
     }
 
     /// Places where a new file system will be, so that what is there now is not what will be.

@@ -118,7 +118,9 @@ impl Plan {
         let ordered = layout.order.send(end).map_err(at(Step::Plumbing));
         // Guard and command are busy with mounts and limits meanwhile.
         let told = ordered.and_then(|()| guarding.ruleset()).and_then(|ahead| {
-            let rules = layout.rules(guarding.usual.as_ref().zip(ahead)).map_err(at(Step::Ruleset))?;
+            let is_filled = ahead.is_some();
+            let filled = || if is_filled { guarding.filled() } else { Ok(0) };
+            let rules = layout.rules(guarding.usual.as_ref().zip(ahead), filled)?;
             rules.map_or(Ok(()), |rules| handover::deliver(end, rules.as_fd())).map_err(at(Step::Ruleset))
         });
         match told {
@@ -129,7 +131,7 @@ impl Plan {
         }
         loop {
             match handover::receive(end) {
-                Ok(Some(Heard { word: Word::Ahead, .. })) => {}
+                Ok(Some(Heard { word: Word::Ahead | Word::Filled(_), .. })) => {}
                 Ok(Some(heard @ Heard { word: Word::Ready(_), .. })) => return Ok((guarding, heard)),
                 other => return Err(guarding.failed(why(other))),
             }
@@ -226,7 +228,15 @@ impl Guarding {
         Ok(Self { guard: Pid::from_raw(guard), set: post.set, end: ends.parent, news, swept, usual: None })
     }
 
-    /// The ruleset that it made ahead.
+    /// How many usual roots it has added to that ruleset.
+    fn filled(&self) -> Result<u32, Failed> {
+        match handover::receive(self.end.as_fd()) {
+            Ok(Some(Heard { word: Word::Filled(count), .. })) => Ok(count),
+            other => Err(why(other)),
+        }
+    }
+
+    /// The ruleset that it fills ahead.
     fn ruleset(&self) -> Result<Option<OwnedFd>, Failed> {
         if self.usual.is_none() {
             return Ok(None);

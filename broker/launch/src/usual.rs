@@ -1,12 +1,12 @@
-//! Roots that most runs have. The guard looks them up while the supervisor still reads policies; a ruleset with all of
-//! them is taken over where the policy turns out to grant every one of them, just so.
+//! Roots that most runs have. The guard looks them up while the supervisor still reads policies, as far as it comes; its
+//! ruleset is taken over where the policy turns out to grant every one of them, just so.
 
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
-use tollgate_policy::boundary::{Network, Reach, Rights, Root};
-use tollgate_sys::landlock::Ruleset;
+use tollgate_policy::boundary::{self, Network, Reach, Root};
+use tollgate_sys::landlock::{Rights, Ruleset};
 
 use crate::layout::{NEW, rights};
 use crate::lookup::{Lookup, lies_in};
@@ -16,14 +16,14 @@ use crate::plan::{Options, governed};
 #[derive(Debug, Default)]
 pub struct Usual {
     /// Absolute paths, normalised, each once.
-    pub roots: Vec<(&'static str, Rights)>,
+    pub roots: Vec<(&'static str, boundary::Rights)>,
     /// How wide the network is open.
     pub reach: Reach,
 }
 
 impl Usual {
     /// Those that are the same inside: no file system is put over them.
-    fn lasting(&self) -> impl Iterator<Item = (&'static Path, Rights)> {
+    fn lasting(&self) -> impl Iterator<Item = (&'static Path, boundary::Rights)> {
         let roots = self.roots.iter().map(|(path, rights)| (Path::new(*path), *rights));
         roots.filter(|(path, _)| !NEW.iter().any(|place| lies_in(path, Path::new(place))))
     }
@@ -32,20 +32,33 @@ impl Usual {
         Network { reach: self.reach, ..Network::default() }
     }
 
-    /// A ruleset with all of them, as far as this machine has them.
+    /// The ruleset for them.
     pub(crate) fn rules(&self, kernel: u32, options: Options) -> io::Result<Ruleset> {
-        let rules = Ruleset::create(kernel, &governed(&self.network(), options))?;
-        let mut lookup = Lookup::default();
-        for (path, of) in self.lasting() {
-            if let Some(object) = lookup.object(path)? {
-                rules.allow(object, rights(of))?;
-            }
-        }
-        Ok(rules)
+        Ruleset::create(kernel, &governed(&self.network(), options))
     }
 
-    /// What is left to be added to that ruleset so that it grants `roots`, in order; none if it grants more or other
-    /// things.
+    /// Adds them, as far as this machine has them, until `enough` says so; gives how many were gone through.
+    pub(crate) fn fill(&self, rules: &Ruleset, mut enough: impl FnMut() -> bool) -> io::Result<u32> {
+        let mut lookup = Lookup::default();
+        let mut count = 0;
+        for (path, of) in self.lasting() {
+            if enough() {
+                break;
+            }
+            add(&mut lookup, rules, (path, rights(of)))?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Adds those that the guard did not get to.
+    pub(crate) fn complete(&self, rules: &Ruleset, count: u32) -> io::Result<()> {
+        let mut lookup = Lookup::default();
+        let rest = self.lasting().skip(usize::try_from(count).map_err(io::Error::other)?);
+        rest.map(|(path, of)| add(&mut lookup, rules, (path, rights(of)))).collect()
+    }
+
+    /// Which of `roots` are not among them, in order; none if not all of them are among `roots`, just so.
     pub(crate) fn left<'r>(
         &self,
         roots: &[&'r Root],
@@ -70,6 +83,11 @@ impl Usual {
     }
 }
 
+/// Allows a root, if this machine has it.
+pub(crate) fn add<'p>(lookup: &mut Lookup<'p>, rules: &Ruleset, (path, of): (&'p Path, Rights)) -> io::Result<()> {
+    lookup.object(path)?.map_or(Ok(()), |object| rules.allow(object, of))
+}
+
 /// By bytes: a path compares by component.
 fn text(root: &Root) -> &OsStr {
     root.path.as_path().as_os_str()
@@ -79,6 +97,7 @@ fn text(root: &Root) -> &OsStr {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use tollgate_policy::boundary::Rights;
     use tollgate_policy::path::AbsPath;
 
     const READ: Rights = Rights { read: true, execute: false, write: false, device: false };

@@ -63,8 +63,10 @@ impl Pass {
 /// What a child says; last of all that it is ready, or that it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Word {
-    /// With a ruleset made ahead, or none.
+    /// With a ruleset that is being filled, or none.
     Ahead,
+    /// That many usual roots are in it.
+    Filled(u32),
     /// All is laid; exec follows.
     Ready(Listening),
     /// A step (the caller's numbering) failed with an errno.
@@ -84,6 +86,7 @@ impl Word {
             Self::Ready(Listening::Not) => (b'r', 2, 0),
             Self::Failed { step, errno } => (b'f', step, errno),
             Self::Ahead => (b'a', 0, 0),
+            Self::Filled(count) => (b'n', 0, i32::try_from(count).unwrap_or(0)),
         };
         let [a, b, c, d] = errno.to_le_bytes();
         [tag, detail, 0, 0, a, b, c, d]
@@ -95,6 +98,7 @@ impl Word {
             (b'r', 1) => Self::Ready(Listening::Interruptible),
             (b'r', 2) => Self::Ready(Listening::Not),
             (b'a', 0) => Self::Ahead,
+            (b'n', 0) => Self::Filled(u32::from_le_bytes([a, b, c, d])),
             (b'f', step) => Self::Failed { step, errno: i32::from_le_bytes([a, b, c, d]) },
             _ => return None,
         })

@@ -9,10 +9,11 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tollgate_launch::{
     Attached, Command, LaunchError, Options, Plan, PrivateTemp, Started, Terminal, UserNamespaces, environment,
 };
-use tollgate_policy::boundary::Rights;
+use tollgate_policy::boundary::{ArgTest, CallFate, CallFilter, Rights};
 use tollgate_sys::news::{LENGTH, News};
 use tollgate_sys::notify::Listener;
 use tollgate_sys::probe::Probe;
+use tollgate_sys::seccomp::number;
 
 use crate::scene::{Report, Spec, root};
 
@@ -60,14 +61,14 @@ fn contain(spec: &Spec) -> Result<Report, LaunchError> {
     };
     write(spec, &report); // for those who kill this process
     let attached = terminal.map(|terminal| terminal.attach(started.command, started.guard).unwrap());
-    report.ending = serve(started, attached.as_ref());
+    report.ending = serve(started, attached.as_ref(), &boundary.calls);
     if let Some(attached) = attached {
         attached.finish();
     }
     Ok(report)
 }
 
-fn serve(started: Started, terminal: Option<&Attached>) -> String {
+fn serve(started: Started, terminal: Option<&Attached>, calls: &CallFilter) -> String {
     let Started { listener, news, remains, .. } = started;
     let listener = listener.map(Listener::new).unwrap();
     let mut news = fs::File::from(news);
@@ -81,7 +82,7 @@ fn serve(started: Started, terminal: Option<&Attached>) -> String {
         }
         let [told, call] = ends.map(|end| end.revents().unwrap());
         if open && call.contains(PollFlags::POLLIN) {
-            answer(&listener);
+            answer(&listener, calls);
         } else if open && call.contains(PollFlags::POLLHUP) {
             open = false;
         }
@@ -104,12 +105,15 @@ fn serve(started: Started, terminal: Option<&Attached>) -> String {
     ending
 }
 
-/// What else holds is to be seen: execs, connects and binds are let pass. All else that comes here is refused.
-fn answer(listener: &Listener) {
-    let passes = [libc::SYS_execve, libc::SYS_execveat, libc::SYS_connect, libc::SYS_bind];
-    let passes = passes.map(|call| i32::try_from(call).unwrap());
+/// What holds besides the gate is to be seen, so it lets through what a run's gate would judge; what that would refuse
+/// is refused. Of sockets only those come here that would lead to the gate's own answers, which there are none of.
+fn answer(listener: &Listener, calls: &CallFilter) {
     let Ok(Some(call)) = listener.receive() else { return };
+    let holds = |test: &ArgTest| (call.args[usize::from(test.arg)] & test.mask == test.equal) != test.not;
+    let is = |name: &str| number(name) == u32::try_from(call.call).ok();
+    let mut entries = calls.entries.iter().filter(|entry| entry.names.iter().any(|name| is(name)));
+    let entry = entries.find(|entry| entry.when.iter().all(holds)).unwrap();
+    let passes = entry.then == CallFate::Judge && !is("socket");
     // The caller may have gone meanwhile.
-    let _answered =
-        if passes.contains(&call.call) { listener.proceed(call.id) } else { listener.fail(call.id, libc::EPERM) };
+    let _answered = if passes { listener.proceed(call.id) } else { listener.fail(call.id, libc::EPERM) };
 }

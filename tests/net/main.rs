@@ -225,8 +225,8 @@ fn nothing_listens_to_the_network(scene: &Scene) {
     });
     let program = program(scene);
     let mut bare = scene.command(&program);
-    bare.args(["listen", "2000"]);
-    tollgate_tests::Job::new(bare).end().ended(0).printed("tries 2000 some 1\n");
+    bare.args(["listen", TRIES]);
+    tollgate_tests::Job::new(bare).end().ended(0).printed(&format!("tries {TRIES} some 1\n"));
     over.store(true, Ordering::Relaxed);
     let bare = watch.join().unwrap();
     assert!(bare.difference(&before).count() > 0, "without the gate nothing listened: the test shows nothing");

@@ -135,7 +135,7 @@ static int name(const char *text, int port) {
 
 static union any shared;
 static int good_port, bad_port, place, spare;
-static atomic_int over;
+static atomic_int over, begun;
 
 static void *rewrite(void *unused) {
     for (unsigned n = 0; !over; n++) shared.v4.sin_port = htons(n & 1 ? good_port : bad_port);
@@ -169,6 +169,7 @@ static void *replace(void *unused) {
         if (!(n & 1)) bind(fresh, (struct sockaddr *)&at, sizeof at.sun_family);
         dup2(fresh, place);
         if (fresh != place) close(fresh);
+        begun++;
     }
     return unused;
 }
@@ -179,13 +180,20 @@ static int listening(int tries) {
     place = dup(spare);
     pthread_create(&thread, NULL, replace, NULL);
     int done = 0;
-    int kept[64];
-    for (int n = 0; n < tries; n++) {
+    int kept[64], held = 0;
+    while (!begun) usleep(1000);
+    for (int n = 0; n < tries || begun < 2000; n++) {
         if (listen(place, 1)) continue;
-        if (done >= 64) close(kept[done % 64]);
-        kept[done++ % 64] = dup(place);
+        done++;
+        int copy = dup(place), family = 0, listens = 0;
+        socklen_t length = sizeof family;
+        getsockopt(copy, SOL_SOCKET, SO_DOMAIN, &family, &length);
+        getsockopt(copy, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length);
+        if (family == AF_INET && listens && held < 64) kept[held++] = copy;
+        else close(copy);
     }
-    poll(NULL, 0, 100);
+    poll(NULL, 0, 200);
+    while (held) close(kept[--held]);
     over = 1;
     pthread_join(thread, NULL);
     printf("tries %d some %d\n", tries, done > 0);

@@ -152,8 +152,8 @@ fn ssh(words: &[&str], copies: bool) -> Result<(), String> {
             }
             return Ok(());
         };
-        let mut letters = cluster.char_indices();
-        while let Some((at, letter)) = letters.next() {
+        let letters = cluster.char_indices();
+        for (at, letter) in letters {
             if refused.contains(letter) {
                 return Err(not_taken(word));
             }

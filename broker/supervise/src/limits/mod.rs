@@ -200,7 +200,7 @@ impl Watch {
         let largest = census.largest().map_or(0, |process| process.memory);
         let (tasks, memory) = (census.tasks(), census.memory());
         self.counted = Some(Counted { tasks, memory, largest, machine, when, cost: when.elapsed() });
-        let crowded = self.bounds.processes.as_ref().is_some_and(|bound| tasks > bound.most / 3);
+        let crowded = self.bounds.processes.as_ref().is_some_and(|bound| tasks > bound.most / 8);
         let suspect = crowded.then(|| victim::crowd(census, (self.guard, self.command)).first().copied()).flatten();
         self.suspect = suspect.filter(|pid| *pid != self.command);
     }
@@ -317,7 +317,8 @@ fn may_be_near(bounds: &Bounds, last: &Counted, machine: Machine) -> bool {
     };
     // With nothing free, memory is taken from caches, and the number stands still.
     let scarce = machine.free < machine.memory / 16;
-    near(&bounds.processes, last.tasks, started)
+    // Processes come fastest, and whose they are must be known in time.
+    near(&bounds.processes, last.tasks, started.saturating_mul(2))
         || near(&bounds.memory, last.memory, taken)
         || near(&bounds.each, last.largest, taken)
         || (scarce && (bounds.memory.is_some() || bounds.each.is_some()))

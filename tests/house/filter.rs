@@ -101,6 +101,7 @@ fn what_becomes_of_a_call() {
         ("ioctl", [1, 0x4008_6602, 0], Errno),
         ("fcntl", [1, 4, 0], Allow),
         ("fcntl", [1, 10, 0], Errno),
+        ("fcntl", [1, 1024, 1], Errno),
         ("prlimit64", [0, 7, 0], Allow),
         ("prlimit64", [4242, 7, 0], Refuse),
         ("personality", [0xffff_ffff, 0, 0], Allow),

@@ -2,10 +2,13 @@
 //! inside, and what can't be made of them.
 
 use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use tollgate_tests::scene::SECRET;
 use tollgate_tests::{Job, Outcome, Scene, cases, skip};
 
@@ -72,7 +75,8 @@ fn wider_than_inside(scene: &Scene) {
 }
 
 fn nothing_of_the_agents_environment(scene: &Scene) {
-    let text = "export GIT_SSH_COMMAND=evil LD_AUDIT=evil PAGER=evil EDITOR=evil AGENT=evil PATH=$PWD:$PATH; env printenv";
+    let text =
+        "export GIT_SSH_COMMAND=evil LD_AUDIT=evil PAGER=evil EDITOR=evil AGENT=evil PATH=$PWD:$PATH; env printenv";
     let outcome = approved(scene, text);
     outcome.ended(0).withheld("evil").withheld(&format!("{}:", scene.workspace.display()));
     assert!(outcome.out.contains("HOME="), "{outcome}");
@@ -117,7 +121,7 @@ impl Daemon {
         let mut command = scene.command("git");
         command.args(["daemon", "--reuseaddr", "--export-all", "--enable=receive-pack", &base]);
         command.args([&format!("--listen={address}"), scene.outside.to_str().unwrap()]);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(500));
         Self(child, address)
     }
@@ -125,7 +129,8 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        self.0.kill().ok();
+        // `git daemon` starts another program
+        killpg(Pid::from_raw(i32::try_from(self.0.id()).unwrap()), Signal::SIGKILL).ok();
         self.0.wait().ok();
     }
 }

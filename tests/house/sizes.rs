@@ -56,6 +56,10 @@ fn function_faults(file: &File) -> Faults {
         .collect()
 }
 
+/// Crates that were looked at again, and how long they may be until the next look. `supervise`: path calls, connections,
+/// exec and commands outside share one table of held callers; `deputy` is what can leave next.
+const LOOKED_AT: [(&str, usize); 1] = [("broker/supervise", 11_000)];
+
 /// Lines of source by crate; a crate's own tests count, the crate `tests` doesn't.
 fn crate_faults(files: &[File]) -> Faults {
     let mut lines: BTreeMap<&str, usize> = BTreeMap::new();
@@ -64,8 +68,9 @@ fn crate_faults(files: &[File]) -> Faults {
             *lines.entry(room).or_default() += file.text.lines().count();
         }
     }
-    let big = lines.iter().filter(|(_, count)| **count > CRATE);
-    big.map(|(room, count)| format!("{room}: {count} lines, more than {CRATE}: look again")).collect()
+    let limit = |room: &str| LOOKED_AT.iter().find(|(looked, _)| *looked == room).map_or(CRATE, |(_, lines)| *lines);
+    let big = lines.iter().map(|(room, count)| (room, count, limit(room))).filter(|(_, count, limit)| *count > limit);
+    big.map(|(room, count, limit)| format!("{room}: {count} lines, more than {limit}: look again")).collect()
 }
 
 #[test]

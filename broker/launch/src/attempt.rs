@@ -145,7 +145,7 @@ impl Attempt {
             Feature::IpcNamespace => self.namespace(Set::IPC, "IPC"),
             Feature::NetNamespace => self.namespace(Set::NET, "network"),
             Feature::HiddenPaths => self.hidden(plan),
-            Feature::OutsideMetadata => (!self.set.has(Set::MOUNT)).then(|| {
+            Feature::OutsideMetadata => (!self.set.has(Set::MOUNT) && !plan.metadata_is_judged).then(|| {
                 let detail = "permissions, owners, times and attributes of the user's files outside can be changed";
                 (detail.to_owned(), MORE_NAMESPACES)
             }),

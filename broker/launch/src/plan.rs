@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt as _;
 
-use tollgate_policy::boundary::{Boundary, Enforced, Feature, Namespace, Network, Reach, Root};
+use tollgate_policy::boundary::{Boundary, CallFate, CallFilter, Enforced, Feature, Namespace, Network, Reach, Root};
 use tollgate_sys::handover::Pass;
 use tollgate_sys::landlock::{Governed, NEWEST, Ports};
 use tollgate_sys::limits::{Resource, resource};
 use tollgate_sys::namespaces::Set;
 use tollgate_sys::probe::Probe;
-use tollgate_sys::seccomp::Program;
+use tollgate_sys::seccomp::{self, Program};
 
 use crate::attempt::Attempt;
 use crate::fault::{LaunchError, Step};
@@ -47,6 +47,8 @@ pub struct Plan {
     pub(crate) roots: Vec<Root>,
     pub(crate) governed: Governed,
     pub(crate) network: Network,
+    /// Whether the gate judges changes of permissions, owners, times and attributes.
+    pub(crate) metadata_is_judged: bool,
     pub(crate) program: Program,
     pub(crate) pass: Pass,
     pub(crate) limits: Vec<(Resource, u64)>,
@@ -78,6 +80,7 @@ impl Plan {
             roots: boundary.roots.clone(),
             governed: governed(&boundary.network, options),
             network: boundary.network.clone(),
+            metadata_is_judged: METADATA.iter().all(|call| is_judged(&boundary.calls, call)),
             program: filter::lower(&boundary.calls, &pass)?,
             pass,
             limits: limits(boundary)?,
@@ -121,6 +124,21 @@ fn kind(namespace: Namespace) -> Set {
         Namespace::Net => Set::NET,
         Namespace::Uts => Set::UTS,
     }
+}
+
+/// Calls that change what Landlock does not govern.
+const METADATA: [&str; 8] =
+    ["chmod", "fchmod", "fchmodat2", "fchownat", "fchown", "utimensat", "setxattr", "fsetxattr"];
+
+/// Whether no call of this name gets past the gate unseen.
+fn is_judged(calls: &CallFilter, name: &str) -> bool {
+    // A name that this architecture lacks reaches no kernel.
+    seccomp::number(name).is_none()
+        || calls
+            .entries
+            .iter()
+            .filter(|entry| entry.names.iter().any(|one| *one == name))
+            .any(|entry| entry.then == CallFate::Judge && entry.when.is_empty())
 }
 
 /// What the ruleset of a boundary with this network governs.

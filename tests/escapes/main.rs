@@ -56,5 +56,6 @@ fn known(scene: &Scene) -> PathBuf {
     };
     let lines = all.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let lines = lines.filter_map(|line| line.split_once(' ')).filter(|(place, _)| here(place));
-    scene.file(scene.path().join("known"), lines.map(|(_, rest)| format!("{rest}\n")).collect::<String>())
+    let lines: Vec<&str> = lines.map(|(_, rest)| rest).collect();
+    scene.file(scene.path().join("known"), lines.join("\n") + "\n")
 }

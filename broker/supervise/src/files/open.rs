@@ -211,6 +211,8 @@ impl Attempt<'_> {
             if !read && !is_no_path(object)? && !self.has_leave(&object.path) {
                 return Err(Stop::Fails(Errno::EACCES)); // reading is Landlock's matter, and it says no
             }
+        } else if kind == libc::S_IFCHR && self.is_foreign_terminal(&stat) {
+            return Err(Stop::Fails(Errno::EACCES));
         } else if kind == libc::S_IFCHR && stat.st_rdev == TERMINAL && !rights.device {
             return Err(Stop::Fails(Errno::ENXIO)); // as where there is none: many try it, and nobody is asked
         } else if matches!(kind, libc::S_IFCHR | libc::S_IFBLK) {
@@ -231,8 +233,16 @@ impl Attempt<'_> {
         Ok(wanted.given(file))
     }
 
-    /// The caller's own terminal: `/dev/tty` would be ours.
-    fn terminal(&mut self, wanted: Wanted) -> Result<Given, Stop> {
+    /// A terminal of the person's own, which lie where ours do: only the one that the caller is on may be opened.
+    fn is_foreign_terminal(&self, stat: &libc::stat) -> bool {
+        let shared =
+            std::fs::metadata("/dev/pts").is_ok_and(|ours| std::os::unix::fs::MetadataExt::dev(&ours) == stat.st_dev);
+        let (major, minor) = (i64::from(libc::major(stat.st_rdev)), i64::from(libc::minor(stat.st_rdev)));
+        shared && (136..=143).contains(&major) && !self.own_terminal().is_ok_and(|own| own == (major, minor))
+    }
+
+    /// Major and minor number of the caller's controlling terminal (proc_pid_stat(5), `tty_nr`).
+    fn own_terminal(&self) -> Result<(i64, i64), Stop> {
         let stat = std::fs::read(format!("/proc/{}/stat", self.lookup.tid)).map_err(|_| Errno::ESRCH)?;
         // the process's name, in brackets, may be any bytes
         let fields = stat.rsplit(|&b| b == b')').next().and_then(|rest| std::str::from_utf8(rest).ok());
@@ -242,7 +252,12 @@ impl Attempt<'_> {
             .nth(4)
             .and_then(|n| n.parse().ok())
             .ok_or(Errno::ENXIO)?;
-        let (major, minor) = ((number >> 8) & 0xfff, (number & 0xff) | ((number >> 12) & 0xf_ff00));
+        Ok(((number >> 8) & 0xfff, (number & 0xff) | ((number >> 12) & 0xf_ff00)))
+    }
+
+    /// The caller's own terminal: `/dev/tty` would be ours.
+    fn terminal(&mut self, wanted: Wanted) -> Result<Given, Stop> {
+        let (major, minor) = self.own_terminal()?;
         let path = match (major, minor) {
             (136..=143, _) => format!("/dev/pts/{}", (major - 136) * 256 + minor),
             (4, 0..=63) => format!("/dev/tty{minor}"),

@@ -241,7 +241,7 @@ impl Attempt<'_> {
         shared && (136..=143).contains(&major) && !self.own_terminal().is_ok_and(|own| own == (major, minor))
     }
 
-    /// Major and minor number of the caller's controlling terminal (proc_pid_stat(5), `tty_nr`).
+    /// Major and minor number of the caller's controlling terminal (`proc_pid_stat(5)`, `tty_nr`).
     fn own_terminal(&self) -> Result<(i64, i64), Stop> {
         let stat = std::fs::read(format!("/proc/{}/stat", self.lookup.tid)).map_err(|_| Errno::ESRCH)?;
         // the process's name, in brackets, may be any bytes

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::stat::Mode;
 use tollgate_sys::at::{self, How, Reach};
 use tollgate_sys::notify::CloseOnExec;
 
@@ -255,9 +256,21 @@ impl Attempt<'_> {
         Ok(((number >> 8) & 0xfff, (number & 0xff) | ((number >> 12) & 0xf_ff00)))
     }
 
-    /// The caller's own terminal: `/dev/tty` would be ours.
+    /// The caller's own terminal: `/dev/tty` would be ours. Where one of its standard descriptors is that terminal, it is
+    /// opened through this: by its number another one could be meant, since each devpts counts from 0.
     fn terminal(&mut self, wanted: Wanted) -> Result<Given, Stop> {
         let (major, minor) = self.own_terminal()?;
+        for standard in 0..=2 {
+            let link = format!("/proc/{}/fd/{standard}", self.lookup.tid);
+            let Ok(held) = nix::fcntl::open(link.as_str(), OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) else {
+                continue;
+            };
+            let stat = at::stat(held.as_fd(), c"")?;
+            let number = (i64::from(libc::major(stat.st_rdev)), i64::from(libc::minor(stat.st_rdev)));
+            if stat.st_mode & libc::S_IFMT == libc::S_IFCHR && number == (major, minor) {
+                return Ok(wanted.given(at::reopen(held.as_fd(), wanted.existing())?));
+            }
+        }
         let path = match (major, minor) {
             (136..=143, _) => format!("/dev/pts/{}", (major - 136) * 256 + minor),
             (4, 0..=63) => format!("/dev/tty{minor}"),

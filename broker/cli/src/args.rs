@@ -95,7 +95,7 @@ pub(crate) struct Run {
     /// Let this name or address be connected to; the port is 443 if none is given (may be repeated). A name does not open private addresses that it leads to: name these too, as 10.0.0.0/8:5432
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) net: Vec<String>,
-    /// Limit what the run may have: processes, memory, memory_per_process, disk, fsize, nofile … as in a policy's [limits] (may be repeated)
+    /// Limit what the run may have: `processes`, `memory`, `memory_per_process`, `disk`, `fsize`, `nofile` … as in a policy's `[limits]` (may be repeated)
     #[arg(long, value_name = "NAME=AMOUNT")]
     pub(crate) limit: Vec<String>,
     /// Start only if the kernel holds this feature, named as in `tollgate doctor` (may be repeated)

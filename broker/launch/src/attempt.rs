@@ -34,7 +34,7 @@ pub(crate) enum Masks {
 }
 
 /// The namespaces to be made so that those that are wanted can be; none if there may be no user namespace for them.
-pub(crate) fn needed(wanted: Set, probe: &Probe, options: Options) -> Option<Set> {
+pub(crate) fn needed(wanted: Set, probe: Probe, options: Options) -> Option<Set> {
     if wanted.is_empty() || probe.admin {
         return Some(wanted);
     }
@@ -45,7 +45,7 @@ impl Attempt {
     /// The first try: all that is wanted and not known to be refused.
     pub(crate) fn first(plan: &Plan) -> Self {
         let mut first = Self { set: plan.namespaces, masks: Masks::Laid, unheld: None, lost: Vec::new() };
-        match needed(plan.namespaces, &plan.probe, plan.options) {
+        match needed(plan.namespaces, plan.probe, plan.options) {
             Some(set) => first.set = set,
             None => first.lose(plan.namespaces.with(Set::USER), "user namespaces are switched off for this run"),
         }

@@ -102,8 +102,8 @@ fn start<'a>(post: Post<'a>, wires: &Wires) -> Result<(Task<'a>, Pid), Failed> {
     let late = late(&order).map_err(at(Step::Ruleset))?;
     let image = Image::new(order.program.clone(), order.argv.clone(), order.env.clone());
     let task = Task { post, order, late, image };
-    let stack = Stack::new().map_err(at(Step::Fork))?;
-    let command = process::vfork(&stack, &mut || recipe::cook(&task, wires)).map_err(at(Step::Fork))?;
+    let ground = Stack::new().map_err(at(Step::Fork))?;
+    let command = process::vfork(&ground, &mut || recipe::cook(&task, wires)).map_err(at(Step::Fork))?;
     Ok((task, Pid::from_raw(command)))
 }
 

@@ -161,7 +161,7 @@ impl Ahead {
     #[must_use]
     pub fn fork(
         (temp, terminal): (&PrivateTemp, Option<&Terminal>),
-        (probe, options): (&Probe, Options),
+        (probe, options): (Probe, Options),
         usual: Usual,
     ) -> Option<Self> {
         let namespaces = Set::MOUNT.with(Set::PID).with(Set::IPC).with(Set::UTS);

@@ -54,8 +54,8 @@ impl Usual {
     /// Adds those that the guard did not get to.
     pub(crate) fn complete(&self, rules: &Ruleset, count: u32) -> io::Result<()> {
         let mut lookup = Lookup::default();
-        let rest = self.lasting().skip(usize::try_from(count).map_err(io::Error::other)?);
-        rest.map(|(path, of)| add(&mut lookup, rules, (path, rights(of)))).collect()
+        let mut rest = self.lasting().skip(usize::try_from(count).map_err(io::Error::other)?);
+        rest.try_for_each(|(path, of)| add(&mut lookup, rules, (path, rights(of))))
     }
 
     /// Which of `roots` are not among them, in order; none if not all of them are among `roots`, just so.

@@ -164,6 +164,7 @@ impl<'a> Gate<'a> {
                 refusals: 0,
                 questions: 0,
                 limits: Vec::new(),
+                untold: Vec::new(),
                 stopped: None,
                 unwritten: None,
             },
@@ -184,7 +185,7 @@ impl<'a> Gate<'a> {
         ended?;
         self.close_all("the run ended");
         self.pen.ended(&self.ending);
-        self.teller.finish();
+        self.ending.untold = self.teller.finish();
         Ok(self.ending)
     }
 

@@ -136,6 +136,8 @@ pub struct Ending {
     pub refusals: u64,
     /// How many questions were raised.
     pub questions: u64,
+    /// Refusals in an agent's words that no process was there to read any more.
+    pub untold: Vec<String>,
     /// Limits that were passed, each once.
     pub limits: Vec<String>,
     /// The limit whose passing ended the run.

@@ -32,21 +32,28 @@ pub(crate) fn block(refusal: &Refusal) -> String {
     format!("tollgate: refused {}\n  why: {}\n  next: {}\n", refusal.what, refusal.why, refusal.next)
 }
 
-/// Blocks that are still being written.
+/// Blocks on their way.
 #[derive(Debug, Default)]
-pub(crate) struct Teller(Vec<Receiver<()>>);
+pub(crate) struct Teller {
+    /// Those that are still being written.
+    unread: Vec<Receiver<()>>,
+    /// Those whose process had gone, or had no stderr.
+    untold: Vec<String>,
+}
 
 impl Teller {
     /// Writes `text` to descriptor 2 of the thread's process. Nothing depends on it: the refusal holds whether it
-    /// is read or not.
+    /// is read or not. What finds no reader is kept for the run's end.
     pub(crate) fn tell(&mut self, tid: i32, text: String) {
         const STDERR: i32 = 2;
-        self.0.retain(|written| written.try_recv() == Err(TryRecvError::Empty));
-        if self.0.len() >= UNREAD {
+        self.unread.retain(|written| written.try_recv() == Err(TryRecvError::Empty));
+        if self.unread.len() >= UNREAD {
             return;
         }
-        let Ok(handle) = pidfd::open(tid) else { return };
-        let Ok(stderr) = pidfd::descriptor(handle.as_fd(), STDERR) else {
+        let Ok(stderr) = pidfd::open(tid).and_then(|handle| pidfd::descriptor(handle.as_fd(), STDERR)) else {
+            if self.untold.len() < UNREAD {
+                self.untold.push(text);
+            }
             return;
         };
         let (done, written) = sync_channel(1);
@@ -55,16 +62,17 @@ impl Teller {
             drop(done);
         });
         if spawned.is_ok() && written.recv_timeout(FIRST) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-            self.0.push(written);
+            self.unread.push(written);
         }
     }
 
-    /// Waits for what is still being written, for a moment.
-    pub(crate) fn finish(&mut self) {
-        for written in self.0.drain(..) {
+    /// Waits for what is still being written, for a moment; gives what nobody was told.
+    pub(crate) fn finish(&mut self) -> Vec<String> {
+        for written in self.unread.drain(..) {
             // the thread's end is what is waited for; it sends nothing
             written.recv_timeout(PATIENCE).unwrap_or_default();
         }
+        std::mem::take(&mut self.untold)
     }
 }
 
@@ -87,6 +95,15 @@ fn write(to: &OwnedFd, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_finds_no_reader_is_kept() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let mut teller = Teller::default();
+        teller.tell(i32::try_from(child.id()).unwrap(), "words".to_owned());
+        assert_eq!(teller.finish(), ["words"]);
+    }
 
     #[test]
     fn the_block_begins_with_its_promise() {

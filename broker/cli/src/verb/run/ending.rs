@@ -62,6 +62,9 @@ pub(crate) fn conclude(run: &str, command: &Command, ending: &Ending, verbose: b
     if let Some(unwritten) = &ending.unwritten {
         return Err(Failure::new(Exit::Internal, unwritten).hint("nothing goes on that can't be written down"));
     }
+    for refusal in &ending.untold {
+        ui::aside(refusal.trim_end());
+    }
     if verbose || ending.refusals > 0 || ending.questions > 0 {
         ui::note(format!(
             "run {run}: {}, {}; see `tollgate ledger list --run {run}`",

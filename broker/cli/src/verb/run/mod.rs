@@ -78,7 +78,7 @@ pub(crate) fn run(args: args::Run) -> Outcome {
     let temp = PrivateTemp::choose(&ground::temp()).map_err(|e| not_started(&e))?;
     let terminal = Terminal::open().map_err(|e| not_started(&e))?;
     let (probe, options) = (Probe::here(), Options::default());
-    let ahead = Ahead::fork((&temp, terminal.as_ref()), (&probe, options), usual(&args));
+    let ahead = Ahead::fork((&temp, terminal.as_ref()), (probe, options), usual(&args));
     // Never taken apart: the process ends with the run, and a policy is many small pieces.
     let settled = ManuallyDrop::new(settle(args, &temp, begun)?);
     let plan = Plan::lower(&settled.boundary, probe, options, temp).map_err(|e| not_started(&e))?;

@@ -30,6 +30,7 @@ pub mod raw;
 pub mod ready;
 pub mod risk;
 mod seen;
+pub mod shell;
 pub mod subject;
 pub mod verdict;
 mod word;

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tollgate_deputy::{Asking, Prepared, Way, prepare};
 use tollgate_ledger::record::Event;
 use tollgate_policy::action::{Action, Exec, Form};
 use tollgate_sys::news::News;
 use tollgate_sys::standin::{Leaving, Standin};
 use tollgate_sys::{pidfd, ptrace, wait};
 
-use crate::deputy::{self, Asking, Prepared, Way};
 use crate::exec::{Judged, NEXT_WALL};
 use crate::gate::Gate;
 use crate::outside::{Order, Outsider, Word};
@@ -80,7 +80,7 @@ impl Gate<'_> {
         }
         let exec = judged.exec().ok_or("nothing would run")?;
         let changeable = |path: &_| self.programs.beneath_writable(path);
-        deputy::prepare(&Asking { exec, changeable: &changeable })
+        prepare(&Asking { exec, changeable: &changeable })
     }
 
     /// The approved command stands at its exec stop, and is what was approved: it goes outside.

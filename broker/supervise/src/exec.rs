@@ -1,5 +1,6 @@
 //! `execve` and `execveat` at notification: judged by what would run; refused here, or let go on to its exec stop.
 
+use tollgate_deputy::Prepared;
 use tollgate_ledger::record::Event;
 use tollgate_policy::action::{Action, Call, Exec};
 use tollgate_policy::grant::Grants;
@@ -7,7 +8,6 @@ use tollgate_policy::verdict::{Effect, Verdict};
 use tollgate_sys::memory;
 use tollgate_sys::notify::Notification;
 
-use crate::deputy::Prepared;
 use crate::gate::Gate;
 use crate::hold::{Held, Then};
 use crate::program::{Asked, Look, Program};

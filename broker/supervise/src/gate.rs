@@ -11,6 +11,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
+use tollgate_hands::{CALLS, Files};
 use tollgate_ledger::record::Unwritten;
 use tollgate_policy::boundary::CallFate;
 use tollgate_policy::grant::Grants;
@@ -20,7 +21,6 @@ use tollgate_sys::wait;
 
 use crate::calls::Calls;
 use crate::escalate::Escalation;
-use crate::files::{CALLS, Files};
 use crate::hold::Held;
 use crate::lately::Lately;
 use crate::limits::Watch;

@@ -1,5 +1,7 @@
 //! Questions: calls that wait for an answer, and what becomes of them.
 
+use tollgate_deputy::Prepared;
+use tollgate_hands::Crossing;
 use tollgate_ledger::record::{Decider, Decision, Event, Outcome};
 use tollgate_policy::action::Action;
 use tollgate_policy::digest::digest_of;
@@ -8,10 +10,8 @@ use tollgate_policy::verdict::{Effect, Verdict};
 use tollgate_sys::notify::Notification;
 use tollgate_wire::ask::Ended;
 
-use crate::deputy::Prepared;
 use crate::evidence;
 use crate::exec::{Judged, why};
-use crate::files::Crossing;
 use crate::gate::Gate;
 use crate::join::Connecting;
 use crate::net;

@@ -10,8 +10,9 @@ use nix::sys::socket::{MsgFlags, recv, send};
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 use tollgate_policy::action::Exec;
 use tollgate_policy::path::AbsPath;
-use tollgate_policy::raw::Raw;
 use tollgate_sys::news::{LENGTH, News};
+
+pub use tollgate_deputy::{Laid, Thing};
 
 /// Longest reason that is told.
 const REASON: usize = 2048;
@@ -53,26 +54,6 @@ pub struct Order {
     pub stdio: [Option<OwnedFd>; 3],
     /// When the run began.
     pub begun: Instant,
-}
-
-/// Something in the outside run's temp directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Laid {
-    /// Where, beneath the directory.
-    pub at: String,
-    /// What.
-    pub what: Thing,
-}
-
-/// What is laid.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Thing {
-    /// A directory.
-    Folder,
-    /// A file with this content.
-    File(Vec<u8>),
-    /// A link to this path.
-    Link(AbsPath),
 }
 
 /// A supervisor outside.
@@ -130,11 +111,6 @@ impl Word {
             _ => None,
         }
     }
-}
-
-/// An argument as text for a person.
-pub(crate) fn word(raw: &Raw) -> String {
-    raw.bytes().escape_ascii().to_string()
 }
 
 #[cfg(test)]

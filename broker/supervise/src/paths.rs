@@ -1,5 +1,6 @@
 //! Path calls at the gate: what the hands can't do inside the boundary is judged by policy, and asked, told or done.
 
+use tollgate_hands::{CALLS, Crossing, Files, FilesError, Served, Wall};
 use tollgate_ledger::record::Event;
 use tollgate_policy::action::{Access, Action, PathAccess};
 use tollgate_policy::boundary::{Boundary, CallFate};
@@ -9,7 +10,6 @@ use tollgate_policy::verdict::Effect;
 use tollgate_sys::notify::Notification;
 
 use crate::exec::{NEXT_RULE, NEXT_WALL, why};
-use crate::files::{CALLS, Crossing, Files, FilesError, Served, Wall};
 use crate::gate::Gate;
 use crate::hold::{Held, Then};
 use crate::record::now;

@@ -2,16 +2,15 @@
 //! must therefore be found at the exec stop.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::{FileStat, fstat};
+use tollgate_deputy::content::opened;
 use tollgate_policy::action::{Exec, Form, Image};
 use tollgate_policy::path::AbsPath;
 use tollgate_policy::raw::Raw;
@@ -325,11 +324,6 @@ impl Programs {
 pub(crate) fn standing(tid: i32) -> io::Result<Expected> {
     let stat = nix::sys::stat::stat(format!("/proc/{tid}/exe").as_str())?;
     Ok(Expected { file: (stat.st_dev, stat.st_ino), cmdline: cmdline(tid)? })
-}
-
-/// A regular file, opened without waiting: one that its owner inside holds a lease on (`fcntl(2)`) is `EWOULDBLOCK`.
-pub(crate) fn opened(path: &Path) -> io::Result<File> {
-    File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
 /// The bytes of `/proc/TID/cmdline`.

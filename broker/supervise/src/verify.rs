@@ -1,10 +1,10 @@
 //! The second look: at the exec stop the image and arguments that will really run are compared with what was judged.
 
 use std::ffi::OsString;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
+use tollgate_deputy::content::sha256;
 use tollgate_ledger::record::Event;
 use tollgate_policy::action::{Exec, Form};
 use tollgate_policy::path::AbsPath;
@@ -17,10 +17,8 @@ use nix::unistd::Pid;
 
 use crate::exec::{Judged, NEXT_WALL};
 use crate::gate::Gate;
-use crate::program::{Program, opened, standing};
 
-/// Larger executables aren't digested while the gate waits; they then have no digest, and no approval binds them.
-const DIGESTED: u64 = 256 << 20;
+use crate::program::{Program, standing};
 
 /// A thread on its way to an exec stop.
 #[derive(Debug)]
@@ -217,34 +215,4 @@ pub(crate) fn beneath_root(tid: i32, path: &AbsPath) -> PathBuf {
     let mut beneath = OsString::from(format!("/proc/{tid}/root"));
     beneath.push(path.as_path());
     beneath.into()
-}
-
-pub(crate) fn sha256(path: &Path) -> io::Result<String> {
-    let mut file = opened(path)?;
-    let meta = file.metadata()?;
-    if !meta.is_file() {
-        return Err(io::Error::from(io::ErrorKind::InvalidInput));
-    }
-    if meta.len() > DIGESTED {
-        return Err(io::Error::from(io::ErrorKind::FileTooLarge));
-    }
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0u8; 1 << 16];
-    loop {
-        let n = file.read(&mut buffer)?;
-        if n == 0 {
-            return Ok(hex(&hash.finalize()));
-        }
-        hash.update(buffer.get(..n).unwrap_or_default());
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        if write!(out, "{byte:02x}").is_err() {
-            // writing to a string doesn't fail
-        }
-        out
-    })
 }

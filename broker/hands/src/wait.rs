@@ -7,9 +7,9 @@ use std::time::Duration;
 use nix::errno::Errno;
 use tollgate_sys::at;
 
-use super::open::Wanted;
-use super::resolve::Object;
-use super::{Attempt, Given, Stop, answer, fail};
+use crate::open::Wanted;
+use crate::resolve::Object;
+use crate::{Attempt, Given, Stop, answer, fail};
 
 /// First and longest pause between two looks.
 const PAUSE: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(20));

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use tollgate_policy::path::AbsPath;
 
-use crate::deputy::{Asking, Prepared};
-use crate::program::opened;
-use crate::verify::sha256;
+use crate::content::opened;
+use crate::content::sha256;
+use crate::{Asking, Prepared};
 
 /// Longest file that is read as text.
 const LONGEST: u64 = 8 << 20;

@@ -4,7 +4,7 @@
 use tollgate_policy::path::AbsPath;
 use tollgate_policy::raw::Raw;
 
-use crate::deputy::{Asking, Prepared, files, git, words};
+use crate::{Asking, Prepared, files, git, words};
 
 /// What they run, or log in to, is written in files of the workspace: no card could show it.
 const RUNNERS: [&str; 31] = [
@@ -307,7 +307,7 @@ fn npm(asking: &Asking<'_>, words: &[&str], prepared: &mut Prepared) -> Result<(
 fn insert(prepared: &mut Prepared, behind: &str, option: &str) {
     if let Some(at) = prepared.argv.iter().position(|word| word.text() == Some(behind)) {
         prepared.argv.insert(at + 1, Raw::from(option));
-        let line = prepared.argv.iter().map(crate::outside::word).collect::<Vec<_>>().join(" ");
+        let line = prepared.argv.iter().map(crate::word).collect::<Vec<_>>().join(" ");
         prepared.fact("outside as", line);
     }
 }

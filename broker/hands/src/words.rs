@@ -1,6 +1,6 @@
 //! A path call in words, for those who are asked about it: what it would do, as far as the call itself says.
 
-use super::call::{Change, Last, Of, Spot, What};
+use crate::call::{Change, Last, Of, Spot, What};
 
 /// What a call would do to the path that it met a wall at.
 pub(crate) fn of(what: &What) -> String {
@@ -58,8 +58,8 @@ fn shown(at: &Spot) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::call::Base;
     use super::*;
+    use crate::call::Base;
 
     fn at(path: &std::ffi::CStr) -> Spot {
         Spot { base: Base::Cwd, path: path.to_owned() }

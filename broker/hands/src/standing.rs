@@ -7,9 +7,9 @@ use nix::errno::Errno;
 use tollgate_policy::boundary::{Boundary, Rights};
 use tollgate_sys::at::{self, How, Reach};
 
-use super::guard::{Guarded, Guards, Unreadable};
-use super::resolve::Place;
-use super::{Attempt, Stop, Wall};
+use crate::guard::{Guarded, Guards, Unreadable};
+use crate::resolve::Place;
+use crate::{Attempt, Stop, Wall};
 
 /// Where a run's private directories may be seen inside though their roots are named otherwise.
 const PRIVATE: [(&CStr, &str); 3] = [(c"/tmp", "/tmp"), (c"/var/tmp", "/var/tmp"), (c"/dev/shm", "/dev/shm")];
@@ -98,7 +98,7 @@ impl Standing {
             }
             Guarded::Above(_) | Guarded::Free => {}
         }
-        if self.rights(path).write && !super::resolve::is_proc(path) { Ok(()) } else { Err(Wall::Outside) }
+        if self.rights(path).write && !crate::resolve::is_proc(path) { Ok(()) } else { Err(Wall::Outside) }
     }
 
     /// Whether a path may be written whatever stands there.

@@ -8,7 +8,7 @@ use nix::dir::Dir;
 use nix::errno::Errno;
 use tollgate_sys::at::{self, How, Reach, Spot};
 
-use super::guard::{Guarded, Guards, Trail};
+use crate::guard::{Guarded, Guards, Trail};
 
 /// How many names are looked at. A tree with more, under globs that could be anywhere in it, stays where it is.
 const MOST: usize = 200_000;

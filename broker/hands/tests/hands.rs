@@ -21,7 +21,7 @@ fn hands() -> Command {
 }
 
 fn compiled(name: &str, into: &Path) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files").join(name).with_extension("c");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hands").join(name).with_extension("c");
     let program = into.join(name);
     let args = ["-O1", "-w", "-pthread", "-o"];
     let status = Command::new("cc").args(args).arg(&program).arg(source).status().unwrap();

@@ -8,10 +8,10 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::sys::stat::{Mode, mkdirat};
 use tollgate_policy::path::AbsPath;
 
-use crate::deputy::config::{self, Setting};
-use crate::deputy::files::text;
-use crate::deputy::{Asking, Prepared, words};
-use crate::outside::{Laid, Thing};
+use crate::config::{self, Setting};
+use crate::files::text;
+use crate::laid::{Laid, Thing};
+use crate::{Asking, Prepared, words};
 /// Most branches and tags.
 const MOST: usize = 4096;
 /// Where the git directory is.

@@ -8,9 +8,9 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 use tollgate_sys::at::{self, How, Reach};
 
-use super::call::{Base, Last, Spot};
-use super::caller::Callers;
-use super::walk;
+use crate::call::{Base, Last, Spot};
+use crate::caller::Callers;
+use crate::walk;
 
 /// As many symlinks as the kernel follows (`MAXSYMLINKS`).
 pub(crate) const LINKS: u32 = 40;

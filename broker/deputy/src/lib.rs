@@ -3,8 +3,10 @@
 //! is dangerous is left out, shown, or a refusal. An approval holds only if both looks see the same.
 
 mod config;
+pub mod content;
 mod files;
 mod git;
+mod laid;
 mod tools;
 
 use std::path::Path;
@@ -14,19 +16,25 @@ use tollgate_policy::digest::sha256_hex;
 use tollgate_policy::path::AbsPath;
 use tollgate_policy::raw::Raw;
 
-use crate::outside::Laid;
+pub use laid::{Laid, Thing};
 
 /// A command that is to run outside.
-pub(crate) struct Asking<'a> {
+pub struct Asking<'a> {
     /// It.
-    pub(crate) exec: &'a Exec,
+    pub exec: &'a Exec,
     /// Whether something inside can change what a path leads to.
-    pub(crate) changeable: &'a dyn Fn(&AbsPath) -> bool,
+    pub changeable: &'a dyn Fn(&AbsPath) -> bool,
+}
+
+impl std::fmt::Debug for Asking<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Asking").field("exec", self.exec).finish_non_exhaustive()
+    }
 }
 
 /// What becomes of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Way {
+pub enum Way {
     /// It goes outside.
     Out(Box<Prepared>),
     /// It has no need to; why.
@@ -35,20 +43,20 @@ pub(crate) enum Way {
 
 /// A command made ready for outside.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Prepared {
+pub struct Prepared {
     /// Its arguments out there.
-    pub(crate) argv: Vec<Raw>,
+    pub argv: Vec<Raw>,
     /// Variables over what the profile lets pass.
-    pub(crate) env: Vec<(String, String)>,
+    pub env: Vec<(String, String)>,
     /// What is laid in its temp directory.
-    pub(crate) laid: Vec<Laid>,
+    pub laid: Vec<Laid>,
     /// Facts for who is asked.
-    pub(crate) facts: Vec<(String, String)>,
+    pub facts: Vec<(String, String)>,
 }
 
 impl Prepared {
     /// A digest of all of it: what an approval is bound to.
-    pub(crate) fn digest(&self) -> String {
+    pub fn digest(&self) -> String {
         sha256_hex(format!("{:?} {:?} {:?} {:?}", self.argv, self.env, self.laid, self.facts).as_bytes())
     }
 
@@ -61,7 +69,7 @@ impl Prepared {
 ///
 /// # Errors
 /// Why it can't be run outside, in words for the agent.
-pub(crate) fn prepare(asking: &Asking<'_>) -> Result<Way, String> {
+pub fn prepare(asking: &Asking<'_>) -> Result<Way, String> {
     let exec = asking.exec;
     if exec.image.writable {
         return Err("the program can be changed from inside, and what can be changed is not run outside".into());
@@ -93,6 +101,11 @@ fn names(exec: &Exec) -> Vec<String> {
     let argv0 = exec.argv.first().and_then(|word| last(Path::new(word.os())));
     let real = exec.image.executable.as_ref().and_then(|path| last(path.as_path()));
     [real, script, last(Path::new(exec.given.os())), argv0].into_iter().flatten().collect()
+}
+
+/// An argument as text for a person.
+pub(crate) fn word(raw: &Raw) -> String {
+    raw.bytes().escape_ascii().to_string()
 }
 
 /// The words behind the program's name.

@@ -8,12 +8,12 @@ use nix::errno::Errno;
 use tollgate_sys::at::{self, How, Reach};
 use tollgate_sys::creds;
 
-use super::call::{Bound, Last, Of, Spot};
-use super::contents;
-use super::guard::Guarded;
-use super::resolve::{Found, Place, split};
-use super::standing::{Expect, Kind};
-use super::{Attempt, Given, Stop, Wall};
+use crate::call::{Bound, Last, Of, Spot};
+use crate::contents;
+use crate::guard::Guarded;
+use crate::resolve::{Found, Place, split};
+use crate::standing::{Expect, Kind};
+use crate::{Attempt, Given, Stop, Wall};
 
 /// The object of a link: a name, or something without one.
 enum Source {
@@ -182,7 +182,7 @@ impl Attempt<'_> {
             Bound::Nameless | Bound::Foreign => return Ok(Given::Proceed),
             Bound::Path(path) => path.clone(),
         };
-        let at = Spot { base: super::call::Base::Cwd, path };
+        let at = Spot { base: crate::call::Base::Cwd, path };
         let place = self.name(&at)?;
         if place.is_dots() {
             return Err(Stop::Fails(Errno::EADDRINUSE));

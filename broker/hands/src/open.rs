@@ -9,11 +9,11 @@ use nix::sys::stat::Mode;
 use tollgate_sys::at::{self, How, Reach};
 use tollgate_sys::notify::CloseOnExec;
 
-use super::call::{Last, Spot};
-use super::guard::Guarded;
-use super::resolve::{Found, Object, Place, is_proc, rooted};
-use super::standing::{Expect, Kind, may_write};
-use super::{Attempt, Given, Stop, Wall, wait};
+use crate::call::{Last, Spot};
+use crate::guard::Guarded;
+use crate::resolve::{Found, Object, Place, is_proc, rooted};
+use crate::standing::{Expect, Kind, may_write};
+use crate::{Attempt, Given, Stop, Wall, wait};
 
 /// The terminal of whoever opens it: major 5, minor 0.
 const TERMINAL: u64 = 5 << 8;

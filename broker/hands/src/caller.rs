@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use tollgate_sys::at::{self, How, Reach};
 use tollgate_sys::pidfd;
 
-use super::call::Base;
+use crate::call::Base;
 
 /// How many threads' handles are kept; then all are let go and opened again as they call.
 const KEPT: usize = 128;

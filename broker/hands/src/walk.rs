@@ -8,9 +8,9 @@ use nix::errno::Errno;
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use tollgate_sys::at::{self, How, Reach};
 
-use super::call::Base;
-use super::caller::Callers;
-use super::resolve::{LINKS, Lookup, Start, is_proc};
+use crate::call::Base;
+use crate::caller::Callers;
+use crate::resolve::{LINKS, Lookup, Start, is_proc};
 
 /// A name and a handle on the link that stands there.
 pub(crate) type Link<'a> = (&'a OwnedFd, &'a [u8]);

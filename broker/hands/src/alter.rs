@@ -9,11 +9,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tollgate_sys::at::{self, How, Reach};
 
-use super::call::{Change, Of};
-use super::open::is_no_path;
-use super::resolve::{Found, Object, Place};
-use super::standing::{Kind, may_write};
-use super::{Attempt, Given, Stop};
+use crate::call::{Change, Of};
+use crate::open::is_no_path;
+use crate::resolve::{Found, Object, Place};
+use crate::standing::{Kind, may_write};
+use crate::{Attempt, Given, Stop};
 
 /// What is changed: the object, and its name where it is a symlink, which can't be reached otherwise.
 struct Target {

@@ -81,3 +81,11 @@ pub fn digest_of(action: &Action) -> String {
     // An action always has a canonical form; were that ever untrue, two actions still must not share a digest.
     sha256_hex(text.unwrap_or_else(|| format!("{action:?}")).as_bytes())
 }
+
+/// SHA-256 of a value's canonical JSON, hex.
+#[must_use]
+pub fn sealed<T: serde::Serialize + fmt::Debug>(value: &T) -> String {
+    let text = serde_json::to_value(value).ok().and_then(|value| canonical(&value).ok());
+    // As above: without a canonical form, two values still must not share a digest.
+    sha256_hex(text.unwrap_or_else(|| format!("{value:?}")).as_bytes())
+}

@@ -10,7 +10,7 @@ use crate::digest::digest_of;
 use crate::hear::Heard;
 use crate::path::AbsPath;
 use crate::policy::Policy;
-use crate::question::{Answer, Approval, Question, Scope};
+use crate::question::{Answer, Approval, Bound, Question, Scope};
 use crate::raw::Raw;
 use crate::seen::{Seen, base};
 use crate::subject::Subject;
@@ -28,6 +28,15 @@ pub struct Grant {
     pub covers: Covers,
     /// Unix milliseconds after which it is over; none for the rest of the run.
     pub until: Option<i64>,
+    /// How often it may still be used; none for any number of times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uses: Option<u32>,
+    /// What the question was bound to. An exact grant stands only while evidence and policy are the same.
+    #[serde(default)]
+    pub bound: Bound,
+    /// Who gave it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
     /// What ran then; a prefix covers no other executable.
     pub executable: Option<AbsPath>,
     /// Rules (file, line) that asked then: an action at which another rule asks is asked anew.
@@ -97,6 +106,18 @@ impl Grant {
         Verdict { effect: Effect::Allow, reason, ..verdict }
     }
 
+    /// Whether what is bound now is what was approved. A prefix is bound to its executable and rules, and to the policy.
+    #[must_use]
+    pub fn stands(&self, now: &Bound) -> bool {
+        let same_policy = self.bound.policy == now.policy;
+        match self.covers {
+            Covers::Prefix(_) => same_policy,
+            Covers::Once(_) | Covers::Digest(_) => {
+                same_policy && self.bound.lasting == now.lasting && self.bound.held == now.held
+            }
+        }
+    }
+
     fn covers(&self, action: &Action, digest: &mut Option<String>) -> bool {
         match &self.covers {
             Covers::Once(covered) | Covers::Digest(covered) => {
@@ -128,13 +149,29 @@ impl Grants {
         self.list.push(grant);
     }
 
-    /// Takes away the grant of `question` if it was for once.
+    /// Counts one use of the grant of `question`; it is gone with its last.
     pub fn spend(&mut self, question: &str) {
-        self.list.retain(|g| !(g.question == question && matches!(g.covers, Covers::Once(_))));
+        for grant in self.list.iter_mut().filter(|grant| grant.question == question) {
+            grant.uses = grant.uses.map(|left| left.saturating_sub(1));
+        }
+        let spent = |g: &Grant| matches!(g.covers, Covers::Once(_)) || g.uses == Some(0);
+        self.list.retain(|g| !(g.question == question && spent(g)));
+    }
+
+    /// Takes the grant of `question` back.
+    pub fn revoke(&mut self, question: &str) {
+        self.list.retain(|grant| grant.question != question);
+    }
+
+    /// All of them, oldest first.
+    #[must_use]
+    pub fn all(&self) -> &[Grant] {
+        &self.list
     }
 
     /// Grants that cover this action of this run now.
-    pub(crate) fn covering(&self, subject: &Subject, action: &Action, now_ms: i64) -> Vec<&Grant> {
+    #[must_use]
+    pub fn covering(&self, subject: &Subject, action: &Action, now_ms: i64) -> Vec<&Grant> {
         let mut digest = None;
         let ours = self.list.iter().filter(|grant| grant.run == subject.run);
         let live = ours.filter(|grant| grant.until.is_none_or(|until| now_ms < until));
@@ -149,24 +186,26 @@ impl Policy {
     /// [`GrantFault`] where the answer is for another action, too late, or wider than it may be.
     pub fn grant(&self, question: &Question, approval: &Approval, now_ms: i64) -> Result<Option<Grant>, GrantFault> {
         let digest = digest_of(&question.action);
-        if approval.question != question.id || approval.digest != question.digest || question.digest != digest {
+        if approval.question != question.id || approval.digest != question.digest || !question.is_sealed() {
             return Err(GrantFault::OtherAction);
         }
         let scope = match &approval.answer {
-            Answer::Deny => return Ok(None),
+            Answer::Deny | Answer::DenyRun | Answer::StopRun => return Ok(None),
             Answer::Approve(scope) => scope,
         };
         if now_ms > question.deadline {
             return Err(GrantFault::Late);
         }
-        let (covers, until) = match scope {
-            Scope::Once => (Covers::Once(digest), None),
-            Scope::Run => (Covers::Digest(digest), None),
+        let (covers, until, uses) = match scope {
+            Scope::Once => (Covers::Once(digest), None, None),
+            Scope::Run => (Covers::Digest(digest), None, None),
             Scope::Until(until) if *until <= now_ms => return Err(GrantFault::Over),
-            Scope::Until(until) => (Covers::Digest(digest), Some(*until)),
+            Scope::Until(until) => (Covers::Digest(digest), Some(*until), None),
+            Scope::Uses(0) => return Err(GrantFault::Over),
+            Scope::Uses(uses) => (Covers::Digest(digest), None, Some(*uses)),
             Scope::Prefix(words) => {
                 self.prefix(&question.action, words)?;
-                (Covers::Prefix(words.clone()), None)
+                (Covers::Prefix(words.clone()), None, None)
             }
         };
         let rules = asking(&self.hear(&question.action));
@@ -174,8 +213,31 @@ impl Policy {
             Action::Exec(exec) => exec.image.executable.clone(),
             Action::Path(_) | Action::Connect(_) | Action::Call(_) | Action::Tool(_) => None,
         };
-        let (run, question) = (question.run.clone(), question.id.clone());
-        Ok(Some(Grant { run, question, covers, until, executable, rules }))
+        let (run, bound, by) = (question.run.clone(), question.bound.clone(), approval.by.clone());
+        Ok(Some(Grant { run, question: question.id.clone(), covers, until, uses, bound, by, executable, rules }))
+    }
+
+    /// The grant that answers a question that would be asked: it covers the action, and what it was bound to is the same.
+    #[must_use]
+    pub fn answered<'g>(
+        &self,
+        subject: &Subject,
+        question: &Question,
+        grants: &'g Grants,
+        now_ms: i64,
+    ) -> Option<&'g Grant> {
+        if question.verdict.effect == Effect::Deny {
+            return None;
+        }
+        let heard = self.hear(&question.action);
+        let covering = grants.covering(subject, &question.action, now_ms);
+        covering.into_iter().find(|grant| grant.knows(&heard) && grant.stands(&question.bound))
+    }
+
+    /// Whether an answer to this question may be this prefix.
+    #[must_use]
+    pub fn may_be_prefix(&self, action: &Action, words: &[String]) -> bool {
+        self.prefix(action, words).is_ok()
     }
 
     /// Whether an answer to this action may be a prefix. The list of programs for which it may not is data

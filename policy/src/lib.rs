@@ -7,10 +7,12 @@
 
 pub mod action;
 pub mod amount;
+pub mod answer;
 mod assemble;
 pub mod boundary;
 mod command;
 pub mod digest;
+pub mod evidence;
 pub mod explain;
 pub mod grant;
 mod hear;

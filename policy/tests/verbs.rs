@@ -33,17 +33,8 @@ matches = ["gh --admin"]
 
 fn question(policy: &Policy, line: &str) -> Question {
     let action = action(line);
-    Question {
-        id: "r-1".to_owned(),
-        run: "r".to_owned(),
-        digest: digest_of(&action),
-        verdict: judge(policy, &action),
-        action,
-        lineage: Vec::new(),
-        evidence: Vec::new(),
-        asked_at: 0,
-        deadline: 1000,
-    }
+    let verdict = judge(policy, &action);
+    Question { deadline: 1000, ..Question::new("r-1", "r", action, verdict) }
 }
 
 fn approval(question: &Question, answer: Answer) -> Approval {
@@ -54,6 +45,7 @@ fn approval(question: &Question, answer: Answer) -> Approval {
         by: "me".to_owned(),
         channel: "cli".to_owned(),
         reason: String::new(),
+        seen: tollgate_policy::question::Seen::default(),
     }
 }
 

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use tollgate_policy::question::{Approval, Question};
-use tollgate_wire::ask::Ended;
+use tollgate_policy::grant::Grant;
+use tollgate_policy::question::{Answer, Approval, Given, Question, Scope, Seen};
+use tollgate_wire::ask::{Ended, Revoked};
+use tollgate_wire::client::Taken;
 
 use crate::scope;
 
@@ -35,11 +37,20 @@ impl Now {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Declined {
     Unknown(String),
-    Closed { question: String, how: String },
+    Closed {
+        question: String,
+        how: String,
+    },
     Digest,
     Scope(String),
     Full,
     Double(String),
+    /// The same person can't be two approvers.
+    Twice(String),
+    /// Where two have to agree, they agree to this once.
+    OnceOnly,
+    /// No grant of this question stands.
+    NoGrant(String),
 }
 
 impl fmt::Display for Declined {
@@ -51,6 +62,9 @@ impl fmt::Display for Declined {
             Self::Scope(why) => f.write_str(why),
             Self::Full => f.write_str("too many questions are open in this run"),
             Self::Double(id) => write!(f, "question `{id}` was put twice"),
+            Self::Twice(by) => write!(f, "{by} has agreed already: somebody else has to agree, too"),
+            Self::OnceOnly => f.write_str("where two people have to agree, it can be approved for once only"),
+            Self::NoGrant(id) => write!(f, "no grant of question `{id}` stands"),
         }
     }
 }
@@ -63,11 +77,40 @@ struct Open {
     question: Question,
     until: Instant,
     size: usize,
+    /// Who had it shown to them in full, and since when.
+    shown: Vec<(String, Instant)>,
 }
 
 impl Open {
     fn is_late(&self, now: Now) -> bool {
         now.mono >= self.until || now.wall >= self.question.deadline
+    }
+
+    /// Counts a yes where several people have to agree; how many are missing, none where it is enough (or a no).
+    fn agree(&mut self, approval: &Approval, now: Now) -> Result<Option<u8>, Declined> {
+        let approvers = &mut self.question.approvers;
+        if approvers.needed < 2 || !approval.answer.is_yes() {
+            return Ok(None);
+        }
+        if approval.answer != Answer::Approve(Scope::Once) {
+            return Err(Declined::OnceOnly);
+        }
+        if approvers.given.iter().any(|given| given.by == approval.by) {
+            return Err(Declined::Twice(approval.by.clone()));
+        }
+        let (by, channel) = (approval.by.clone(), approval.channel.clone());
+        approvers.given.push(Given { by, channel, at: now.wall });
+        let given = u8::try_from(approvers.given.len()).unwrap_or(u8::MAX);
+        Ok(Some(approvers.needed.saturating_sub(given)).filter(|missing| *missing > 0))
+    }
+
+    /// What the channel could not tell is taken from what was asked of this desk.
+    fn note_what_was_seen(&self, approval: &mut Approval, now: Now) {
+        let since = self.shown.iter().find(|(by, _)| *by == approval.by).map(|(_, since)| *since);
+        let Seen { shown, opened, .. } = &mut approval.seen;
+        let on_screen = since.map(|since| now.mono.saturating_duration_since(since).as_millis());
+        *shown = shown.or(on_screen.and_then(|millis| u64::try_from(millis).ok()));
+        *opened = opened.or(Some(since.is_some()));
     }
 }
 
@@ -77,7 +120,11 @@ pub(crate) struct Book {
     open: BTreeMap<u64, Open>,
     closed: VecDeque<(String, String)>,
     ended: Vec<Ended>,
+    grants: Vec<Grant>,
+    revoked: Vec<Revoked>,
     count: u64,
+    /// Grows with each change of what is open.
+    change: u64,
 }
 
 impl fmt::Debug for Book {
@@ -89,7 +136,16 @@ impl fmt::Debug for Book {
 impl Book {
     /// An empty one.
     pub(crate) fn new(check: Check) -> Self {
-        Self { check, open: BTreeMap::new(), closed: VecDeque::new(), ended: Vec::new(), count: 0 }
+        Self {
+            check,
+            open: BTreeMap::new(),
+            closed: VecDeque::new(),
+            ended: Vec::new(),
+            grants: Vec::new(),
+            revoked: Vec::new(),
+            count: 0,
+            change: 1,
+        }
     }
 
     /// Puts a question on the list.
@@ -106,8 +162,66 @@ impl Book {
         // A deadline beyond what the clock can hold is no deadline: it is cut to a day.
         let until = now.mono + Duration::from_millis(left).min(Duration::from_hours(24));
         self.count += 1;
-        self.open.insert(self.count, Open { question, until, size });
+        self.change += 1;
+        self.open.insert(self.count, Open { question, until, size, shown: Vec::new() });
         Ok(())
+    }
+
+    /// One more attempt waits for the same answer.
+    pub(crate) fn joined(&mut self, id: &str, waiting: u32) {
+        self.change += 1;
+        if let Some(open) = self.find(id).and_then(|key| self.open.get_mut(&key)) {
+            open.question.waiting = waiting;
+        }
+    }
+
+    /// The number of the last change of what is open.
+    pub(crate) fn change(&self) -> u64 {
+        self.change
+    }
+
+    /// One open question, and that it was shown to `by`.
+    pub(crate) fn show(&mut self, id: &str, by: &str, now: Now) -> Result<Question, Declined> {
+        self.expire(now);
+        let open = self.find(id).and_then(|key| self.open.get_mut(&key));
+        let Some(open) = open else { return Err(self.absent(id)) };
+        if !open.shown.iter().any(|(other, _)| other == by) {
+            open.shown.push((by.to_owned(), now.mono));
+        }
+        Ok(open.question.clone())
+    }
+
+    /// What stands of earlier answers.
+    pub(crate) fn granted(&mut self, grants: &[Grant]) {
+        self.grants = grants.to_vec();
+    }
+
+    /// The same, without what is over.
+    pub(crate) fn grants(&self, now: Now) -> Vec<Grant> {
+        self.grants.iter().filter(|grant| grant.until.is_none_or(|until| now.wall < until)).cloned().collect()
+    }
+
+    /// Takes a grant back.
+    pub(crate) fn revoke(&mut self, question: &str, by: &str) -> Result<(), Declined> {
+        let before = self.grants.len();
+        self.grants.retain(|grant| grant.question != question);
+        if self.grants.len() == before {
+            return Err(Declined::NoGrant(question.to_owned()));
+        }
+        self.revoked.push(Revoked { question: question.to_owned(), by: by.to_owned() });
+        Ok(())
+    }
+
+    /// What was taken back since the last call.
+    pub(crate) fn revoked(&mut self) -> Vec<Revoked> {
+        std::mem::take(&mut self.revoked)
+    }
+
+    fn absent(&self, id: &str) -> Declined {
+        match self.how_closed(id) {
+            Some(how) => Declined::Closed { question: id.to_owned(), how: how.to_owned() },
+            None => Declined::Unknown(id.to_owned()),
+        }
     }
 
     /// The open questions, oldest first.
@@ -116,26 +230,27 @@ impl Book {
     }
 
     /// Takes an answer, if it is the first one and in time and to this very question.
-    pub(crate) fn answer(&mut self, approval: Approval, now: Now) -> Result<(), Declined> {
+    pub(crate) fn answer(&mut self, mut approval: Approval, now: Now) -> Result<Taken, Declined> {
         self.expire(now);
-        let id = &approval.question;
-        let Some(key) = self.find(id) else {
-            return Err(match self.how_closed(id) {
-                Some(how) => Declined::Closed { question: id.clone(), how: how.to_owned() },
-                None => Declined::Unknown(id.clone()),
-            });
+        let Some(key) = self.find(&approval.question) else {
+            return Err(self.absent(&approval.question));
         };
-        let Some(open) = self.open.get(&key) else {
-            return Err(Declined::Unknown(id.clone()));
+        let Some(open) = self.open.get_mut(&key) else {
+            return Err(Declined::Unknown(approval.question));
         };
         if approval.digest != open.question.digest {
             return Err(Declined::Digest);
         }
         scope::fits(&approval.answer, &open.question, now.wall).map_err(|why| Declined::Scope(why.to_string()))?;
         (self.check)(&open.question, &approval).map_err(Declined::Scope)?;
+        if let Some(missing) = open.agree(&approval, now)? {
+            self.change += 1;
+            return Ok(Taken::Counted(missing));
+        }
+        open.note_what_was_seen(&mut approval, now);
         self.close(key, format!("was already answered by {}", approval.by));
         self.ended.push(Ended::Answered(approval));
-        Ok(())
+        Ok(Taken::Closed)
     }
 
     /// Closes what nobody answered in time.
@@ -183,6 +298,7 @@ impl Book {
 
     fn close(&mut self, key: u64, how: String) -> Option<Question> {
         let open = self.open.remove(&key)?;
+        self.change += 1;
         if self.closed.len() == CLOSED_LIMIT {
             self.closed.pop_front();
         }

@@ -22,17 +22,8 @@ pub(crate) fn question(id: &str, deadline: i64) -> Question {
         cwd: AbsPath::root(),
     };
     let reason = Reason { file: "policy.toml".into(), line: 3, because: "publishing".into() };
-    Question {
-        id: id.into(),
-        run: "r".into(),
-        action: Action::Exec(exec),
-        digest: format!("digest of {id}"),
-        verdict: Verdict { effect: Effect::Ask, reason, class: None, profile: None },
-        lineage: Vec::new(),
-        evidence: Vec::new(),
-        asked_at: 0,
-        deadline,
-    }
+    let verdict = Verdict { effect: Effect::Ask, reason, class: None, profile: None };
+    Question { digest: format!("digest of {id}"), deadline, ..Question::new(id, "r", Action::Exec(exec), verdict) }
 }
 
 pub(crate) fn approval(id: &str, answer: Answer) -> Approval {
@@ -43,6 +34,7 @@ pub(crate) fn approval(id: &str, answer: Answer) -> Approval {
         by: "ann (uid 1000)".into(),
         channel: "cli".into(),
         reason: String::new(),
+        seen: Seen::default(),
     }
 }
 
@@ -50,8 +42,16 @@ fn at(start: Instant, wall: i64, mono: u64) -> Now {
     Now { wall, mono: start + Duration::from_millis(mono) }
 }
 
-fn told(outcome: Result<(), Declined>) -> String {
-    outcome.map_or_else(|declined| declined.to_string(), |()| "taken".into())
+fn told(outcome: Result<Taken, Declined>) -> String {
+    match outcome {
+        Ok(Taken::Closed) => "taken".into(),
+        Ok(Taken::Counted(missing)) => format!("{missing} more"),
+        Err(declined) => declined.to_string(),
+    }
+}
+
+fn put(book: &mut Book, question: Question, now: Now) -> String {
+    book.put(question, now).map_or_else(|declined| declined.to_string(), |()| "put".into())
 }
 
 #[test]
@@ -62,7 +62,8 @@ fn the_first_answer_wins_and_the_second_is_told() {
     assert_eq!(told(book.answer(approval("r-1", Answer::Deny), now)), "taken");
     let second = approval("r-1", Answer::Approve(Scope::Once));
     assert_eq!(told(book.answer(second, now)), "question `r-1` was already answered by ann (uid 1000)");
-    assert_eq!(book.take(), [Ended::Answered(approval("r-1", Answer::Deny))]);
+    let seen = Seen { opened: Some(false), ..Seen::default() };
+    assert_eq!(book.take(), [Ended::Answered(Approval { seen, ..approval("r-1", Answer::Deny) })]);
     assert!(book.take().is_empty());
     assert!(book.list(now).is_empty());
 }
@@ -136,14 +137,14 @@ fn ids_are_not_used_twice_and_the_list_is_bounded() {
     let now = Now { wall: 0, mono: Instant::now() };
     let mut book = Book::new(Box::new(|_, _| Ok(())));
     book.put(question("r-1", 1000), now).unwrap();
-    assert_eq!(told(book.put(question("r-1", 1000), now)), "question `r-1` was put twice");
+    assert_eq!(put(&mut book, question("r-1", 1000), now), "question `r-1` was put twice");
     book.withdraw("r-1");
-    assert_eq!(told(book.put(question("r-1", 1000), now)), "question `r-1` was put twice");
+    assert_eq!(put(&mut book, question("r-1", 1000), now), "question `r-1` was put twice");
     let big = |id: &str| Question { lineage: vec!["x".repeat(10 << 20)], ..question(id, 1000) };
     for id in ["r-2", "r-3", "r-4"] {
         book.put(big(id), now).unwrap();
     }
-    assert_eq!(told(book.put(big("r-5"), now)), "too many questions are open in this run");
+    assert_eq!(put(&mut book, big("r-5"), now), "too many questions are open in this run");
 }
 
 #[test]
@@ -151,7 +152,7 @@ fn what_policy_forbids_is_not_taken() {
     let now = Now { wall: 0, mono: Instant::now() };
     let mut book = Book::new(Box::new(|_, approval| match approval.answer {
         Answer::Approve(Scope::Prefix(_)) => Err("never for shells".into()),
-        Answer::Approve(_) | Answer::Deny => Ok(()),
+        Answer::Approve(_) | Answer::Deny | Answer::DenyRun | Answer::StopRun => Ok(()),
     }));
     book.put(question("r-1", 1000), now).unwrap();
     let wide = Answer::Approve(Scope::Prefix(vec!["git".into(), "push".into()]));
@@ -159,4 +160,45 @@ fn what_policy_forbids_is_not_taken() {
     let other = Answer::Approve(Scope::Prefix(vec!["git".into(), "pull".into()]));
     assert_eq!(told(book.answer(approval("r-1", other), now)), "the command does not start with `git pull`");
     assert_eq!(told(book.answer(approval("r-1", Answer::Approve(Scope::Run)), now)), "taken");
+}
+
+#[test]
+fn two_people_have_to_agree_where_two_are_needed() {
+    let now = Now { wall: 0, mono: Instant::now() };
+    let mut book = Book::new(Box::new(|_, _| Ok(())));
+    let mut asked = question("r-1", 1000);
+    asked.approvers.needed = 2;
+    book.put(asked, now).unwrap();
+    let yes = |by: &str| Approval { by: by.into(), ..approval("r-1", Answer::Approve(Scope::Once)) };
+    let wide = approval("r-1", Answer::Approve(Scope::Run));
+    assert_eq!(told(book.answer(wide, now)), "where two people have to agree, it can be approved for once only");
+    assert_eq!(told(book.answer(yes("ann"), now)), "1 more");
+    assert!(!book.has_ended());
+    assert_eq!(told(book.answer(yes("ann"), now)), "ann has agreed already: somebody else has to agree, too");
+    assert_eq!(book.list(now).first().unwrap().approvers.given.len(), 1);
+    assert_eq!(told(book.answer(yes("bob"), now)), "taken");
+    assert!(matches!(book.take().as_slice(), [Ended::Answered(_)]));
+}
+
+#[test]
+fn one_no_of_two_is_a_no() {
+    let now = Now { wall: 0, mono: Instant::now() };
+    let mut book = Book::new(Box::new(|_, _| Ok(())));
+    let mut asked = question("r-1", 1000);
+    asked.approvers.needed = 2;
+    book.put(asked, now).unwrap();
+    assert_eq!(told(book.answer(approval("r-1", Answer::Approve(Scope::Once)), now)), "1 more");
+    assert_eq!(told(book.answer(approval("r-1", Answer::Deny), now)), "taken");
+}
+
+#[test]
+fn what_was_opened_and_for_how_long_is_noted() {
+    let start = Instant::now();
+    let mut book = Book::new(Box::new(|_, _| Ok(())));
+    book.put(question("r-1", 10_000), at(start, 0, 0)).unwrap();
+    book.show("r-1", "ann (uid 1000)", at(start, 0, 100)).unwrap();
+    book.show("r-1", "ann (uid 1000)", at(start, 0, 200)).unwrap();
+    book.answer(approval("r-1", Answer::Deny), at(start, 0, 1600)).unwrap();
+    let Some(Ended::Answered(answer)) = book.take().pop() else { panic!("no answer") };
+    assert_eq!(answer.seen, Seen { waiting: 1, shown: Some(1500), opened: Some(true) });
 }

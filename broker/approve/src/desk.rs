@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tollgate_policy::question::Approval;
+use tollgate_wire::client::Taken;
 use tollgate_wire::frame::{self, Bounds, REQUEST_LIMIT};
-use tollgate_wire::message::{Ask, Reply, Request, VERSION};
+use tollgate_wire::message::{Ask, Reply, Request, VERSION, WAIT};
 use tollgate_wire::place::Unfit;
 use tollgate_wire::socket::Sockets;
 use tollgate_wire::token::Token;
@@ -171,12 +172,14 @@ fn talk(stream: &UnixStream, shared: &Shared, token: &Token) {
         return;
     }
     let bounds = Bounds::within(REQUEST_LIMIT, PATIENCE);
+    // A reply may come late, where news were waited for.
+    let until = bounds.until + WAIT;
     let reply = match peer::identify(stream) {
         Ok(peer) => reply(stream, bounds, &Office { shared, token, peer }),
         Err(stranger) => Reply::Refused(stranger.to_string()),
     };
     // An approver that went away has nothing to be told; what it answered is in the book.
-    frame::write(stream, &reply, bounds.until).ok();
+    frame::write(stream, &reply, until).ok();
 }
 
 /// What one reply is made with.
@@ -212,12 +215,25 @@ impl Office<'_> {
     fn serve(&self, ask: Ask) -> Reply {
         match ask {
             Ask::List => Reply::Questions(self.shared.book().list(Now::read())),
+            Ask::Wait { since } => {
+                let (change, questions) = self.shared.wait_for_news(since);
+                Reply::News { change, questions }
+            }
+            Ask::Show { question } => {
+                let shown = self.shared.book().show(&question, &self.peer.name(), Now::read());
+                shown.map_or_else(|declined| Reply::Refused(declined.to_string()), |q| Reply::Question(Box::new(q)))
+            }
+            Ask::Grants => Reply::Grants(self.shared.book().grants(Now::read())),
+            Ask::Revoke { question } => {
+                let revoked = self.shared.book().revoke(&question, &self.peer.name());
+                revoked.map_or_else(|declined| Reply::Refused(declined.to_string()), |()| Reply::Taken)
+            }
             Ask::Answer { reason, channel, .. } if reason.len() > WORD_LIMIT || channel.len() > WORD_LIMIT => {
                 Reply::Refused(format!("a reason has at most {WORD_LIMIT} bytes"))
             }
-            Ask::Answer { question, digest, answer, channel, reason } => {
+            Ask::Answer { question, digest, answer, channel, reason, seen } => {
                 let by = self.peer.name();
-                self.answer(Approval { question, digest, answer, by, channel, reason })
+                self.answer(Approval { question, digest, answer, by, channel, reason, seen })
             }
         }
     }
@@ -226,6 +242,10 @@ impl Office<'_> {
         let mut book = self.shared.book();
         let outcome = book.answer(approval, Now::read());
         self.shared.tell(&book);
-        outcome.map_or_else(|declined| Reply::Refused(declined.to_string()), |()| Reply::Taken)
+        match outcome {
+            Ok(Taken::Closed) => Reply::Taken,
+            Ok(Taken::Counted(missing)) => Reply::Counted { missing },
+            Err(declined) => Reply::Refused(declined.to_string()),
+        }
     }
 }

@@ -4,11 +4,14 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use tollgate_policy::grant::Grant;
 use tollgate_policy::question::Question;
-use tollgate_wire::ask::{Asker, Ended, Unasked};
+use tollgate_wire::ask::{Asker, Ended, Revoked, Unasked};
+use tollgate_wire::message::WAIT;
 
 use crate::book::{Book, Check, Now};
 use crate::desk::Desk;
@@ -28,6 +31,8 @@ pub(crate) struct Shared {
     ended: EventFd,
     /// Wakes the desk: there is an earlier deadline, or it shall close.
     changed: EventFd,
+    /// Wakes who waits for a change of what is open.
+    news: Condvar,
 }
 
 impl Shared {
@@ -38,6 +43,7 @@ impl Shared {
 
     /// Wakes the gate if there is something to take.
     pub(crate) fn tell(&self, book: &Book) {
+        self.news.notify_all();
         if book.has_ended() {
             // It can only fail when the counter is full: then the gate is awake already.
             self.ended.write(1).ok();
@@ -46,6 +52,20 @@ impl Shared {
 
     pub(crate) fn changed(&self) -> &EventFd {
         &self.changed
+    }
+
+    /// The open questions as soon as they are others than at the change `since`, or after a while.
+    pub(crate) fn wait_for_news(&self, since: u64) -> (u64, Vec<Question>) {
+        let until = Instant::now() + WAIT;
+        let mut book = self.book();
+        while book.change() == since {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            book = self.news.wait_timeout(book, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        (book.change(), book.list(Now::read()))
     }
 }
 
@@ -57,7 +77,8 @@ impl Queue {
     /// Where the process has no descriptors left.
     pub fn new(run: &str, sockets: PathBuf, check: Check) -> io::Result<Self> {
         let event = || EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
-        let shared = Shared { book: Mutex::new(Book::new(check)), ended: event()?, changed: event()? };
+        let shared =
+            Shared { book: Mutex::new(Book::new(check)), ended: event()?, changed: event()?, news: Condvar::new() };
         Ok(Self { run: run.to_owned(), sockets, shared: Arc::new(shared), desk: None })
     }
 }
@@ -70,7 +91,13 @@ impl Asker for Queue {
         }
         self.shared.book().put(question, Now::read()).map_err(|declined| Unasked(declined.to_string()))?;
         self.shared.changed.write(1).ok();
+        self.shared.news.notify_all();
         Ok(())
+    }
+
+    fn joined(&mut self, question: &str, waiting: u32) {
+        self.shared.book().joined(question, waiting);
+        self.shared.news.notify_all();
     }
 
     fn wakes(&self) -> Option<BorrowedFd<'_>> {
@@ -87,6 +114,15 @@ impl Asker for Queue {
 
     fn withdraw(&mut self, question: &str) {
         self.shared.book().withdraw(question);
+        self.shared.news.notify_all();
+    }
+
+    fn granted(&mut self, grants: &[Grant]) {
+        self.shared.book().granted(grants);
+    }
+
+    fn revoked(&mut self) -> Vec<Revoked> {
+        self.shared.book().revoked()
     }
 }
 

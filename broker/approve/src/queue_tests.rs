@@ -8,8 +8,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use tollgate_policy::question::{Answer, Scope};
-use tollgate_wire::client::{Client, ClientFault, Reaction};
+use tollgate_policy::question::{Answer, Scope, Seen};
+use tollgate_wire::client::{Client, ClientFault, Reaction, Taken};
 use tollgate_wire::frame::{self, Bounds};
 use tollgate_wire::message::{Ask, Reply, Request, VERSION};
 
@@ -25,7 +25,14 @@ fn soon(id: &str) -> Question {
 }
 
 fn yes<'a>(id: &'a str, digest: &'a str) -> Reaction<'a> {
-    Reaction { question: id, digest, answer: Answer::Approve(Scope::Once), channel: "cli", reason: "fine" }
+    Reaction {
+        question: id,
+        digest,
+        answer: Answer::Approve(Scope::Once),
+        channel: "cli",
+        reason: "fine",
+        seen: Seen::default(),
+    }
 }
 
 fn wakes_within(queue: &Queue, wait: u16) -> bool {
@@ -33,7 +40,7 @@ fn wakes_within(queue: &Queue, wait: u16) -> bool {
     poll(&mut fds, PollTimeout::from(wait)).unwrap() == 1
 }
 
-fn refusal(outcome: Result<(), ClientFault>) -> String {
+fn refusal(outcome: Result<Taken, ClientFault>) -> String {
     outcome.unwrap_err().to_string()
 }
 
@@ -116,7 +123,10 @@ fn who_does_not_know_the_token_is_refused() {
         let bounds = Bounds::within(1 << 20, Duration::from_secs(5));
         match frame::read::<Reply>(&stream, bounds).unwrap() {
             Reply::Refused(why) => why,
-            other @ (Reply::Taken | Reply::Questions(_)) => format!("{other:?}"),
+            Reply::Questions(questions) => format!("Questions({questions:?})"),
+            Reply::Taken | Reply::News { .. } | Reply::Question(_) | Reply::Grants(_) | Reply::Counted { .. } => {
+                "another reply".to_owned()
+            }
         }
     };
     let request = |token: &str| {
@@ -144,7 +154,7 @@ fn beneath() {
         return;
     };
     let said = match Client::connect(Path::new(&socket)).unwrap().answer(yes("r-1", "digest of r-1")) {
-        Ok(()) => "taken".to_owned(),
+        Ok(_) => "taken".to_owned(),
         Err(fault) => fault.to_string(),
     };
     std::fs::write(std::env::var_os("TOLLGATE_TEST_SAID").unwrap(), said).unwrap();

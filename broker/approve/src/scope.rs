@@ -7,11 +7,16 @@ use tollgate_policy::question::{Answer, Question, Scope};
 
 use crate::neutral;
 
+/// Most uses that one answer may allow.
+const USES: u32 = 1000;
+
 /// Why a scope is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScopeFault {
-    /// Not one of the four forms.
+    /// Not one of the five forms.
     Form(String),
+    /// `uses=` is followed by no number from 1 to 1000.
+    Count(String),
     /// `until=` is followed by no time.
     Time(String),
     /// The time has passed.
@@ -28,6 +33,7 @@ impl fmt::Display for ScopeFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Form(text) => write!(f, "`{text}` is no scope"),
+            Self::Count(text) => write!(f, "`{text}` names no number from 1 to {USES}"),
             Self::Time(text) => write!(f, "`{text}` is neither a duration nor a time"),
             Self::Past => f.write_str("the time of the scope has passed"),
             Self::Words(text) => write!(f, "`{text}` is no command prefix"),
@@ -44,7 +50,8 @@ impl ScopeFault {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Form(_) => "use `once`, `run`, `until=30m` or `prefix=git push`",
+            Self::Form(_) => "use `once`, `run`, `until=30m`, `uses=3` or `prefix=git push`",
+            Self::Count(_) => "use a number as `uses=3`",
             Self::Time(_) | Self::Past => "use a duration as `until=30m` or a time as `until=2030-01-31T12:00:00Z`",
             Self::Words(_) | Self::NotItsStart(_) => "use the first words of the command, as in `prefix=git push`",
             Self::NoCommand => "use `once`, `run` or `until=30m`",
@@ -52,7 +59,8 @@ impl ScopeFault {
     }
 }
 
-/// A scope as a person writes it: `once`, `run`, `until=30m`, `until=2030-01-31T12:00:00Z`, `prefix=git push`.
+/// A scope as a person writes it: `once`, `run`, `until=30m`, `until=2030-01-31T12:00:00Z`,
+/// `uses=3`, `prefix=git push`.
 /// `now` is Unix time in milliseconds.
 ///
 /// # Errors
@@ -62,6 +70,10 @@ pub fn parse(text: &str, now: i64) -> Result<Scope, ScopeFault> {
         None if text == "once" => Ok(Scope::Once),
         None if text == "run" => Ok(Scope::Run),
         Some(("until", time)) => moment(time, now).map(Scope::Until),
+        Some(("uses", count)) => {
+            let count = count.parse().ok().filter(|count| (1..=USES).contains(count));
+            count.map(Scope::Uses).ok_or_else(|| ScopeFault::Count(neutral::short(text, 40)))
+        }
         Some(("prefix", words)) => shlex::split(words)
             .filter(|words| words.first().is_some_and(|first| !first.is_empty()))
             .map(Scope::Prefix)
@@ -78,6 +90,7 @@ pub fn text(scope: &Scope) -> String {
         Scope::Run => "run".to_owned(),
         Scope::Until(at) => jiff::Timestamp::from_millisecond(*at)
             .map_or_else(|_| format!("until={at}"), |time| format!("until={time}")),
+        Scope::Uses(count) => format!("uses={count}"),
         Scope::Prefix(words) => format!("prefix={}", neutral::command(words.iter().map(String::as_bytes))),
     }
 }
@@ -89,11 +102,13 @@ pub fn text(scope: &Scope) -> String {
 /// [`ScopeFault`].
 pub fn fits(answer: &Answer, question: &Question, now: i64) -> Result<(), ScopeFault> {
     let scope = match answer {
-        Answer::Deny => return Ok(()),
+        Answer::Deny | Answer::DenyRun | Answer::StopRun => return Ok(()),
         Answer::Approve(scope) => scope,
     };
     match scope {
         Scope::Once | Scope::Run => Ok(()),
+        Scope::Uses(count) if (1..=USES).contains(count) => Ok(()),
+        Scope::Uses(count) => Err(ScopeFault::Count(format!("uses={count}"))),
         Scope::Until(at) if *at > now => Ok(()),
         Scope::Until(_) => Err(ScopeFault::Past),
         Scope::Prefix(words) => prefix_fits(words, &question.action),

@@ -89,17 +89,8 @@ impl Run {
     }
 
     fn asked(&mut self, mono: u64, action: u64, id: &str, effect: Effect) {
-        let question = Question {
-            id: id.into(),
-            run: self.name.into(),
-            action: what(),
-            digest: "00".into(),
-            verdict: verdict(effect),
-            lineage: vec![],
-            evidence: vec![],
-            asked_at: START,
-            deadline: START,
-        };
+        let asked = Question::new(id, self.name, what(), verdict(effect));
+        let question = Question { asked_at: START, deadline: START, ..asked };
         self.add(mono, Event::Asked { action, question });
     }
 

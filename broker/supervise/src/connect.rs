@@ -148,12 +148,8 @@ impl Gate<'_> {
                 self.refuse(&call, libc::EACCES);
             }
             Effect::Review | Effect::Ask => {
-                let held = Held { call, action, what, shown, verdict, then: Then::Connect(connecting) };
-                if granted.effect == Effect::Allow {
-                    self.granted(held);
-                } else {
-                    self.question(held);
-                }
+                let held = Held { call, action, what, shown, verdict, then: Then::Connect(connecting), question: None };
+                self.cross_with(held);
             }
             Effect::Deny => {
                 let reason = why(&verdict);

@@ -221,8 +221,6 @@ impl Gate<'_> {
         if let Err(why) = self.make_ready(&mut judged) {
             return self.not_ready(&call, &judged, &why);
         }
-        let granted = self.verdict(&judged.program.execs, &self.grants);
-        let covered = judged.outside.as_ref().is_none_or(|outside| self.opened.contains(&outside.digest()));
         let Some(exec) = judged.exec().cloned() else {
             return self.refuse(&call, libc::EPERM);
         };
@@ -233,12 +231,9 @@ impl Gate<'_> {
             shown: format!("to run `{}`", line(&judged.asked.argv)),
             verdict: judged.verdict.clone(),
             then: Then::Exec(Box::new(judged)),
+            question: None,
         };
-        if granted.effect == Effect::Allow && covered {
-            self.granted(held);
-        } else {
-            self.question(held);
-        }
+        self.cross_with(held);
     }
 }
 

@@ -80,8 +80,8 @@ pub(crate) struct Gate<'a> {
     pub(crate) stopping: HashMap<i32, Stopping>,
     /// Commands that run outside.
     pub(crate) escalations: Vec<Escalation>,
-    /// What approvals of commands outside were given for, where they hold for more than once.
-    pub(crate) opened: HashSet<String>,
+    /// Actions (their digests) that a person denied for the rest of the run.
+    pub(crate) denied: HashSet<String>,
     /// Calls that wait for an answer, by question.
     pub(crate) held: HashMap<String, Held>,
     /// What is known of this run's sockets.
@@ -149,7 +149,7 @@ impl<'a> Gate<'a> {
             grants: Grants::default(),
             stopping: HashMap::new(),
             escalations: Vec::new(),
-            opened: HashSet::new(),
+            denied: HashSet::new(),
             held: HashMap::new(),
             net: Net::new(&run.started.enforced),
             watch: Watch::new(run.guard, run.command),

@@ -5,6 +5,7 @@ use tollgate_hands::Crossing;
 use tollgate_ledger::record::{Decider, Decision, Event, Outcome};
 use tollgate_policy::action::Action;
 use tollgate_policy::digest::digest_of;
+use tollgate_policy::evidence::Section;
 use tollgate_policy::question::{Answer, Approval, Question, Scope};
 use tollgate_policy::verdict::{Effect, Verdict};
 use tollgate_sys::notify::Notification;
@@ -32,6 +33,8 @@ pub(crate) struct Held {
     pub(crate) shown: String,
     pub(crate) verdict: Verdict,
     pub(crate) then: Then,
+    /// The question that was put about it, once it was.
+    pub(crate) question: Option<Box<Question>>,
 }
 
 impl Held {
@@ -62,20 +65,62 @@ struct Closed {
 }
 
 impl Gate<'_> {
-    /// A grant of this run covers it: written down as a question that the grant answered.
-    pub(crate) fn granted(&mut self, held: Held) {
-        let Some(question) = self.write_question(&held) else {
+    /// A crossing: its evidence is collected, where that takes time; then a grant of this run covers it, or it is a
+    /// question.
+    pub(crate) fn cross_with(&mut self, held: Held) {
+        let question = self.drafted(&held);
+        if self.held.len() < OPEN && self.run.asker.prepares(&question) {
+            self.run.asker.prepare(question.clone());
+            self.held.insert(question.id, held);
+        } else {
+            self.go_on(held, question);
+        }
+    }
+
+    /// The evidence for a question is there.
+    fn ready(&mut self, question: Question) {
+        if let Some(held) = self.held.remove(&question.id) {
+            let question = self.sealed(&held, question);
+            self.go_on(held, question);
+        }
+    }
+
+    fn go_on(&mut self, held: Held, question: Question) {
+        if self.write_question(&held, &question).is_err() {
             return self.refuse(&held.call, libc::EPERM);
-        };
-        let decision = decided(Outcome::Allowed, Decider::Grant, "an approval of this run covers it");
-        self.close(held, Closed { id: question.id, decision });
+        }
+        if self.denied.contains(&question.bound.action) {
+            let decision = decided(Outcome::Denied, Decider::Human, "denied before, for the rest of the run");
+            return self.close(held, Closed { id: question.id, decision });
+        }
+        match self.covering(&held, &question) {
+            Some(grant) => {
+                self.grants.spend(&grant);
+                self.run.asker.granted(self.grants.all());
+                let decision = decided(Outcome::Allowed, Decider::Grant, &format!("approved in {grant}"));
+                self.close(held, Closed { id: question.id, decision });
+            }
+            None => self.put(held, question),
+        }
+    }
+
+    /// The question whose answer covers this one, if a grant that stands does: the same action, evidence and policy, or
+    /// a prefix.
+    fn covering(&mut self, held: &Held, question: &Question) -> Option<String> {
+        for revoked in self.run.asker.revoked() {
+            self.grants.revoke(&revoked.question);
+        }
+        // all that an exec would run has to be covered, not its first name only
+        if let Then::Exec(judged) = &held.then
+            && self.verdict(&judged.program.execs, &self.grants).effect != Effect::Allow
+        {
+            return None;
+        }
+        self.run.policy.answered(&self.run.subject, question, &self.grants, now()).map(|grant| grant.question.clone())
     }
 
     /// Puts the question: to the risk table where the verdict is review, to people where it is ask.
-    pub(crate) fn question(&mut self, held: Held) {
-        let Some(question) = self.write_question(&held) else {
-            return self.refuse(&held.call, libc::EPERM);
-        };
+    fn put(&mut self, held: Held, question: Question) {
         let id = question.id.clone();
         let reviewed = self.run.policy.review(&held.verdict);
         match reviewed.effect {
@@ -91,8 +136,9 @@ impl Gate<'_> {
         }
     }
 
-    fn ask(&mut self, held: Held, question: Question) {
+    fn ask(&mut self, mut held: Held, question: Question) {
         let id = question.id.clone();
+        held.question = Some(Box::new(question.clone()));
         if self.held.len() >= OPEN {
             let decision = decided(Outcome::Denied, Decider::Policy, "too many questions of this run are open");
             return self.close(held, Closed { id, decision });
@@ -109,43 +155,45 @@ impl Gate<'_> {
         }
     }
 
-    /// Makes the question and writes it down; none if the ledger doesn't take it.
-    fn write_question(&mut self, held: &Held) -> Option<Question> {
+    /// The question, with what is at hand.
+    fn drafted(&mut self, held: &Held) -> Question {
         self.ending.questions += 1;
         let asked_at = now();
         let wait = i64::try_from(self.run.deadline.as_millis()).unwrap_or(i64::MAX);
+        let id = format!("{}-{}", self.run.id, self.ending.questions);
         let question = Question {
-            id: format!("{}-{}", self.run.id, self.ending.questions),
-            run: self.run.id.clone(),
-            digest: digest_of(&held.what),
-            action: held.what.clone(),
-            verdict: held.verdict.clone(),
             lineage: self.tree.lineage(held.call.tid),
             evidence: self.evidence(held),
             asked_at,
             deadline: asked_at.saturating_add(wait),
+            ..Question::new(&id, &self.run.id, held.what.clone(), held.verdict.clone())
         };
+        self.sealed(held, question)
+    }
+
+    /// Writes the question down.
+    fn write_question(&mut self, held: &Held, question: &Question) -> Result<(), ()> {
         let event = Event::Asked { action: held.action, question: question.clone() };
-        match self.pen.durable(event) {
-            Ok(()) => {
-                self.pen.asks(&question.id);
-                Some(question)
-            }
-            Err(unwritten) => {
-                self.broken(unwritten);
-                None
-            }
-        }
+        self.pen.durable(event).map_err(|unwritten| self.broken(unwritten))?;
+        self.pen.asks(&question.id);
+        Ok(())
+    }
+
+    /// Bound to what it says, to what the gate holds it to, and to the policy.
+    fn sealed(&self, held: &Held, mut question: Question) -> Question {
+        question.bound.held = held.outside().map(Prepared::digest).unwrap_or_default();
+        question.seal(&self.run.started.policy);
+        question
     }
 
     /// Facts for a question; of a connection also what could leave through it.
-    fn evidence(&self, held: &Held) -> Vec<(String, String)> {
+    fn evidence(&self, held: &Held) -> Vec<Section> {
         let mut facts = evidence::of(held);
         if let Then::Write(crossing) = &held.then {
-            facts.insert(0, ("would".into(), crossing.words()));
+            facts.insert(0, Section::note("would", crossing.words()));
         }
         if matches!(held.what, Action::Connect(_)) {
-            facts.push(("can read".into(), net::readable(self.run.boundary)));
+            facts.push(Section::note("can read", net::readable(self.run.boundary)));
         }
         facts
     }
@@ -153,6 +201,7 @@ impl Gate<'_> {
     pub(crate) fn take_answers(&mut self) {
         for ended in self.run.asker.take() {
             match ended {
+                Ended::Ready(question) => self.ready(*question),
                 Ended::Answered(approval) => self.answered(approval),
                 Ended::Expired { question } => {
                     if let Some(held) = self.held.remove(&question) {
@@ -168,14 +217,18 @@ impl Gate<'_> {
         let Some(held) = self.held.remove(&approval.question) else {
             return;
         };
-        // the answer is for the action that is held, or it is none
-        let same = digest_of(&held.what) == approval.digest;
+        // the answer is for what was asked, or it is none
+        let same = held.question.as_ref().is_some_and(|question| question.digest == approval.digest);
         let (outcome, scope) = match &approval.answer {
             Answer::Approve(scope) if same => (Outcome::Allowed, shown(scope)),
-            Answer::Approve(_) | Answer::Deny => (Outcome::Denied, String::new()),
+            Answer::Approve(_) | Answer::Deny | Answer::DenyRun | Answer::StopRun => (Outcome::Denied, String::new()),
         };
         if outcome == Outcome::Allowed {
             self.remember(&held, &approval);
+        }
+        let stops = approval.answer == Answer::StopRun;
+        if approval.answer == Answer::DenyRun {
+            self.denied.insert(digest_of(&held.what));
         }
         let decision = Decision {
             scope,
@@ -184,29 +237,23 @@ impl Gate<'_> {
             ..decided(outcome, Decider::Human, &approval.reason)
         };
         self.close(held, Closed { id: approval.question, decision });
+        if stops {
+            self.ending.stopped.get_or_insert_with(|| "a person stopped the run".to_owned());
+            self.end_everything();
+        }
     }
 
     /// Keeps what a wider approval opened. One that can't be kept still stands for this once.
     fn remember(&mut self, held: &Held, approval: &Approval) {
-        let question = Question {
-            id: approval.question.clone(),
-            run: self.run.id.clone(),
-            digest: digest_of(&held.what),
-            action: held.what.clone(),
-            verdict: held.verdict.clone(),
-            lineage: Vec::new(),
-            evidence: Vec::new(),
-            asked_at: 0,
-            deadline: i64::MAX,
-        };
+        let Some(question) = &held.question else { return };
         if let Answer::Approve(Scope::Once) = approval.answer {
             return;
         }
-        if let Ok(Some(grant)) = self.run.policy.grant(&question, approval, now()) {
+        if let Ok(Some(grant)) = self.run.policy.grant(question, approval, now()) {
             self.grants.add(grant);
-            if let Some(outside) = held.outside() {
-                self.opened.insert(outside.digest());
-            }
+            // this attempt is the first of its uses
+            self.grants.spend(&question.id);
+            self.run.asker.granted(self.grants.all());
         }
     }
 
@@ -270,6 +317,10 @@ impl Gate<'_> {
     fn abort(&mut self, id: &str, why: &str) {
         if let Some(held) = self.held.remove(id) {
             self.run.asker.withdraw(id);
+            if held.question.is_none() {
+                // it was never put: its evidence was not there yet
+                return self.refuse(&held.call, libc::EPERM);
+            }
             let decision = decided(Outcome::Aborted, Decider::Policy, why);
             self.close(held, Closed { id: id.to_owned(), decision });
         }
@@ -293,6 +344,7 @@ fn shown(scope: &Scope) -> String {
         Scope::Once => "once".into(),
         Scope::Run => "run".into(),
         Scope::Until(at) => format!("until={at}"),
+        Scope::Uses(count) => format!("uses={count}"),
         Scope::Prefix(words) => format!("prefix={}", words.join(" ")),
     }
 }

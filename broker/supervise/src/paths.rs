@@ -84,12 +84,8 @@ impl Gate<'_> {
                 self.refuse(&call, crossing.errno);
             }
             (Effect::Review | Effect::Ask, _) => {
-                let held = Held { call, action, what, shown, verdict, then: Then::Write(crossing) };
-                if granted.effect == Effect::Allow {
-                    self.granted(held);
-                } else {
-                    self.question(held);
-                }
+                let held = Held { call, action, what, shown, verdict, then: Then::Write(crossing), question: None };
+                self.cross_with(held);
             }
             (Effect::Deny, _) => {
                 let reason = why(&verdict);

@@ -2,26 +2,60 @@
 
 use std::os::fd::BorrowedFd;
 
+use tollgate_policy::grant::Grant;
 use tollgate_policy::question::{Approval, Question};
 
 /// Who is asked. The queue of `approve` is one; a refusal of everything (`--ci`) is another.
 pub trait Asker {
-    /// Puts a question. Its end arrives through [`Asker::take`].
+    /// Whether a question is made ready first ([`Asker::prepare`]): evidence is to be collected for it.
+    fn prepares(&self, question: &Question) -> bool {
+        let _ = question;
+        false
+    }
+    /// Collects evidence for a question. [`Ended::Ready`] brings it back, also where not all could be found; until then
+    /// it is shown to nobody.
+    fn prepare(&mut self, question: Question) {
+        let _ = question;
+    }
+    /// Puts a question to people. Its end arrives through [`Asker::take`].
     ///
     /// # Errors
     /// [`Unasked`] where nobody can be asked: the gate refuses at once.
     fn raise(&mut self, question: Question) -> Result<(), Unasked>;
+    /// One more attempt, identical to an open question's, waits for its answer.
+    fn joined(&mut self, question: &str, waiting: u32) {
+        let _ = (question, waiting);
+    }
     /// Readable when [`Asker::take`] has something (an eventfd); none if it never will.
     fn wakes(&self) -> Option<BorrowedFd<'_>>;
     /// What has ended since the last call; also clears the wake-up.
     fn take(&mut self) -> Vec<Ended>;
     /// The asker is gone (its process ended): the question is closed unanswered.
     fn withdraw(&mut self, question: &str);
+    /// All grants that stand, whenever that changes: for those who list them.
+    fn granted(&mut self, grants: &[Grant]) {
+        let _ = grants;
+    }
+    /// Grants that were taken back since the last call; asked before any grant is used.
+    fn revoked(&mut self) -> Vec<Revoked> {
+        Vec::new()
+    }
+}
+
+/// A grant that was taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revoked {
+    /// The question whose answer opened it.
+    pub question: String,
+    /// Who took it back.
+    pub by: String,
 }
 
 /// How a question ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
+    /// It is ready: its evidence is there. Nobody has answered yet.
+    Ready(Box<Question>),
     /// Somebody answered, over a channel that proved who it is; the digest was checked against the question's.
     Answered(Approval),
     /// The deadline passed.

@@ -5,10 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tollgate_policy::question::{Answer, Question};
+use tollgate_policy::grant::Grant;
+use tollgate_policy::question::{Answer, Question, Seen};
 
 use crate::frame::{Bounds, FrameFault, REPLY_LIMIT, read, write};
-use crate::message::{Ask, Reply, Request, VERSION};
+use crate::message::{Ask, Reply, Request, VERSION, WAIT};
 use crate::place::Unfit;
 use crate::socket::Sockets;
 
@@ -83,6 +84,17 @@ pub struct Reaction<'a> {
     pub channel: &'a str,
     /// A word to the agent.
     pub reason: &'a str,
+    /// What was seen.
+    pub seen: Seen,
+}
+
+/// What became of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// The question is closed.
+    Closed,
+    /// It is a yes of several; so many more people have to agree.
+    Counted(u8),
 }
 
 impl Client {
@@ -122,8 +134,52 @@ impl Client {
     pub fn questions(&self) -> Result<Vec<Question>, ClientFault> {
         match self.ask(Ask::List)? {
             Reply::Questions(questions) => Ok(questions),
-            Reply::Refused(why) => Err(ClientFault::Refused(why)),
-            Reply::Taken => Err(ClientFault::Confused),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// The open questions as soon as they are others than at the change `since` (0 at first), and the number of that
+    /// change. Waits for [`WAIT`] at most; then they are the same ones.
+    ///
+    /// # Errors
+    /// [`ClientFault`].
+    pub fn wait(&self, since: u64) -> Result<(u64, Vec<Question>), ClientFault> {
+        match self.ask(Ask::Wait { since })? {
+            Reply::News { change, questions } => Ok((change, questions)),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// One question in full; that it was opened is noted.
+    ///
+    /// # Errors
+    /// [`ClientFault`]; [`ClientFault::Refused`] where it is not open.
+    pub fn show(&self, question: &str) -> Result<Question, ClientFault> {
+        match self.ask(Ask::Show { question: question.to_owned() })? {
+            Reply::Question(question) => Ok(*question),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// What earlier answers opened and still stands, oldest first.
+    ///
+    /// # Errors
+    /// [`ClientFault`].
+    pub fn grants(&self) -> Result<Vec<Grant>, ClientFault> {
+        match self.ask(Ask::Grants)? {
+            Reply::Grants(grants) => Ok(grants),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Takes back what the answer to `question` opened. What it let through already is not undone.
+    ///
+    /// # Errors
+    /// [`ClientFault::Refused`] where there is no such grant.
+    pub fn revoke(&self, question: &str) -> Result<(), ClientFault> {
+        match self.ask(Ask::Revoke { question: question.to_owned() })? {
+            Reply::Taken => Ok(()),
+            other => Err(unexpected(other)),
         }
     }
 
@@ -132,29 +188,43 @@ impl Client {
     /// # Errors
     /// [`ClientFault::Refused`] says why the answer was not taken: unknown, already answered, expired, another
     /// digest, an impossible scope.
-    pub fn answer(&self, reaction: Reaction<'_>) -> Result<(), ClientFault> {
-        let Reaction { question, digest, answer, channel, reason } = reaction;
+    pub fn answer(&self, reaction: Reaction<'_>) -> Result<Taken, ClientFault> {
+        let Reaction { question, digest, answer, channel, reason, seen } = reaction;
         let ask = Ask::Answer {
             question: question.to_owned(),
             digest: digest.to_owned(),
             answer,
             channel: channel.to_owned(),
             reason: reason.to_owned(),
+            seen,
         };
         match self.ask(ask)? {
-            Reply::Taken => Ok(()),
-            Reply::Refused(why) => Err(ClientFault::Refused(why)),
-            Reply::Questions(_) => Err(ClientFault::Confused),
+            Reply::Taken => Ok(Taken::Closed),
+            Reply::Counted { missing } => Ok(Taken::Counted(missing)),
+            other => Err(unexpected(other)),
         }
     }
 
     fn ask(&self, ask: Ask) -> Result<Reply, ClientFault> {
         let stream = self.sockets.connect(&self.run).map_err(no_connection)?;
-        let bounds = Bounds::within(REPLY_LIMIT, PATIENCE);
+        let wait = if matches!(ask, Ask::Wait { .. }) { PATIENCE + WAIT } else { PATIENCE };
+        let bounds = Bounds::within(REPLY_LIMIT, wait);
         let request = Request { version: VERSION, token: self.token.clone(), ask };
         // A supervisor that refuses before it reads closes its end: its reply is there all the same.
         let sent = write(&stream, &request, bounds.until);
         read(&stream, bounds).map_err(|fault| ClientFault::Frame(sent.err().unwrap_or(fault)))
+    }
+}
+
+fn unexpected(reply: Reply) -> ClientFault {
+    match reply {
+        Reply::Refused(why) => ClientFault::Refused(why),
+        Reply::Questions(_)
+        | Reply::News { .. }
+        | Reply::Question(_)
+        | Reply::Grants(_)
+        | Reply::Taken
+        | Reply::Counted { .. } => ClientFault::Confused,
     }
 }
 

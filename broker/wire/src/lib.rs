@@ -4,6 +4,7 @@
 //! text that came from a program is shown to a person ([`neutral`]).
 
 pub mod ask;
+pub mod card;
 pub mod client;
 pub mod frame;
 pub mod message;

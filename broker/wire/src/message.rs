@@ -1,7 +1,8 @@
 //! Requests and replies on a run's socket. The peer's uid comes from the socket, never from a message.
 
 use serde::{Deserialize, Serialize};
-use tollgate_policy::question::{Answer, Question};
+use tollgate_policy::grant::Grant;
+use tollgate_policy::question::{Answer, Question, Seen};
 
 /// The protocol's version; another one is refused with a reason.
 pub const VERSION: u32 = 1;
@@ -24,6 +25,23 @@ pub struct Request {
 pub enum Ask {
     /// All open questions.
     List,
+    /// The open questions, as soon as they are others than at this change; a reply comes after [`WAIT`] at the latest.
+    Wait {
+        /// [`Reply::News::change`] of the last reply; 0 at first.
+        since: u64,
+    },
+    /// One question, to be looked at in full: noted as opened by who asks.
+    Show {
+        /// The question's id.
+        question: String,
+    },
+    /// What earlier answers opened and still stands.
+    Grants,
+    /// Takes such a grant back.
+    Revoke {
+        /// The id of the question whose answer opened it.
+        question: String,
+    },
     /// Answer one, as it was seen.
     Answer {
         /// The question's id.
@@ -36,8 +54,14 @@ pub enum Ask {
         channel: String,
         /// A word to the agent.
         reason: String,
+        /// What was seen.
+        #[serde(default)]
+        seen: Seen,
     },
 }
+
+/// How long [`Ask::Wait`] waits at most.
+pub const WAIT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// What comes back: one line of JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,8 +69,24 @@ pub enum Ask {
 pub enum Reply {
     /// The open questions.
     Questions(Vec<Question>),
+    /// The open questions, and a number that grows with each change of them.
+    News {
+        /// To be sent with the next [`Ask::Wait`].
+        change: u64,
+        /// The open questions, oldest first.
+        questions: Vec<Question>,
+    },
+    /// One question.
+    Question(Box<Question>),
+    /// What still stands.
+    Grants(Vec<Grant>),
     /// The answer was taken.
     Taken,
+    /// The yes was taken, and so many more people have to agree.
+    Counted {
+        /// How many.
+        missing: u8,
+    },
     /// It was not, and why (unknown, already answered by …, expired, digest differs, scope not possible).
     Refused(String),
 }

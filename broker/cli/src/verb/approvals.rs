@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use tollgate_approve::{neutral, scope, within_boundary};
-use tollgate_policy::question::{Answer, Question};
-use tollgate_wire::client::{Client, ClientFault, Reaction};
+use tollgate_policy::question::{Answer, Question, Seen};
+use tollgate_wire::client::{Client, ClientFault, Reaction, Taken};
 use tollgate_wire::place::Why;
 use tollgate_wire::socket::Sockets;
 
@@ -53,7 +53,9 @@ fn list(json: args::Json) -> Outcome {
 }
 
 fn show(id: &str, json: args::Json) -> Outcome {
-    let (_, question) = find(id)?;
+    let (client, question) = find(id)?;
+    // That it was opened is noted by its run; one that closed meanwhile is shown as it was.
+    let question = client.show(&question.id).unwrap_or(question);
     if json.json { ui::json(&question) } else { ui::data(card::whole(&question, time::now())) }
 }
 
@@ -65,10 +67,15 @@ fn react(id: &str, answer: Answer, how: &args::Answer, said: &str) -> Outcome {
         answer,
         channel: "cli",
         reason: &how.reason,
+        seen: Seen { waiting: question.waiting, ..Seen::default() },
     };
-    client.answer(reaction).map_err(|fault| {
+    let taken = client.answer(reaction).map_err(|fault| {
         Failure::new(Exit::Failed, format!("question `{}` was not answered", question.id)).because(&fault)
     })?;
+    let said = match taken {
+        Taken::Closed => said.to_owned(),
+        Taken::Counted(missing) => format!("{said}; {missing} more must agree"),
+    };
     if how.json.json {
         return ui::json(&json!({"question": question.id, "digest": question.digest, "answer": said}));
     }

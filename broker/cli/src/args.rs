@@ -25,6 +25,12 @@ pub(crate) enum Verb {
     /// Run a command inside a boundary
     #[command(after_help = RUN)]
     Run(Run),
+    /// Be the shell that a harness starts: judged, contained, recorded
+    #[command(after_help = SHELL, override_usage = "tollgate shell [OPTIONS] [-c TEXT | FILE] [ARG]...")]
+    Shell(Spoken),
+    /// Be the first process of a container: reap, hand signals on, run a command
+    #[command(after_help = ENTRYPOINT)]
+    Entrypoint(Run),
     /// Write a policy for this repository
     #[command(after_help = "Example:\n  tollgate init --dry-run")]
     Init(Init),
@@ -75,6 +81,38 @@ Example:
   tollgate run -- cargo test
   tollgate run --profile read-only -- grep -r TODO .";
 
+const SHELL: &str = "\
+Options come before the shell's own words; they are those of `tollgate run`, and
+  --shell NAME   which real shell does the work: bash (the default), zsh, a path
+
+Without --profile the profile `shell` holds. The workspace is the nearest folder
+with .git or .tollgate at or above the working directory, but not the home; else
+the working directory. What runs in the background ends with the call. Started
+under a shell's name (a link called bash, zsh or sh, or with bash or zsh in it),
+all words are the shell's. Inside a boundary it is just the real shell.
+
+Exit codes are those of `tollgate run`.
+
+Example:
+  ln -s \"$(command -v tollgate)\" ~/.local/share/tollgate-bash
+  CLAUDE_CODE_SHELL=~/.local/share/tollgate-bash claude
+  tollgate shell -c 'make test'";
+
+const ENTRYPOINT: &str = "\
+All is as with `tollgate run`, but that the profile is `container` where none is
+named, orphans are reaped, and signals to this process reach the command.
+
+Example:
+  ENTRYPOINT [\"tollgate\", \"entrypoint\", \"--\"]
+  CMD [\"claude\"]";
+
+#[derive(Debug, Args)]
+pub(crate) struct Spoken {
+    /// The shell's words: `-c TEXT`, `-lc TEXT`, a script and its arguments; none for commands from stdin
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORD")]
+    pub(crate) words: Vec<OsString>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// Use this shipped profile (may be repeated)
@@ -113,9 +151,21 @@ pub(crate) struct Run {
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     pub(crate) command: Vec<OsString>,
+    /// What the run is part of, where `tollgate shell` started it.
+    #[arg(skip)]
+    pub(crate) call: Option<crate::verb::shell::Call>,
 }
 
 impl Run {
+    /// The long options, and whether a value follows each.
+    pub(crate) fn options() -> Vec<(String, bool)> {
+        let described = Self::augment_args(clap::Command::new("run"));
+        let options = described.get_arguments().filter_map(|arg| {
+            arg.get_long().map(|long| (long.to_owned(), arg.get_action().takes_values()))
+        });
+        options.collect()
+    }
+
     /// Reads `run` and what follows.
     pub(crate) fn alone<'a>(words: impl Iterator<Item = &'a OsString>) -> Result<Self, clap::Error> {
         Self::from_arg_matches(&Self::augment_args(clap::Command::new("run")).try_get_matches_from(words)?)

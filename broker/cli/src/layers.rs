@@ -34,6 +34,8 @@ pub(crate) struct Wanted {
     pub(crate) policies: Vec<PathBuf>,
     /// `--read`, `--write`, `--net`, checked.
     pub(crate) flags: Vec<Document>,
+    /// Policies of projects around the workspace, whose floors count.
+    pub(crate) above: Vec<PathBuf>,
     /// Whether nobody can be asked.
     pub(crate) unattended: bool,
 }
@@ -87,6 +89,9 @@ impl Layers {
         }
         layers.documents.extend(wanted.flags.iter().map(|flag| (Layer::Person, flag.clone().into())));
         layers.file_if_there(Layer::Project { trusted: false }, &workspace.join(PROJECT))?;
+        for file in &wanted.above {
+            layers.file_if_there(Layer::Project { trusted: false }, file)?;
+        }
         Ok(layers)
     }
 

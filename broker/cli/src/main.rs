@@ -34,17 +34,27 @@ fn main() -> ExitCode {
 /// a run is first read by itself. What that can't read is read again with everything, for its help and its faults.
 fn read() -> Result<Cli, clap::Error> {
     let given: Vec<OsString> = std::env::args_os().collect();
+    if verb::shell::called(&given) {
+        return Ok(Cli { verb: Verb::Shell(args::Spoken { words: given }) });
+    }
     let is_run = given.get(1).is_some_and(|verb| verb == "run");
     let run = is_run.then(|| args::Run::alone(given.iter().skip(1)).ok()).flatten();
-    match run {
-        Some(run) => Ok(Cli { verb: Verb::Run(run) }),
-        None => Cli::try_parse_from(given),
+    if let Some(run) = run {
+        return Ok(Cli { verb: Verb::Run(run) });
     }
+    let is_shell = given.get(1).is_some_and(|verb| verb == "shell");
+    if is_shell && given.get(2).is_none_or(|word| word != "--help") {
+        // its words are another program's, and not for us to find fault with
+        return Ok(Cli { verb: Verb::Shell(args::Spoken { words: given }) });
+    }
+    Cli::try_parse_from(given)
 }
 
 fn obey(verb: Verb) -> Outcome {
     match verb {
         Verb::Run(args) => verb::run::run(args),
+        Verb::Shell(args) => verb::shell::shell(&args.words),
+        Verb::Entrypoint(args) => verb::entrypoint::entrypoint(args),
         Verb::Init(args) => verb::init::init(&args),
         Verb::Doctor(json) => verb::doctor::doctor(json),
         Verb::Approvals(args) => verb::approvals::approvals(args.verb),
@@ -62,7 +72,7 @@ fn misread(fault: &clap::Error) -> Exit {
     if fault.print().is_err() {
         return Exit::Failed;
     }
-    let runs = std::env::args_os().nth(1).is_some_and(|verb| verb == "run");
+    let runs = std::env::args_os().nth(1).is_some_and(|verb| verb == "run" || verb == "entrypoint");
     match (fault.use_stderr(), runs) {
         (false, _) => Exit::Done,
         (true, true) => Exit::Refused,

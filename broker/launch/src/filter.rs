@@ -60,6 +60,7 @@ fn errno(name: &str) -> Result<u16, LaunchError> {
         "ENETUNREACH" => libc::ENETUNREACH,
         "EHOSTUNREACH" => libc::EHOSTUNREACH,
         "ECONNREFUSED" => libc::ECONNREFUSED,
+        "EKEYREJECTED" => libc::EKEYREJECTED,
         _ => return Err(LaunchError::Unknown("errno", name.to_owned())),
     };
     u16::try_from(number).map_err(|_| LaunchError::Unknown("errno", name.to_owned()))

@@ -7,6 +7,7 @@ pub mod creds;
 pub mod fds;
 pub mod handover;
 pub mod heap;
+pub mod inside;
 pub mod landlock;
 pub mod limits;
 pub mod machine;

@@ -2,6 +2,7 @@
 
 pub(crate) mod approvals;
 pub(crate) mod doctor;
+pub(crate) mod entrypoint;
 pub(crate) mod init;
 pub(crate) mod ledger;
 pub(crate) mod outside;
@@ -9,3 +10,4 @@ pub(crate) mod pages;
 pub(crate) mod policy;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod shell;

@@ -14,6 +14,7 @@ use tollgate_policy::path::AbsPath;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::place::{Ground, shown};
+use crate::verb::shell::Call;
 
 /// Shells: a script of theirs that is run for itself is an agent of its own.
 const SHELLS: [&str; 8] = ["sh", "bash", "dash", "zsh", "ksh", "mksh", "fish", "ash"];
@@ -40,16 +41,26 @@ pub(crate) fn fresh_id() -> Result<String, Failure> {
 }
 
 /// The command, found as `execvp(3)` would, with the environment that policy lets pass.
-pub(crate) fn command(argv: &[OsString], boundary: &Boundary, ground: &Ground) -> Result<Command, Failure> {
+pub(crate) fn command(
+    (argv, call): (&[OsString], Option<&Call>),
+    boundary: &Boundary,
+    ground: &Ground,
+) -> Result<Command, Failure> {
     let name = argv.first().filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| Failure::new(Exit::Refused, "the command has no name"))?;
     let cwd = ground.cwd.as_path();
     let path = std::env::var_os("PATH");
-    let program = find(name, path.as_deref(), cwd).map_err(|e| not_found(name, &e))?;
+    let program = match call {
+        Some(call) => call.program().to_owned(),
+        None => find(name, path.as_deref(), cwd).map_err(|e| not_found(name, &e))?,
+    };
     let mut env = environment(&boundary.environment, std::env::vars_os());
     // A shell takes PWD for where it is; ours may be another folder.
     for (_, value) in env.iter_mut().filter(|(name, _)| name == "PWD") {
         cwd.as_os_str().clone_into(value);
+    }
+    if let Some(call) = call {
+        call.adjust(&mut env, boundary);
     }
     Ok(Command { program, argv: argv.to_vec(), cwd: cwd.to_owned(), env })
 }

@@ -7,6 +7,7 @@
 mod ending;
 mod flags;
 mod ground;
+mod nested;
 mod network;
 mod outside;
 mod usual;
@@ -43,6 +44,7 @@ use crate::failure::{Failure, Outcome};
 use crate::layers::{Layers, Wanted};
 use crate::place::{Ground, places};
 use crate::ui;
+use crate::verb::shell::Call;
 use outside::{Beyond, Terms};
 
 use usual::usual;
@@ -68,11 +70,16 @@ struct Settled {
     begun: Instant,
     /// Whether the command is an agent; it takes a look at the program.
     agent: OnceCell<bool>,
+    /// The shell's call that it is.
+    call: Option<Call>,
 }
 
 /// Runs the command.
 pub(crate) fn run(args: args::Run) -> Outcome {
     let begun = Instant::now();
+    if tollgate_sys::inside::is_inside() {
+        return nested::nested(&args);
+    }
     tollgate_sys::heap::keep_simple();
     let verbose = args.verbose;
     let temp = PrivateTemp::choose(&ground::temp()).map_err(|e| not_started(&e))?;
@@ -96,6 +103,9 @@ pub(crate) fn run(args: args::Run) -> Outcome {
     }
     let writer = writer(&settled, opening);
     let ending = watch(&settled, started, (signals, terminal, writer));
+    if let Some(call) = &settled.call {
+        call.kept.tidy();
+    }
     let ending =
         ending.map_err(|e| Failure::of(Exit::Internal, &e).hint("everything that the run started was stopped"))?;
     ending::conclude(&settled.id, &settled.command, &ending, verbose)
@@ -104,13 +114,16 @@ pub(crate) fn run(args: args::Run) -> Outcome {
 /// Reads the command line, the policies and the machine.
 fn settle(args: args::Run, temp: &PrivateTemp, begun: Instant) -> Result<Settled, Failure> {
     let places = places()?;
-    let ground = Ground::find(args.workspace.as_deref(), &places)?;
-    let wanted = Wanted {
-        flags: flags::documents(&args, &ground)?,
-        profiles: args.profile,
-        policies: args.policy,
-        unattended: args.ci,
-    };
+    let mut ground = Ground::find(args.workspace.as_deref(), &places)?;
+    let mut flags = flags::documents(&args, &ground)?;
+    let mut above = Vec::new();
+    if let Some(call) = &args.call {
+        // a shell is where its caller is, wherever its project lies
+        ground.cwd = Ground::anywhere(&places)?.cwd;
+        flags.extend(call.documents());
+        above.clone_from(&call.above);
+    }
+    let wanted = Wanted { flags, profiles: args.profile, policies: args.policy, above, unattended: args.ci };
     let place = ground.place(temp.path())?;
     let layers = Layers::gather(&wanted, ground.workspace.as_path())?;
     let sources = layers.sources().to_vec();
@@ -120,7 +133,7 @@ fn settle(args: args::Run, temp: &PrivateTemp, begun: Instant) -> Result<Settled
     make(&places.state, Trust::Own).map_err(|unfit| Failure::of(Exit::Internal, &unfit).hint(unfit.hint()))?;
     let sockets = places.sockets();
     ground::keep_state_out(&boundary, &ground, &sockets)?;
-    let command = ground::command(&args.command, &boundary, &ground)?;
+    let command = ground::command((&args.command, args.call.as_ref()), &boundary, &ground)?;
     let id = ground::fresh_id()?;
     let terms = Terms {
         run: id.clone(),
@@ -141,6 +154,7 @@ fn settle(args: args::Run, temp: &PrivateTemp, begun: Instant) -> Result<Settled
         name: args.name.unwrap_or_default(),
         begun,
         agent: OnceCell::new(),
+        call: args.call,
     })
 }
 
@@ -237,6 +251,9 @@ impl Settled {
     }
 
     fn is_agent(&self) -> bool {
+        if let Some(call) = &self.call {
+            return call.interactive;
+        }
         *self.agent.get_or_init(|| {
             ground::names(&self.command.program).iter().any(|path| self.policy.is_starter(path))
                 || ground::is_script(&self.command)

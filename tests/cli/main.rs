@@ -11,10 +11,12 @@
 mod approvals;
 mod codes;
 mod endings;
+mod entrypoint;
 mod input;
 mod limits;
 mod outside;
 mod policies;
+mod shell;
 mod state;
 mod streams;
 mod tally;

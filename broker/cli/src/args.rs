@@ -160,9 +160,9 @@ impl Run {
     /// The long options, and whether a value follows each.
     pub(crate) fn options() -> Vec<(String, bool)> {
         let described = Self::augment_args(clap::Command::new("run"));
-        let options = described.get_arguments().filter_map(|arg| {
-            arg.get_long().map(|long| (long.to_owned(), arg.get_action().takes_values()))
-        });
+        let options = described
+            .get_arguments()
+            .filter_map(|arg| arg.get_long().map(|long| (long.to_owned(), arg.get_action().takes_values())));
         options.collect()
     }
 

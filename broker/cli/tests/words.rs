@@ -34,6 +34,8 @@ fn help() {
     let verbs: &[&[&str]] = &[
         &[],
         &["run"],
+        &["shell"],
+        &["entrypoint"],
         &["init"],
         &["doctor"],
         &["approvals"],

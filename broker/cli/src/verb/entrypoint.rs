@@ -19,8 +19,15 @@ const PROFILE: &str = "container";
 
 /// Handed on to the run, which hands them on to the command.
 const HANDED_ON: [Signal; 9] = [
-    Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGCONT,
-    Signal::SIGWINCH, Signal::SIGTSTP,
+    Signal::SIGTERM,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGHUP,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGCONT,
+    Signal::SIGWINCH,
+    Signal::SIGTSTP,
 ];
 
 /// Starts the run and waits for its end.
@@ -36,7 +43,8 @@ pub(crate) fn entrypoint(mut args: Run) -> Outcome {
     process::adopt_orphans().map_err(|e| failed("can't adopt orphans", &e))?;
     match process::fork(Set::NONE).map_err(|e| failed("can't start a process", &e))? {
         Fork::Child => {
-            process::signal_on_parent_death(Signal::SIGKILL as i32).map_err(|e| failed("can't follow the parent", &e))?;
+            process::signal_on_parent_death(Signal::SIGKILL as i32)
+                .map_err(|e| failed("can't follow the parent", &e))?;
             own_group().map_err(|e| failed("can't take the terminal", &e))?;
             sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None).map_err(|e| failed("can't free signals", &e))?;
             crate::verb::run::run(args)
@@ -62,16 +70,16 @@ fn own_group() -> io::Result<()> {
 /// Hands signals on and reaps, until the run has ended.
 fn look_after(run: Pid, signals: &SigSet) -> Result<Exit, Errno> {
     loop {
-        match signals.wait()? {
-            Signal::SIGCHLD => {
-                if let Some(exit) = reap(run)? {
-                    return Ok(exit);
-                }
+        let signal = signals.wait()?;
+        if signal == Signal::SIGCHLD {
+            if let Some(exit) = reap(run)? {
+                return Ok(exit);
             }
-            signal => match kill(run, signal) {
-                Ok(()) | Err(Errno::ESRCH) => {}
-                Err(errno) => return Err(errno),
-            },
+            continue;
+        }
+        match kill(run, signal) {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(errno) => return Err(errno),
         }
     }
 }

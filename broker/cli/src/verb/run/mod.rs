@@ -10,6 +10,7 @@ mod ground;
 mod nested;
 mod network;
 mod outside;
+mod spoken;
 mod usual;
 
 pub(crate) use ending::chain;
@@ -88,6 +89,9 @@ pub(crate) fn run(args: args::Run) -> Outcome {
     let ahead = Ahead::fork((&temp, terminal.as_ref()), (probe, options), usual(&args));
     // Never taken apart: the process ends with the run, and a policy is many small pieces.
     let settled = ManuallyDrop::new(settle(args, &temp, begun)?);
+    if let Some(judged) = spoken::refused(&settled) {
+        return spoken::refuse(&settled, &judged);
+    }
     let plan = Plan::lower(&settled.boundary, probe, options, temp).map_err(|e| not_started(&e))?;
     let mut opening = None;
     let mut meanwhile = || {

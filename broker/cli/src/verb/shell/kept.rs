@@ -52,7 +52,9 @@ impl Kept {
 
     /// As grants of the person's layer: the harness is the person's.
     pub(super) fn documents(&self) -> Vec<Document> {
-        let texts = |paths: &[PathBuf]| paths.iter().filter_map(|path| path.to_str().map(|t| t.to_owned().into())).collect::<Vec<_>>();
+        let texts = |paths: &[PathBuf]| {
+            paths.iter().filter_map(|path| path.to_str().map(|t| t.to_owned().into())).collect::<Vec<_>>()
+        };
         let (read, write) = (texts(&self.read), texts(&self.write));
         if read.is_empty() && write.is_empty() {
             return Vec::new();

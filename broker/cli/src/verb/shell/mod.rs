@@ -42,6 +42,8 @@ pub(crate) struct Call {
     pub(crate) above: Vec<PathBuf>,
     /// Files of the harness's own that its part of the text names.
     pub(crate) kept: kept::Kept,
+    /// What is to be run, where the call says it (`-c`).
+    pub(crate) text: Option<OsString>,
 }
 
 /// Is the shell.
@@ -61,7 +63,8 @@ pub(crate) fn shell(given: &[OsString]) -> Outcome {
     }
     let above = settle_place(&mut args)?;
     let kept = kept::Kept::of(spoken.text());
-    args.call = Some(Call { program, interactive: spoken.is_interactive(), above, kept });
+    let text = spoken.text().map(OsStr::to_owned);
+    args.call = Some(Call { program, interactive: spoken.is_interactive(), above, kept, text });
     crate::verb::run::run(args)
 }
 
@@ -119,9 +122,7 @@ impl Call {
 fn without_dead_ends(path: &OsStr, boundary: &Boundary) -> OsString {
     let may_run = |folder: &Path| {
         let real = folder.canonicalize().ok().and_then(|real| AbsPath::new(real).ok());
-        real.is_some_and(|real| {
-            boundary.roots.iter().any(|root| root.rights.execute && real.is_within(&root.path))
-        })
+        real.is_some_and(|real| boundary.roots.iter().any(|root| root.rights.execute && real.is_within(&root.path)))
     };
     let fine = |folder: &PathBuf| !real::NAMES.iter().any(|name| real::is_this(&folder.join(name))) || may_run(folder);
     // a folder with a colon in its name is none of these

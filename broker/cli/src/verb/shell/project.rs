@@ -13,7 +13,8 @@ use crate::place::shown;
 const MARKS: [&str; 2] = [".git", ".tollgate"];
 
 /// Folders that are the system's, with all beneath them: who is there without a project's mark is not at work on one.
-const SYSTEM: [&str; 11] = ["/etc", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/boot", "/dev", "/proc", "/sys", "/run"];
+const SYSTEM: [&str; 11] =
+    ["/etc", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/boot", "/dev", "/proc", "/sys", "/run"];
 
 /// Folders that everybody shares; a folder of one's own beneath them is fine.
 const SHARED: [&str; 5] = ["/tmp", "/var/tmp", "/dev/shm", "/home", "/var"];
@@ -40,7 +41,8 @@ pub(super) fn policies_above(workspace: &Path, home: Option<&Path>) -> Vec<PathB
 
 /// This folder and those above, up to but without home and `/`, and what home lies in.
 fn candidates<'a>(here: &'a Path, home: Option<&'a Path>) -> impl Iterator<Item = &'a Path> {
-    here.ancestors().take_while(move |folder| folder.parent().is_some() && !home.is_some_and(|home| home.starts_with(folder)))
+    here.ancestors()
+        .take_while(move |folder| folder.parent().is_some() && !home.is_some_and(|home| home.starts_with(folder)))
 }
 
 fn is_marked(folder: &Path) -> bool {
@@ -53,9 +55,8 @@ fn is_everybodys(folder: &Path) -> bool {
 }
 
 fn is_nobodys_project(here: &Path, home: Option<&Path>) -> bool {
-    let settings = |home: &Path| {
-        here.strip_prefix(home).is_ok_and(|rest| rest.as_os_str().as_encoded_bytes().starts_with(b"."))
-    };
+    let settings =
+        |home: &Path| here.strip_prefix(home).is_ok_and(|rest| rest.as_os_str().as_encoded_bytes().starts_with(b"."));
     SYSTEM.iter().any(|folder| here.starts_with(folder))
         || SHARED.iter().any(|folder| here == Path::new(folder))
         || home.is_some_and(settings)

@@ -135,6 +135,16 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         reason: String,
     },
+    /// A client's hook told something, or was asked about a call of one of the client's own tools.
+    Hook {
+        /// The client, by its name on the command line.
+        client: String,
+        /// The subagent that it is about; empty for the session's own agent.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        subagent: String,
+        /// What it told.
+        told: Told,
+    },
     /// An action's top process ended.
     ActionEnded {
         /// Its number.
@@ -179,6 +189,65 @@ pub struct RunStarted {
     pub enforced: Enforced,
     /// Tollgate's version.
     pub version: String,
+}
+
+/// What a client's hook told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Told {
+    /// A call of a tool was let through.
+    Called {
+        /// The action that it is in this run; 0 where it becomes an action of a run of its own.
+        action: u64,
+        /// The client's id of the call; may be empty.
+        call: String,
+        /// The tool, as the client names it.
+        tool: String,
+        /// Whether it goes on inside a boundary, where the gate judges again; else it is the client's own process that
+        /// does it.
+        contained: bool,
+        /// What it does, as one line.
+        text: String,
+        /// Why it may.
+        verdict: Verdict,
+    },
+    /// A session began.
+    Began {
+        /// How: `startup`, `resume` …
+        source: String,
+    },
+    /// A session ended.
+    Ended {
+        /// Why.
+        reason: String,
+    },
+    /// A person's instruction.
+    Prompt {
+        /// Its text.
+        text: String,
+    },
+    /// A call of a tool is over.
+    Result {
+        /// The client's id of the call; may be empty.
+        call: String,
+        /// The tool.
+        tool: String,
+        /// Whether the client says that it worked.
+        worked: bool,
+    },
+    /// Tokens that one request to the model took.
+    Tokens {
+        /// Read by the model.
+        input: u64,
+        /// Written by it.
+        output: u64,
+    },
+    /// A person stopped the agent.
+    Interrupted,
+    /// The conversation was compacted.
+    Compacted,
+    /// The agent's turn was over.
+    Stopped,
 }
 
 /// A closed decision: never "ask".

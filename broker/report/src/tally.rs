@@ -96,6 +96,7 @@ impl Tally {
             | Event::Escalated { .. }
             | Event::EscalationEnded { .. }
             | Event::ActionEnded { .. }
+            | Event::Hook { .. }
             | Event::RunEnded { .. } => {}
         }
     }

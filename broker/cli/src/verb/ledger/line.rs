@@ -1,7 +1,7 @@
 //! A record as one line for people. Its text came from programs and is shown neutralised.
 
 use tollgate_approve::neutral;
-use tollgate_ledger::record::{Decider, Event, Outcome};
+use tollgate_ledger::record::{Decider, Event, Outcome, Told};
 use tollgate_ledger::{Clock, Entry, Flaw};
 use tollgate_policy::boundary::Feature;
 use tollgate_policy::raw::Raw;
@@ -66,10 +66,31 @@ fn event(event: &Event) -> (&'static str, String) {
             "outside_ended",
             format!("#{action} {}: status {status} {}", neutral::short(question, 80), neutral::short(reason, 120)),
         ),
+        Event::Hook { client, told, .. } => ("hook", format!("{}: {}", neutral::short(client, 40), hook(told))),
         Event::ActionEnded { action, status } => ("action_ended", format!("#{action} status {status}")),
         Event::RunEnded { status, reason, .. } => {
             ("run_ended", format!("status {status} {}", neutral::short(reason, 120)))
         }
+    }
+}
+
+fn hook(told: &Told) -> String {
+    let short = |text: &str| neutral::short(text, BRIEF);
+    match told {
+        Told::Called { action: 0, tool, text, .. } => format!("{} {} — inside a boundary", short(tool), short(text)),
+        Told::Called { action, tool, text, verdict, .. } => {
+            format!("#{action} {} {} — {}", short(tool), short(text), rule(verdict))
+        }
+        Told::Began { source } => format!("session began ({})", short(source)),
+        Told::Ended { reason } => format!("session ended ({})", short(reason)),
+        Told::Prompt { text } => format!("instruction: {}", short(text)),
+        Told::Result { tool, worked, .. } => {
+            format!("{} {}", short(tool), if *worked { "worked" } else { "failed" })
+        }
+        Told::Tokens { input, output } => format!("{input} tokens read, {output} written"),
+        Told::Interrupted => "interrupted by a person".to_owned(),
+        Told::Compacted => "conversation compacted".to_owned(),
+        Told::Stopped => "turn over".to_owned(),
     }
 }
 

@@ -1,0 +1,216 @@
+//! A call becomes actions, each is judged, and the strictest word holds. What asks is settled here while the client waits.
+
+use tollgate_hooks::{Call, Deed, Event, Moment, Ruling, Touch};
+use tollgate_ledger::record::{self, Told};
+use tollgate_policy::Policy;
+use tollgate_policy::action::{Access, Action, PathAccess, Tool};
+use tollgate_policy::grant::Grants;
+use tollgate_policy::path::AbsPath;
+use tollgate_policy::raw::Raw;
+use tollgate_policy::verdict::{Effect, Reason, Verdict};
+use tollgate_wire::neutral;
+
+use super::ask::{self, Answered};
+use super::scene::Scene;
+use super::{evidence, paths, refusal, shell, told, urls};
+use crate::failure::Failure;
+
+/// Who offers a client's own tools, in rules.
+const BUILTIN: &str = "builtin";
+
+/// One thing that a call would do, and what policy says of it.
+#[derive(Debug)]
+pub(super) struct Weighed {
+    pub(super) action: Action,
+    /// Never `review`.
+    pub(super) verdict: Verdict,
+    /// What an approver should see besides.
+    pub(super) evidence: Vec<(String, String)>,
+}
+
+/// What becomes of a call that nothing forbids.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// The client does it.
+    Bare,
+    /// It runs inside a boundary by this command line.
+    Contained(String),
+    /// It runs inside a boundary as it is.
+    AsItIs,
+}
+
+/// What is said about a call.
+pub(super) fn weigh(scene: &mut Scene, event: &Event, call: &Call) -> Result<Ruling, Failure> {
+    let (all, way) = match &call.deed {
+        Deed::Shell { .. } => shell::weigh(scene, event, call)?,
+        Deed::Files(touched) => (files(scene, touched)?, Way::Bare),
+        Deed::Fetch(pages) => (pages_of(scene, call, pages), Way::Bare),
+        Deed::Tool(names) => (vec![tool(scene, names, call)], Way::Bare),
+        Deed::Own => (vec![own(scene, &call.tool, Effect::Allow)], Way::Bare),
+        Deed::Unknown => (vec![own(scene, &call.tool, Effect::Deny)], Way::Bare),
+    };
+    let number = match way {
+        Way::Bare => begin(scene, call, &all)?,
+        // It becomes an action of the run that it is in.
+        Way::Contained(_) | Way::AsItIs if all.iter().all(|one| one.verdict.effect == Effect::Allow) => 0,
+        Way::Contained(_) | Way::AsItIs => begin(scene, call, &all)?,
+    };
+    if let Some(one) = all.iter().find(|one| one.verdict.effect == Effect::Deny) {
+        return denied(scene, number, one);
+    }
+    for one in all.iter().filter(|one| one.verdict.effect == Effect::Ask) {
+        if scene.hand_over {
+            scene.flush()?;
+            return Ok(Ruling::HandOver { reason: one.verdict.reason.because.clone() });
+        }
+        if let Answered::No(reason) = ask::ask(scene, number, one)? {
+            return Ok(Ruling::Deny { reason });
+        }
+    }
+    allowed(scene, (event, call), (&all, number), way)
+}
+
+/// Writes down that an action began.
+fn begin(scene: &Scene, call: &Call, all: &[Weighed]) -> Result<u64, Failure> {
+    let number = scene.session.next()?;
+    let said = all.iter().map(|one| Raw::from(evidence::brief(&one.action).as_str()));
+    let argv = [Raw::from(call.tool.as_str())].into_iter().chain(said).collect();
+    let reads = |one: &Weighed| matches!(&one.action, Action::Path(wanted) if wanted.access == Access::Read);
+    let read_only = !all.is_empty() && all.iter().all(reads);
+    scene.group(record::Event::ActionStarted { action: number, argv, cwd: scene.ground.cwd.clone(), read_only })?;
+    Ok(number)
+}
+
+fn denied(scene: &Scene, number: u64, one: &Weighed) -> Result<Ruling, Failure> {
+    let pid = std::os::unix::process::parent_id();
+    let (what, verdict) = (one.action.clone(), one.verdict.clone());
+    scene.durable(record::Event::Denied { action: number, pid, what, verdict })?;
+    let why = evidence::why(&one.verdict.reason);
+    let next = "do it another way, or ask the person; trying again in other words ends the same";
+    Ok(Ruling::Deny { reason: refusal(&evidence::brief(&one.action), &why, next) })
+}
+
+fn allowed(
+    scene: &Scene,
+    (event, call): (&Event, &Call),
+    (all, action): (&[Weighed], u64),
+    way: Way,
+) -> Result<Ruling, Failure> {
+    let verdict = all.iter().map(|one| &one.verdict).max_by_key(|verdict| verdict.effect).cloned();
+    let verdict = verdict.unwrap_or_else(|| said(Effect::Allow, "it touches nothing"));
+    let reason = evidence::why(&verdict.reason);
+    let text = all.iter().map(|one| evidence::brief(&one.action)).collect::<Vec<_>>().join("; ");
+    let called = Told::Called {
+        action,
+        call: told::cut(&call.id, 200),
+        tool: told::cut(&call.tool, 200),
+        contained: way != Way::Bare,
+        text: told::cut(&text, 4000),
+        verdict,
+    };
+    scene.group(told::hook(scene, event, called))?;
+    scene.flush()?;
+    Ok(match way {
+        Way::Bare | Way::AsItIs => Ruling::Allow { reason },
+        Way::Contained(text) => Ruling::Rewrite { text, reason },
+    })
+}
+
+/// What policy and risk table say of an action; what was approved for this session is not asked about again.
+pub(super) fn judge(scene: &Scene, action: Action) -> Weighed {
+    let verdict = scene.policy.judge(&scene.subject, &action, &Grants::default(), crate::time::now());
+    Weighed { verdict: reviewed(&scene.policy, verdict), action, evidence: Vec::new() }
+}
+
+/// A verdict in which the risk table has spoken.
+pub(super) fn reviewed(policy: &Policy, verdict: Verdict) -> Verdict {
+    let reviewed = policy.review(&verdict);
+    Verdict { effect: reviewed.effect, reason: reviewed.reason, ..verdict }
+}
+
+fn files(scene: &Scene, touched: &[Touch]) -> Result<Vec<Weighed>, Failure> {
+    let mut all: Vec<Weighed> = Vec::new();
+    for touch in touched {
+        match paths::meant(&touch.path, &scene.ground.cwd, &scene.ground.home) {
+            Some(places) => all.extend(places.into_iter().map(|place| file(scene, touch, place))),
+            None => all.push(lost(scene, touch)?),
+        }
+    }
+    Ok(all)
+}
+
+fn file(scene: &Scene, touch: &Touch, path: AbsPath) -> Weighed {
+    let ours = scene.is_ours(&path);
+    let evidence = evidence::change(touch, &path);
+    let mut one = judge(scene, Action::Path(PathAccess { path, access: touch.access }));
+    if ours {
+        one.verdict = said(Effect::Deny, "it is where Tollgate keeps its own state");
+    }
+    Weighed { evidence, ..one }
+}
+
+/// A path that can't be told: nobody could say what is read or written.
+fn lost(scene: &Scene, touch: &Touch) -> Result<Weighed, Failure> {
+    let shown = format!("unresolved/{}", neutral::short(&touch.path, 200).replace(['/', '\0'], "_"));
+    let path = scene.ground.cwd.join(shown).map_err(|e| Failure::of(crate::exit::Exit::Internal, &e))?;
+    let verdict = said(Effect::Deny, "where this path leads can't be told");
+    Ok(Weighed { action: Action::Path(PathAccess { path, access: touch.access }), verdict, evidence: Vec::new() })
+}
+
+/// Each page is a connection by name, made by the client itself.
+fn pages_of(scene: &Scene, call: &Call, pages: &[String]) -> Vec<Weighed> {
+    let mut all = vec![own(scene, &call.tool, Effect::Allow)];
+    for page in pages {
+        let evidence = vec![("page".to_owned(), neutral::short(page, 2000))];
+        all.push(match urls::connect(page) {
+            Some(connect) => Weighed { evidence, ..judge(scene, Action::Connect(connect)) },
+            None => {
+                let one = own(scene, &call.tool, Effect::Deny);
+                let verdict = said(Effect::Deny, "which host this address means can't be told");
+                Weighed { verdict, ..one }
+            }
+        });
+    }
+    if pages.is_empty() {
+        // It names no page that could be judged, and may fetch one all the same.
+        all.push(own(scene, &call.tool, Effect::Ask));
+    }
+    all
+}
+
+/// A tool that may be known by several names: rules on any of them count, and defaults only where there is none.
+fn tool(scene: &Scene, names: &[(String, String)], call: &Call) -> Weighed {
+    let action = |(server, tool): &(String, String)| Action::Tool(Tool { server: server.clone(), tool: tool.clone() });
+    let all: Vec<Weighed> = names.iter().map(|name| judge(scene, action(name))).collect();
+    let (ruled, open): (Vec<Weighed>, Vec<Weighed>) = all.into_iter().partition(|one| !one.verdict.reason.is_default());
+    let strictest = |list: Vec<Weighed>| list.into_iter().max_by_key(|one| one.verdict.effect);
+    let one = strictest(ruled).or_else(|| strictest(open)).unwrap_or_else(|| own(scene, &call.tool, Effect::Deny));
+    let arguments = serde_json::to_string(&call.input).unwrap_or_default();
+    Weighed { evidence: vec![("arguments".to_owned(), neutral::short(&arguments, 4000))], ..one }
+}
+
+/// A tool of the client's own, by its name; `usual` where no rule speaks.
+fn own(scene: &Scene, tool: &str, usual: Effect) -> Weighed {
+    let named = Tool { server: BUILTIN.to_owned(), tool: told::cut(tool, 200) };
+    let one = judge(scene, Action::Tool(named));
+    if !one.verdict.reason.is_default() {
+        return one;
+    }
+    let because = match usual {
+        Effect::Allow => "a tool of the client's own that reaches nothing by itself",
+        Effect::Review | Effect::Ask => "what it would fetch can't be told",
+        Effect::Deny => "no adapter knows this tool, and no rule speaks of it",
+    };
+    Weighed { verdict: said(usual, because), ..one }
+}
+
+/// A verdict of the hook's own.
+pub(super) fn said(effect: Effect, because: &str) -> Verdict {
+    let reason = Reason { file: "default".to_owned(), line: 0, because: because.to_owned() };
+    Verdict { effect, reason, class: None, profile: None }
+}
+
+/// Whether an event is the client's question to its person.
+pub(super) const fn is_question(event: &Event) -> bool {
+    matches!(event.moment, Moment::Permission(_))
+}

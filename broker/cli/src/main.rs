@@ -42,6 +42,11 @@ fn read() -> Result<Cli, clap::Error> {
     if let Some(run) = run {
         return Ok(Cli { verb: Verb::Run(run) });
     }
+    let is_hook = given.get(1).is_some_and(|verb| verb == "hook");
+    let hook = is_hook.then(|| args::Hook::alone(given.iter().skip(1)).ok()).flatten();
+    if let Some(hook) = hook {
+        return Ok(Cli { verb: Verb::Hook(hook) });
+    }
     let is_shell = given.get(1).is_some_and(|verb| verb == "shell");
     if is_shell && given.get(2).is_none_or(|word| word != "--help") {
         // its words are another program's, and not for us to find fault with
@@ -55,6 +60,7 @@ fn obey(verb: Verb) -> Outcome {
         Verb::Run(args) => verb::run::run(args),
         Verb::Shell(args) => verb::shell::shell(&args.words),
         Verb::Entrypoint(args) => verb::entrypoint::entrypoint(args),
+        Verb::Hook(args) => Ok(verb::hook::hook(&args)),
         Verb::Init(args) => verb::init::init(&args),
         Verb::Doctor(json) => verb::doctor::doctor(json),
         Verb::Approvals(args) => verb::approvals::approvals(args.verb),

@@ -36,6 +36,7 @@ fn help() {
         &["run"],
         &["shell"],
         &["entrypoint"],
+        &["hook"],
         &["init"],
         &["doctor"],
         &["approvals"],

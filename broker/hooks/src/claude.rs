@@ -123,11 +123,14 @@ fn deed(tool: &str, input: &Map<String, Value>, payload: &Map<String, Value>) ->
     Ok(tools::deed(TOOLS, tool, (input, Rewritable::Yes))?.unwrap_or(Deed::Unknown))
 }
 
+/// What a tool (by its name) would do with its arguments.
+type Deeds<'a> = dyn Fn(&str, &Map<String, Value>) -> Result<Deed, Misread> + 'a;
+
 /// An event in Claude Code's form, with the tools of whoever uses it.
 pub(crate) fn read_claude_like(
     map: &Map<String, Value>,
     event: Option<&str>,
-    deed: &dyn Fn(&str, &Map<String, Value>) -> Result<Deed, Misread>,
+    deed: &Deeds<'_>,
 ) -> Result<Event, Misread> {
     let fields = Fields(map);
     let name = named(fields, event)?;

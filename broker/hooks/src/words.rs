@@ -35,10 +35,7 @@ pub(crate) fn before(name: &str, call: &Call, ruling: &Ruling) -> Reply {
 
 /// The answer to a question that the client would put to its person.
 pub(crate) fn permission(name: &str, ruling: &Ruling) -> Reply {
-    let decision = match behaviour(ruling) {
-        Some(decision) => decision,
-        None => return Reply::nothing(),
-    };
+    let Some(decision) = behaviour(ruling) else { return Reply::nothing() };
     Reply::json(&json!({ "hookSpecificOutput": { "hookEventName": name, "decision": decision } }))
 }
 

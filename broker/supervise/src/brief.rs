@@ -31,6 +31,7 @@ pub(crate) fn event(mut event: Event) -> Event {
         | Event::ActionEnded { .. }
         | Event::Escalated { .. }
         | Event::EscalationEnded { .. }
+        | Event::Hook { .. }
         | Event::RunEnded { .. } => {}
     }
     event

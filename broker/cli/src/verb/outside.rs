@@ -261,7 +261,7 @@ impl Within<'_> {
             Event::Tampered { pid, judged, found, detail, .. } => {
                 Event::Tampered { action: ours, pid, judged, found, detail }
             }
-            other @ (Event::Escalated { .. } | Event::EscalationEnded { .. }) => other,
+            other @ (Event::Escalated { .. } | Event::EscalationEnded { .. } | Event::Hook { .. }) => other,
         };
         Some(Record { run: self.sent.terms.run.clone(), event, ..record })
     }

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tollgate_ledger::record::{self, Decider, Decision, Outcome};
-use tollgate_policy::Policy;
-use tollgate_policy::question::{Answer, Approval, Question, Scope};
-use tollgate_wire::ask::{Asker, Ended};
+use tollgate_policy::evidence::Section;
+use tollgate_policy::question::{Answer, Approval, Offers, Question, Scope};
+use tollgate_wire::ask::Ended;
 use tollgate_wire::neutral;
 
 use super::scene::Scene;
+use super::session::Standing;
 use super::weigh::Weighed;
 use super::{evidence, refusal};
 use crate::failure::Failure;
@@ -24,51 +25,53 @@ pub(super) enum Answered {
     No(String),
 }
 
-/// Asks, unless it was approved for this session before.
+/// Asks, unless it was answered for this session before.
 pub(super) fn ask(scene: &Scene, action: u64, one: &Weighed) -> Result<Answered, Failure> {
-    let digest = Policy::digest_of(&one.action);
-    let question = question(scene, one, digest)?;
+    let question = question(scene, one)?;
     scene.durable(record::Event::Asked { action, question: question.clone() })?;
-    if let Some(granted) = scene.session.granted(&question.digest, crate::time::now())? {
-        let decision = Decision {
-            outcome: Outcome::Allowed,
-            decider: Decider::Grant,
-            by: String::new(),
-            channel: String::new(),
-            scope: String::new(),
-            reason: format!("approved in {}", granted.question),
-            waited: 0,
-        };
-        decided(scene, action, (&question, decision))?;
-        return Ok(Answered::Yes);
+    let what = evidence::attempt(&one.action);
+    match scene.session.standing(scene, &question)? {
+        Standing::Open => {}
+        Standing::Granted(before) => {
+            let decision = decision(Outcome::Allowed, Decider::Grant, format!("approved in {before}"));
+            decided(scene, action, (&question, decision))?;
+            return Ok(Answered::Yes);
+        }
+        Standing::Denied(why) => {
+            let decision = decision(Outcome::Denied, Decider::Human, why.to_owned());
+            decided(scene, action, (&question, decision))?;
+            return Ok(Answered::No(refusal(&what, why, "do it another way, or end the session")));
+        }
     }
     let begun = Instant::now();
     let ended = wait(scene, &question);
     let waited = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (decision, answered) = conclude(scene, (&question, one), ended, waited);
-    decided(scene, action, (&question, decision))?;
+    decided(scene, action, (&question, Decision { waited, ..decision }))?;
     Ok(answered)
 }
 
-fn question(scene: &Scene, one: &Weighed, digest: String) -> Result<Question, Failure> {
+fn decision(outcome: Outcome, decider: Decider, reason: String) -> Decision {
+    let none = String::new;
+    Decision { outcome, decider, by: none(), channel: none(), scope: none(), reason, waited: 0 }
+}
+
+fn question(scene: &Scene, one: &Weighed) -> Result<Question, Failure> {
     let run = fresh_id()?;
     let asked_at = crate::time::now();
     let patience = deadline(&scene.policy).min(scene.wait);
-    let client = vec![
-        ("client".to_owned(), scene.client.name().to_owned()),
-        ("session".to_owned(), scene.session.run.clone()),
-    ];
-    Ok(Question {
-        id: format!("{run}-1"),
-        run,
-        action: one.action.clone(),
-        digest,
-        verdict: one.verdict.clone(),
+    let client = [Section::note("client", scene.client.name()), Section::note("session", scene.session.run.clone())];
+    let new = Question::new(&format!("{run}-1"), &run, one.action.clone(), one.verdict.clone());
+    let mut question = Question {
         lineage: vec![scene.client.name().to_owned()],
         evidence: client.into_iter().chain(one.evidence.iter().cloned()).collect(),
         asked_at,
         deadline: asked_at.saturating_add(i64::try_from(patience.as_millis()).unwrap_or(i64::MAX)),
-    })
+        offers: Offers { lasting: true, ..Offers::default() },
+        ..new
+    };
+    question.seal(&scene.policy.digest());
+    Ok(question)
 }
 
 /// The end of a question, or why nobody could be asked.
@@ -80,7 +83,8 @@ fn wait(scene: &Scene, question: &Question) -> Result<Ended, String> {
     // One second more: the queue keeps the deadline, this is for a queue that died.
     let end = Instant::now() + Duration::from_millis(u64::try_from(left).unwrap_or_default()) + Duration::from_secs(1);
     loop {
-        if let Some(ended) = queue.take().into_iter().next() {
+        let ended = queue.take().into_iter().find(|ended| !matches!(ended, Ended::Ready(_)));
+        if let Some(ended) = ended {
             return Ok(ended);
         }
         let rest = end.saturating_duration_since(Instant::now());
@@ -102,60 +106,41 @@ fn conclude(
     ended: Result<Ended, String>,
     waited: u64,
 ) -> (Decision, Answered) {
-    let none = |outcome, reason: String| Decision {
-        outcome,
-        decider: Decider::Policy,
-        by: String::new(),
-        channel: String::new(),
-        scope: String::new(),
-        reason,
-        waited,
-    };
-    let what = evidence::brief(&one.action);
+    let what = evidence::attempt(&one.action);
     let asks = evidence::why(&one.verdict.reason);
     match ended {
-        Ok(Ended::Answered(approval)) => answered(scene, (question, &what), &approval, waited),
-        Ok(Ended::Expired { .. }) => {
+        Ok(Ended::Answered(approval)) => answered(scene, (question, &what), &approval),
+        Ok(Ended::Expired { .. } | Ended::Ready(_)) => {
             let why = format!("it needs approval ({asks}), and nobody answered within {} s", (waited + 500) / 1000);
             let next = "asked; retry with the same call when a person is there to answer (`tollgate approvals list`)";
-            (none(Outcome::Expired, "nobody answered".to_owned()), Answered::No(refusal(&what, &why, next)))
+            (
+                decision(Outcome::Expired, Decider::Human, "nobody answered in time".to_owned()),
+                Answered::No(refusal(&what, &why, next)),
+            )
         }
         Err(why) => {
             let next = "do without it, or tell the person that it needs their approval";
             let text = refusal(&what, &format!("it needs approval ({asks}): {why}"), next);
-            (none(Outcome::Denied, why), Answered::No(text))
+            (decision(Outcome::Denied, Decider::Policy, why), Answered::No(text))
         }
     }
 }
 
-fn answered(
-    scene: &Scene,
-    (question, what): (&Question, &str),
-    approval: &Approval,
-    waited: u64,
-) -> (Decision, Answered) {
-    let refused = |why: &str| Answered::No(refusal(what, why, "do it another way; asking again for the same needs a new reason"));
-    let kept = match &approval.answer {
-        Answer::Deny => {
-            let word = if approval.reason.is_empty() { String::new() } else { format!(": {}", neutral::short(&approval.reason, 2000)) };
-            (Outcome::Denied, String::new(), refused(&format!("a person said no{word}")))
+fn answered(scene: &Scene, (question, what): (&Question, &str), approval: &Approval) -> (Decision, Answered) {
+    let next = "do it another way; asking again for the same needs a new reason";
+    let no = |why: &str| (Outcome::Denied, String::new(), Answered::No(refusal(what, why, next)));
+    let (outcome, scope, answer) = match (&approval.answer, scene.session.keep(scene, (question, approval))) {
+        (_, Err(failure)) => no(&failure.text),
+        (Answer::Approve(scope), Ok(())) => (Outcome::Allowed, named(scope), Answered::Yes),
+        (Answer::Deny | Answer::DenyRun | Answer::StopRun, Ok(())) if approval.reason.is_empty() => {
+            no("a person said no")
         }
-        Answer::Approve(scope) => match scene.session.grant(&question.digest, (&question.id, scope)) {
-            Ok(()) => (Outcome::Allowed, named(scope), Answered::Yes),
-            Err(failure) => (Outcome::Denied, named(scope), refused(&failure.text)),
-        },
+        (Answer::Deny | Answer::DenyRun | Answer::StopRun, Ok(())) => {
+            no(&format!("a person said no: {}", neutral::short(&approval.reason, 2000)))
+        }
     };
-    let (outcome, scope, answer) = kept;
-    let decision = Decision {
-        outcome,
-        decider: Decider::Human,
-        by: approval.by.clone(),
-        channel: approval.channel.clone(),
-        scope,
-        reason: approval.reason.clone(),
-        waited,
-    };
-    (decision, answer)
+    let (by, channel) = (approval.by.clone(), approval.channel.clone());
+    (Decision { by, channel, scope, ..decision(outcome, Decider::Human, approval.reason.clone()) }, answer)
 }
 
 fn named(scope: &Scope) -> String {
@@ -163,6 +148,7 @@ fn named(scope: &Scope) -> String {
         Scope::Once => "once".to_owned(),
         Scope::Run => "run".to_owned(),
         Scope::Until(until) => format!("until={until}"),
+        Scope::Uses(uses) => format!("uses={uses}"),
         Scope::Prefix(words) => format!("prefix={}", words.join(" ")),
     }
 }

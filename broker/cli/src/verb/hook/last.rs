@@ -10,7 +10,6 @@ use std::time::Duration;
 use tollgate_hooks::Reply;
 
 use crate::exit::Exit;
-use crate::failure::Outcome;
 
 /// The code that every client takes for a no.
 const NO: i32 = 2;
@@ -21,11 +20,15 @@ static SPOKEN: AtomicBool = AtomicBool::new(false);
 /// From now on silence is a refusal: a panic ends in one, and so does the patience given here.
 pub(super) fn arm(patience: Duration) {
     std::panic::set_hook(Box::new(|panic| {
-        refuse(&format!("tollgate: refused\n  why: internal failure: {panic}\n  next: tell the person who set up the hook\n"));
+        refuse(&format!(
+            "tollgate: refused\n  why: internal failure: {panic}\n  next: tell the person who set up the hook\n"
+        ));
     }));
     let watch = move || {
         std::thread::sleep(patience);
-        refuse("tollgate: refused\n  why: no answer in time\n  next: try again; if it lasts, tell the person who set up the hook\n");
+        refuse(
+            "tollgate: refused\n  why: no answer in time\n  next: try again; if it lasts, tell the person who set up the hook\n",
+        );
     };
     if std::thread::Builder::new().stack_size(64 * 1024).spawn(watch).is_err() {
         refuse("tollgate: refused\n  why: no thread can be started\n  next: try again\n");
@@ -40,7 +43,7 @@ fn refuse(text: &str) {
 }
 
 /// Writes the answer.
-pub(super) fn give(reply: &Reply) -> Outcome {
+pub(super) fn give(reply: &Reply) -> Exit {
     if SPOKEN.swap(true, Ordering::AcqRel) {
         // Another thread leaves with a refusal.
         loop {
@@ -49,9 +52,9 @@ pub(super) fn give(reply: &Reply) -> Outcome {
     }
     whole(io::stderr(), &reply.stderr).ok();
     if whole(io::stdout(), &reply.stdout).is_err() {
-        return Ok(Exit::Usage);
+        return Exit::Usage;
     }
-    Ok(if reply.code == 0 { Exit::Done } else { Exit::Command(reply.code) })
+    if reply.code == 0 { Exit::Done } else { Exit::Command(reply.code) }
 }
 
 /// One `write(2)`; more only where the kernel takes less (a full pipe, a signal).

@@ -23,7 +23,8 @@ use tollgate_sys::inside;
 use tollgate_wire::neutral;
 
 use crate::args;
-use crate::failure::{Failure, Outcome};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use scene::Scene;
 
 /// What is kept back of a client's patience for all but the waiting.
@@ -33,7 +34,7 @@ pub(crate) const MARGIN: Duration = Duration::from_secs(5);
 pub(crate) const WAIT: Duration = Duration::from_secs(45);
 
 /// Answers one event.
-pub(crate) fn hook(args: &args::Hook) -> Outcome {
+pub(crate) fn hook(args: &args::Hook) -> Exit {
     last::arm(wait(args) + MARGIN);
     last::give(&reply(args))
 }
@@ -95,5 +96,10 @@ fn refusal(what: &str, why: &str, next: &str) -> String {
 /// A failure in one line.
 fn one_line(failure: &Failure) -> String {
     let detail = failure.detail.lines().next().map(str::to_owned);
-    [failure.text.clone()].into_iter().chain(failure.causes.iter().cloned()).chain(detail).collect::<Vec<_>>().join(": ")
+    [failure.text.clone()]
+        .into_iter()
+        .chain(failure.causes.iter().cloned())
+        .chain(detail)
+        .collect::<Vec<_>>()
+        .join(": ")
 }

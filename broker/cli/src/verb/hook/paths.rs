@@ -73,7 +73,9 @@ fn real(path: &Path) -> Option<PathBuf> {
                 }
             }
             Ok(_) => place = next,
-            Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => place = next,
+            Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+                place = next;
+            }
             Err(_) => return None,
         }
     }

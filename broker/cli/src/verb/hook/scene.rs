@@ -69,8 +69,7 @@ impl Scene {
         let session = Session::of(client, event, &places)?;
         let writer = Writer::open_with(ground.state.as_path(), redactor(&[]));
         writer.ready().map_err(|fault| Failure::of(Exit::Internal, &fault))?;
-        let subject =
-            Subject { run: session.run.clone(), agent: client.name().to_owned(), ..Subject::default() };
+        let subject = Subject { run: session.run.clone(), agent: client.name().to_owned(), ..Subject::default() };
         let wait = args.wait.map_or(super::WAIT, Duration::from_secs);
         let hand_over = args.prompt && client.adapter().hands_over();
         let policy = Arc::new(policy);
@@ -127,7 +126,10 @@ fn ground(event: &Event, places: &Places) -> Result<Ground, Failure> {
     let cwd = match &event.cwd {
         Some(cwd) if Path::new(cwd).is_absolute() => resolved(Path::new(cwd))?,
         Some(cwd) => {
-            return Err(Failure::new(Exit::Refused, format!("the working directory {} is not absolute", shown(Path::new(cwd)))));
+            return Err(Failure::new(
+                Exit::Refused,
+                format!("the working directory {} is not absolute", shown(Path::new(cwd))),
+            ));
         }
         None => resolved(&here()?)?,
     };

@@ -1,6 +1,7 @@
 //! A client's session across its hook calls: one run in the ledger, numbers for its actions, and approvals that hold for
 //! the rest of it. Kept beneath the state folder, which nothing inside a boundary reaches.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
@@ -11,7 +12,8 @@ use tollgate_hooks::{Client, Event};
 use tollgate_ledger::record::RunStarted;
 use tollgate_policy::boundary::Enforced;
 use tollgate_policy::digest::sha256_hex;
-use tollgate_policy::question::Scope;
+use tollgate_policy::grant::{Grant, GrantFault, Grants};
+use tollgate_policy::question::{Answer, Approval, Question, Scope};
 use tollgate_policy::raw::Raw;
 use tollgate_wire::place::{Places, Trust, make};
 
@@ -37,18 +39,23 @@ struct Kept {
     begun: bool,
     /// The last action's number.
     actions: u64,
-    granted: Vec<Granted>,
+    /// Approvals for more than once.
+    granted: Grants,
+    /// Actions (by digest) that a person refused for the rest of the session.
+    denied: BTreeSet<String>,
+    /// Whether a person stopped it.
+    stopped: bool,
 }
 
-/// An approval for more than once.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Granted {
-    /// The action's digest.
-    pub(super) digest: String,
-    /// The question that was answered.
-    pub(super) question: String,
-    /// Unix milliseconds after which it is over; none for the session.
-    pub(super) until: Option<i64>,
+/// What earlier answers say to a question.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing.
+    Open,
+    /// Yes, in this question.
+    Granted(String),
+    /// No, and why.
+    Denied(&'static str),
 }
 
 impl Session {
@@ -62,7 +69,7 @@ impl Session {
         };
         let folder = places.state.join("hooks");
         make(&folder, Trust::Private).map_err(|unfit| Failure::of(Exit::Internal, &unfit).hint(unfit.hint()))?;
-        Ok(Self { folder, run })
+        Ok(Self { run, folder })
     }
 
     /// Calls `first` if nobody has for this session.
@@ -84,24 +91,44 @@ impl Session {
         })
     }
 
-    /// An approval that still covers this action.
-    pub(super) fn granted(&self, digest: &str, now_ms: i64) -> Result<Option<Granted>, Failure> {
+    /// What was answered before, and still holds.
+    pub(super) fn standing(&self, scene: &Scene, question: &Question) -> Result<Standing, Failure> {
         self.with(|kept| {
-            kept.granted.retain(|granted| granted.until.is_none_or(|until| now_ms < until));
-            Ok(kept.granted.iter().find(|granted| granted.digest == digest).cloned())
+            if kept.denied.contains(&question.bound.action) {
+                return Ok(Standing::Denied("a person refused it for the rest of the session"));
+            }
+            let before = scene.policy.answered(&scene.subject, question, &kept.granted, crate::time::now());
+            let Some(before) = before.map(|grant| grant.question.clone()) else { return Ok(Standing::Open) };
+            kept.granted.spend(&before);
+            Ok(Standing::Granted(before))
         })
     }
 
-    /// Keeps an approval whose scope is wider than once.
-    pub(super) fn grant(&self, digest: &str, (question, scope): (&str, &Scope)) -> Result<(), Failure> {
-        let until = match scope {
-            Scope::Run => None,
-            Scope::Until(until) => Some(*until),
-            Scope::Once | Scope::Prefix(_) => return Ok(()),
-        };
-        let granted = Granted { digest: digest.to_owned(), question: question.to_owned(), until };
+    /// Whether a person stopped the session.
+    pub(super) fn is_stopped(&self) -> Result<bool, Failure> {
+        self.with(|kept| Ok(kept.stopped))
+    }
+
+    /// Keeps what an answer says beyond this one call.
+    pub(super) fn keep(&self, scene: &Scene, (question, approval): (&Question, &Approval)) -> Result<(), Failure> {
+        let refused = |e: GrantFault| Failure::of(Exit::Refused, &e);
+        let grant = scene.policy.grant(question, approval, crate::time::now()).map_err(refused)?;
         self.with(|kept| {
-            kept.granted.push(granted);
+            match &approval.answer {
+                Answer::Approve(Scope::Once) | Answer::Deny => {}
+                Answer::Approve(_) => {
+                    if let Some(grant) = grant {
+                        // Each question has a queue of its own; what was opened is the session's.
+                        kept.granted.add(Grant { run: self.run.clone(), ..grant });
+                        // This call is one use.
+                        kept.granted.spend(&question.id);
+                    }
+                }
+                Answer::DenyRun => {
+                    kept.denied.insert(question.bound.action.clone());
+                }
+                Answer::StopRun => kept.stopped = true,
+            }
             Ok(())
         })
     }
@@ -119,7 +146,7 @@ impl Session {
             agent: true,
             unattended: scene.wanted.unattended,
             // The client itself is held by nothing.
-            enforced: Enforced { landlock_abi: 0, held: Default::default(), gaps: Vec::new() },
+            enforced: Enforced { landlock_abi: 0, held: BTreeSet::new(), gaps: Vec::new() },
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

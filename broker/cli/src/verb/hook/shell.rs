@@ -4,6 +4,7 @@ use std::path::Path;
 
 use tollgate_hooks::{Call, Deed, Event, Rewritable};
 use tollgate_policy::action::{Action, Exec, Form, Image};
+use tollgate_policy::evidence::Section;
 use tollgate_policy::grant::Grants;
 use tollgate_policy::path::AbsPath;
 use tollgate_policy::raw::Raw;
@@ -41,9 +42,9 @@ pub(super) fn weigh(scene: &Scene, event: &Event, call: &Call) -> Result<(Vec<We
             stance,
         },
     );
-    let mut evidence = vec![("runs".to_owned(), runs(contained).to_owned())];
+    let mut evidence = vec![Section::note("runs", runs(contained))];
     if let Some(span) = judged.span.filter(|span| span.start > 0 || span.end < text.len()) {
-        evidence.push(("because of".to_owned(), neutral::short(span.of(text), 500)));
+        evidence.push(Section::note("because of", neutral::short(span.of(text), 500)));
     }
     let verdict = reviewed(&scene.policy, judged.verdict);
     let way = if contained { Way::Contained(wrapped(scene, text)?) } else { Way::Bare };

@@ -18,9 +18,7 @@ pub(super) fn told(scene: &mut Scene, event: &Event, note: &Note) -> Result<(), 
         }
         Note::Ended(reason) => Told::Ended { reason: cut(reason, 200) },
         Note::Prompt(text) => Told::Prompt { text: cut(text, PROMPT) },
-        Note::Result { id, tool, worked } => {
-            Told::Result { call: cut(id, 200), tool: cut(tool, 200), worked: *worked }
-        }
+        Note::Result { id, tool, worked } => Told::Result { call: cut(id, 200), tool: cut(tool, 200), worked: *worked },
         Note::Tokens { input, output } => Told::Tokens { input: small(*input), output: small(*output) },
         Note::Interrupted => Told::Interrupted,
         Note::Compacted => Told::Compacted,

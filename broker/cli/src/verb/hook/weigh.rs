@@ -4,6 +4,7 @@ use tollgate_hooks::{Call, Deed, Event, Moment, Ruling, Touch};
 use tollgate_ledger::record::{self, Told};
 use tollgate_policy::Policy;
 use tollgate_policy::action::{Access, Action, PathAccess, Tool};
+use tollgate_policy::evidence::Section;
 use tollgate_policy::grant::Grants;
 use tollgate_policy::path::AbsPath;
 use tollgate_policy::raw::Raw;
@@ -25,7 +26,7 @@ pub(super) struct Weighed {
     /// Never `review`.
     pub(super) verdict: Verdict,
     /// What an approver should see besides.
-    pub(super) evidence: Vec<(String, String)>,
+    pub(super) evidence: Vec<Section>,
 }
 
 /// What becomes of a call that nothing forbids.
@@ -41,6 +42,10 @@ pub(super) enum Way {
 
 /// What is said about a call.
 pub(super) fn weigh(scene: &mut Scene, event: &Event, call: &Call) -> Result<Ruling, Failure> {
+    if scene.session.is_stopped()? {
+        let next = "stop here, and tell the person";
+        return Ok(Ruling::Deny { reason: refusal("all that this session does", "a person stopped it", next) });
+    }
     let (all, way) = match &call.deed {
         Deed::Shell { .. } => shell::weigh(scene, event, call)?,
         Deed::Files(touched) => (files(scene, touched)?, Way::Bare),
@@ -87,7 +92,7 @@ fn denied(scene: &Scene, number: u64, one: &Weighed) -> Result<Ruling, Failure> 
     scene.durable(record::Event::Denied { action: number, pid, what, verdict })?;
     let why = evidence::why(&one.verdict.reason);
     let next = "do it another way, or ask the person; trying again in other words ends the same";
-    Ok(Ruling::Deny { reason: refusal(&evidence::brief(&one.action), &why, next) })
+    Ok(Ruling::Deny { reason: refusal(&evidence::attempt(&one.action), &why, next) })
 }
 
 fn allowed(
@@ -98,7 +103,10 @@ fn allowed(
 ) -> Result<Ruling, Failure> {
     let verdict = all.iter().map(|one| &one.verdict).max_by_key(|verdict| verdict.effect).cloned();
     let verdict = verdict.unwrap_or_else(|| said(Effect::Allow, "it touches nothing"));
-    let reason = evidence::why(&verdict.reason);
+    let reason = match way {
+        Way::Bare => evidence::why(&verdict.reason),
+        Way::Contained(_) | Way::AsItIs => "it runs inside a boundary".to_owned(),
+    };
     let text = all.iter().map(|one| evidence::brief(&one.action)).collect::<Vec<_>>().join("; ");
     let called = Told::Called {
         action,
@@ -161,7 +169,7 @@ fn lost(scene: &Scene, touch: &Touch) -> Result<Weighed, Failure> {
 fn pages_of(scene: &Scene, call: &Call, pages: &[String]) -> Vec<Weighed> {
     let mut all = vec![own(scene, &call.tool, Effect::Allow)];
     for page in pages {
-        let evidence = vec![("page".to_owned(), neutral::short(page, 2000))];
+        let evidence = vec![Section::note("page", neutral::short(page, 2000))];
         all.push(match urls::connect(page) {
             Some(connect) => Weighed { evidence, ..judge(scene, Action::Connect(connect)) },
             None => {
@@ -186,7 +194,7 @@ fn tool(scene: &Scene, names: &[(String, String)], call: &Call) -> Weighed {
     let strictest = |list: Vec<Weighed>| list.into_iter().max_by_key(|one| one.verdict.effect);
     let one = strictest(ruled).or_else(|| strictest(open)).unwrap_or_else(|| own(scene, &call.tool, Effect::Deny));
     let arguments = serde_json::to_string(&call.input).unwrap_or_default();
-    Weighed { evidence: vec![("arguments".to_owned(), neutral::short(&arguments, 4000))], ..one }
+    Weighed { evidence: vec![Section::note("arguments", neutral::short(&arguments, 4000))], ..one }
 }
 
 /// A tool of the client's own, by its name; `usual` where no rule speaks.

@@ -4,11 +4,14 @@
 //! text that came from a program is shown to a person ([`neutral`]).
 
 pub mod ask;
+pub mod bell;
 pub mod card;
 pub mod client;
 pub mod frame;
+pub mod inbox;
 pub mod message;
 pub mod neutral;
+pub mod pile;
 pub mod place;
 pub mod socket;
 pub mod token;

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use nix::dir::Dir;
 use nix::fcntl::{AT_FDCWD, OFlag, openat, renameat};
-use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
+use nix::sys::stat::{FchmodatFlags, Mode, UtimensatFlags, fchmodat, utimensat};
+use nix::sys::time::TimeSpec;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use crate::place::{Trust, Unfit, Why, make, open_dir};
@@ -107,6 +108,15 @@ impl Sockets {
         let mut text = String::new();
         std::fs::File::from(file).take(128).read_to_string(&mut text)?;
         Token::parse(&text).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the file holds no token"))
+    }
+
+    /// Rings for whoever waits at the folder (`bell`): a question of the run was put, answered or is over.
+    pub fn ring(&self, run: &str) {
+        if check(run).is_ok() {
+            let (now, flags) = (TimeSpec::UTIME_NOW, UtimensatFlags::NoFollowSymlink);
+            // Unheard, the bell's own patience does: whoever waits looks from time to time.
+            utimensat(&self.dir, socket_name(run).as_str(), &now, &now, flags).ok();
+        }
     }
 
     /// Removes what a run left here.

@@ -1,0 +1,108 @@
+//! The report: how much stayed in the sandbox, who decided the rest, what it cost people.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::Value;
+use tollgate_wire::neutral;
+
+use crate::queue::Frame;
+use crate::session::Session;
+use crate::shop::{Shop, aside};
+use crate::told;
+
+#[derive(Debug, Template)]
+#[template(path = "report.html")]
+struct Report {
+    frame: Frame,
+    fault: String,
+    shares: Vec<Share>,
+    paths: Vec<(&'static str, u64, u32)>,
+    deciders: Vec<(&'static str, u64, u64)>,
+    asked: u64,
+    answered: u64,
+    median: String,
+    undecided: Vec<(&'static str, u64)>,
+}
+
+/// A share with its interval, in thousandths for the drawing.
+#[derive(Debug)]
+struct Share {
+    label: &'static str,
+    value: String,
+    interval: String,
+    n: u64,
+    at: u32,
+    low: u32,
+    wide: u32,
+}
+
+pub(crate) async fn report(State(shop): State<Shop>, Extension(session): Extension<Session>) -> Response {
+    aside(move || {
+        let frame = Frame::of((&shop, &session), "report", shop.goods.desk.look().questions.len());
+        let (value, fault) = match shop.goods.backdrop.report() {
+            Ok(value) => (value, String::new()),
+            Err(why) => (Value::Null, neutral::short(&why, 300)),
+        };
+        told::page(StatusCode::OK, &laid_out(frame, fault, &value))
+    })
+    .await
+}
+
+fn laid_out(frame: Frame, fault: String, value: &Value) -> Report {
+    let count = |pointer: &str| value.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+    let total = count("/actions/total");
+    let paths = [
+        ("In the sandbox", "/actions/sandbox_ok"),
+        ("In the sandbox, partly refused", "/actions/sandbox_refused"),
+        ("Escalated, allowed", "/actions/escalated_allowed"),
+        ("Escalated, not allowed", "/actions/escalated_denied"),
+        ("Denied by a rule", "/actions/policy_denied"),
+        ("Unsandboxed by configuration", "/actions/unsandboxed"),
+    ];
+    let shares = [
+        ("In the sandbox", "/share/sandbox"),
+        ("Escalated", "/share/escalated"),
+        ("Approved without a person", "/metrics/auto_approved"),
+        ("Stopped for a person", "/metrics/human_stop"),
+    ];
+    let deciders = [("Policy", "policy"), ("Earlier approvals", "grant"), ("Reviewer", "reviewer"), ("People", "human")];
+    let split = |name: &str, end: &str| count(&format!("/deciders_detail/{name}/{end}"));
+    let median = value.pointer("/human/median_seconds").and_then(Value::as_f64);
+    Report {
+        frame,
+        fault,
+        shares: shares.iter().filter_map(|(label, at)| share(label, value.pointer(at)?)).collect(),
+        paths: paths.map(|(label, at)| (label, count(at), thousandths(count(at), total))).to_vec(),
+        deciders: deciders.map(|(label, name)| (label, split(name, "allowed"), split(name, "denied"))).to_vec(),
+        asked: count("/human/asked"),
+        answered: count("/human/answered"),
+        median: median.map_or_else(String::new, |seconds| format!("{seconds:.1} s")),
+        undecided: vec![
+            ("expired", count("/deciders/expired")),
+            ("review failed", count("/deciders/review_failed")),
+            ("aborted", count("/deciders/aborted")),
+        ],
+    }
+}
+
+fn thousandths(part: u64, whole: u64) -> u32 {
+    if whole == 0 { 0 } else { u32::try_from(part.saturating_mul(1000) / whole).unwrap_or(1000).min(1000) }
+}
+
+fn share(label: &'static str, rate: &Value) -> Option<Share> {
+    let number = |name: &str| rate.get(name).and_then(Value::as_f64);
+    let (value, low, high) = (number("value")?, number("low")?, number("high")?);
+    let at = |share: f64| (0..=1000_u32).find(|n| f64::from(*n) >= share * 1000.0).unwrap_or(1000);
+    Some(Share {
+        label,
+        value: format!("{:.1} %", value * 100.0),
+        interval: format!("{:.1} to {:.1} %", low * 100.0, high * 100.0),
+        n: rate.get("n").and_then(Value::as_u64).unwrap_or(0),
+        at: at(value),
+        low: at(low),
+        wide: at(high).saturating_sub(at(low)).max(4),
+    })
+}

@@ -21,9 +21,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tollgate-approve", &["policy", "sys", "wire", "ledger"]),
     ("tollgate-hooks", &["policy", "sys", "wire", "ledger"]),
     ("tollgate-report", &["policy", "sys", "wire", "ledger"]),
+    ("tollgate-watch", &["policy", "wire"]),
+    ("tollgate-web", &["policy", "wire", "ledger"]),
     (
         "tollgate",
-        &["policy", "sys", "wire", "ledger", "launch", "supervise", "egress", "stage", "approve", "hooks", "report"],
+        &[
+            "policy", "sys", "wire", "ledger", "launch", "supervise", "egress", "stage", "approve", "hooks", "report", "watch",
+            "web",
+        ],
     ),
     (
         "tollgate-tests",
@@ -32,7 +37,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Who may be asynchronous.
-const ASYNC: [&str; 2] = ["tollgate-approve", "tollgate"];
+const ASYNC: [&str; 3] = ["tollgate-approve", "tollgate-web", "tollgate"];
 const RUNTIMES: [&str; 5] = ["tokio", "async-std", "smol", "futures", "axum"];
 /// A crate is named for what it is about, never for what it is to others.
 const EMPTY_NAMES: [&str; 7] = ["core", "common", "shared", "types", "util", "utils", "lib"];

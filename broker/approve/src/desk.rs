@@ -57,7 +57,7 @@ impl fmt::Display for Closed {
 /// An open desk. Dropping it ends its thread and removes what it made.
 pub(crate) struct Desk {
     run: String,
-    sockets: Sockets,
+    sockets: Arc<Sockets>,
     shared: Arc<Shared>,
     closing: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -65,19 +65,24 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn open(run: &str, folder: &Path, shared: &Arc<Shared>) -> Result<Self, Closed> {
-        let sockets = Sockets::make(folder).map_err(Closed::Folder)?;
+        let sockets = Arc::new(Sockets::make(folder).map_err(Closed::Folder)?);
         let (listener, token) = sockets.listen(run).map_err(Closed::Socket)?;
         listener.set_nonblocking(true).map_err(Closed::Socket)?;
         let closing = Arc::new(AtomicBool::new(false));
         let mut desk = Self {
             run: run.to_owned(),
-            sockets,
+            sockets: Arc::clone(&sockets),
             shared: Arc::clone(shared),
             closing: Arc::clone(&closing),
             thread: None,
         };
-        let clerk =
-            Clerk { shared: Arc::clone(shared), token: Arc::new(token), seats: Arc::new(AtomicUsize::new(SEATS)) };
+        let clerk = Clerk {
+            run: run.to_owned(),
+            sockets,
+            shared: Arc::clone(shared),
+            token: Arc::new(token),
+            seats: Arc::new(AtomicUsize::new(SEATS)),
+        };
         let work = move || clerk.work(&listener, &closing);
         let thread = std::thread::Builder::new().name("approvals".to_owned()).spawn(work);
         desk.thread = Some(thread.map_err(Closed::Thread)?);
@@ -99,6 +104,8 @@ impl Drop for Desk {
 
 /// Who sits at the desk.
 struct Clerk {
+    run: String,
+    sockets: Arc<Sockets>,
     shared: Arc<Shared>,
     token: Arc<Token>,
     seats: Arc<AtomicUsize>,
@@ -106,8 +113,9 @@ struct Clerk {
 
 impl Clerk {
     fn work(&self, listener: &UnixListener, closing: &AtomicBool) {
+        let mut rung = 0;
         while !closing.load(Ordering::Acquire) {
-            self.keep_deadlines();
+            rung = self.keep_deadlines(rung);
             self.wait(listener);
             // A step of the wall clock or a burst of connections changes nothing: the book is asked each time.
             self.shared.changed().read().ok();
@@ -117,10 +125,17 @@ impl Clerk {
         }
     }
 
-    fn keep_deadlines(&self) {
+    /// Closes what is late, and rings for who shows the questions if they are others than at the last ring.
+    fn keep_deadlines(&self, rung: u64) -> u64 {
         let mut book = self.shared.book();
         book.expire(Now::read());
         self.shared.tell(&book);
+        let change = book.change();
+        drop(book);
+        if change != rung {
+            self.sockets.ring(&self.run);
+        }
+        change
     }
 
     fn wait(&self, listener: &UnixListener) {
@@ -242,6 +257,7 @@ impl Office<'_> {
         let mut book = self.shared.book();
         let outcome = book.answer(approval, Now::read());
         self.shared.tell(&book);
+        self.shared.changed().write(1).ok();
         match outcome {
             Ok(Taken::Closed) => Reply::Taken,
             Ok(Taken::Counted(missing)) => Reply::Counted { missing },

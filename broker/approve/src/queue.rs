@@ -97,6 +97,7 @@ impl Asker for Queue {
 
     fn joined(&mut self, question: &str, waiting: u32) {
         self.shared.book().joined(question, waiting);
+        self.shared.changed.write(1).ok();
         self.shared.news.notify_all();
     }
 
@@ -114,6 +115,7 @@ impl Asker for Queue {
 
     fn withdraw(&mut self, question: &str) {
         self.shared.book().withdraw(question);
+        self.shared.changed.write(1).ok();
         self.shared.news.notify_all();
     }
 

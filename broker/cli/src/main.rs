@@ -66,6 +66,7 @@ fn obey(verb: Verb) -> Outcome {
         Verb::Approvals(args) => verb::approvals::approvals(args.verb),
         Verb::Policy(args) => verb::policy::policy(args.verb),
         Verb::Ledger(args) => verb::ledger::ledger(args.verb),
+        Verb::Web(args) => verb::web::web(&args),
         Verb::Report(args) => verb::report::report(&args),
         Verb::Completions { shell } => verb::pages::completions(shell),
         Verb::Man { dir } => verb::pages::man(dir.as_deref()),

@@ -62,6 +62,8 @@ document.addEventListener('keydown', (event) => {
   if (does) { event.preventDefault(); does(); }
 });
 
+// The default answer has the focus where it does not take the facts out of sight.
+if (matchMedia('(min-width: 52rem)').matches) { document.querySelector('[data-first]')?.focus({ preventScroll: true }); }
 count();
 setInterval(count, 1000);
 const news = new EventSource('/live');

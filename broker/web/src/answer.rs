@@ -53,11 +53,7 @@ pub(crate) async fn group(
 }
 
 /// Takes back what an answer opened.
-pub(crate) async fn revoke(
-    State(shop): State<Shop>,
-    Extension(session): Extension<Session>,
-    body: Bytes,
-) -> Response {
+pub(crate) async fn revoke(State(shop): State<Shop>, Extension(session): Extension<Session>, body: Bytes) -> Response {
     let desk = Desk { shop, session, fields: Fields::read(&body) };
     aside(move || desk.revoke()).await
 }
@@ -76,7 +72,13 @@ impl Desk {
         let Some(question) = look.questions.iter().find(|question| question.id == id) else {
             return closed::late(&self.shop, frame, id);
         };
-        let again = |notice: &str| question::show((&self.shop, &self.session), Frame::of((&self.shop, &self.session), "queue", look.questions.len()), (question, notice));
+        let again = |notice: &str| {
+            question::show(
+                (&self.shop, &self.session),
+                Frame::of((&self.shop, &self.session), "queue", look.questions.len()),
+                (question, notice),
+            )
+        };
         if question.digest != digest {
             return again("The question has changed since it was shown. Nothing was answered; this is how it is now.");
         }
@@ -182,7 +184,11 @@ impl Desk {
         let mut count = Count::default();
         for (id, digest) in shown.into_iter().filter(|(id, _)| chosen.contains(id)) {
             let question = piled.iter().find(|question| question.id == id && question.digest == digest);
-            let seen = Seen { waiting: question.map_or(1, |q| q.waiting), shown: u64::try_from(age).ok(), opened: Some(false) };
+            let seen = Seen {
+                waiting: question.map_or(1, |q| q.waiting),
+                shown: u64::try_from(age).ok(),
+                opened: Some(false),
+            };
             let given = question.map(|question| self.give(question, (&answer, seen)));
             count.take(id, given);
         }
@@ -223,14 +229,20 @@ impl Count {
     fn take(&mut self, id: &str, given: Option<Result<Taken, ClientFault>>) {
         match given {
             Some(Ok(_)) => self.taken += 1,
-            Some(Err(fault)) => self.missed.push(format!("{}: {}", neutral::short(id, 80), neutral::short(&fault.to_string(), 200))),
-            None => self.missed.push(format!("{}: it is closed, or another one than was shown", neutral::short(id, 80))),
+            Some(Err(fault)) => {
+                let why = neutral::short(&fault.to_string(), 200);
+                self.missed.push(format!("{}: {why}", neutral::short(id, 80)));
+            }
+            None => {
+                self.missed.push(format!("{}: it is closed, or another one than was shown", neutral::short(id, 80)));
+            }
         }
     }
 
     fn told(self, answer: &Answer) -> Response {
         let word = if answer.is_yes() { "approved once each" } else { "denied" };
-        let (tone, status) = if self.missed.is_empty() { ("good", StatusCode::OK) } else { ("bad", StatusCode::CONFLICT) };
+        let (tone, status) =
+            if self.missed.is_empty() { ("good", StatusCode::OK) } else { ("bad", StatusCode::CONFLICT) };
         let mut told = Told::new(format!("{} {word}", self.taken)).tone(tone);
         if !self.missed.is_empty() {
             told = told.line(format!("{} were not answered:", self.missed.len()));
@@ -257,18 +269,21 @@ fn taken_page(open: &[Question], question: &Question, (answer, taken): (&Answer,
     if let Some(next) = open.iter().find(|other| other.id != question.id) {
         told = told.link(format!("/q/{}", next.id), "Next question");
     }
-    told.link("/", "To the questions")
-        .link(format!("/q/{}", question.id), "What came of it")
-        .respond(StatusCode::OK)
+    told.link("/", "To the questions").link(format!("/q/{}", question.id), "What came of it").respond(StatusCode::OK)
 }
 
 fn unsealed(broken: Broken, id: &str) -> Response {
     let (title, line) = match broken {
-        Broken::Foreign => ("Nothing was answered", "This form does not come from this page, or not for this question."),
-        Broken::Used => ("This was sent already", "A form counts once. What came of it is said on the question's page."),
+        Broken::Foreign => {
+            ("Nothing was answered", "This form does not come from this page, or not for this question.")
+        }
+        Broken::Used => {
+            ("This was sent already", "A form counts once. What came of it is said on the question's page.")
+        }
         Broken::Old => ("Nothing was answered", "This form was open for too long. Look at the question again."),
     };
     let told = Told::new(title).tone("bad").line(line);
-    let told = if id.is_empty() { told } else { told.link(format!("/q/{}", neutral::short(id, 80)), "To the question") };
+    let told =
+        if id.is_empty() { told } else { told.link(format!("/q/{}", neutral::short(id, 80)), "To the question") };
     told.link("/", "To the questions").respond(StatusCode::FORBIDDEN)
 }

@@ -41,7 +41,8 @@ impl Story {
     fn of(shop: &Shop, id: &str) -> Self {
         let mut story = Self::default();
         let Some((ledger, (run, _))) = shop.ledger().zip(id.rsplit_once('-')) else { return story };
-        let filter = |event: &str| Filter { run: Some(run.to_owned()), event: Some(event.to_owned()), ..Filter::default() };
+        let filter =
+            |event: &str| Filter { run: Some(run.to_owned()), event: Some(event.to_owned()), ..Filter::default() };
         for entry in ledger.list(&filter("asked")).unwrap_or_default() {
             if let Event::Asked { question, .. } = entry.record.event
                 && question.id == id
@@ -84,19 +85,17 @@ fn how(at: i64, decision: &Decision) -> String {
         Decider::Reviewer => "the reviewer".to_owned(),
         Decider::Human => neutral::short(&decision.by, 60),
     };
-    let end = word(decision.outcome);
-    let mut text = if who.is_empty() { end.to_owned() } else { format!("{end} by {who}") };
-    if !decision.channel.is_empty() {
-        text.push_str(&format!(" through {}", neutral::short(&decision.channel, 30)));
-    }
-    if !decision.scope.is_empty() && decision.outcome == Outcome::Allowed {
-        text.push_str(&format!(" ({})", neutral::short(&decision.scope, 120)));
-    }
-    text.push_str(&format!(", {}", time(at)));
-    if !decision.reason.is_empty() {
-        text.push_str(&format!(": {}", neutral::short(&decision.reason, 400)));
-    }
-    text
+    let part = |shown: bool, text: String| if shown { text } else { String::new() };
+    let scoped = !decision.scope.is_empty() && decision.outcome == Outcome::Allowed;
+    [
+        word(decision.outcome).to_owned(),
+        part(!who.is_empty(), format!(" by {who}")),
+        part(!decision.channel.is_empty(), format!(" through {}", neutral::short(&decision.channel, 30))),
+        part(scoped, format!(" ({})", neutral::short(&decision.scope, 120))),
+        format!(", {}", time(at)),
+        part(!decision.reason.is_empty(), format!(": {}", neutral::short(&decision.reason, 400))),
+    ]
+    .concat()
 }
 
 pub(crate) const fn word(outcome: Outcome) -> &'static str {

@@ -110,7 +110,9 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 impl Refusal {
     fn into_response(self) -> Response {
         match self {
-            Self::Host => (StatusCode::MISDIRECTED_REQUEST, "This page answers to its own address only.\n").into_response(),
+            Self::Host => {
+                (StatusCode::MISDIRECTED_REQUEST, "This page answers to its own address only.\n").into_response()
+            }
             Self::Origin => (StatusCode::FORBIDDEN, "This came from another site, and was not done.\n").into_response(),
             Self::Method => StatusCode::METHOD_NOT_ALLOWED.into_response(),
             Self::Stranger => told::stranger(),

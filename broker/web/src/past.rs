@@ -120,7 +120,8 @@ fn listed(ledger: &Reader, asking: &[String]) -> Vec<Run> {
         let filter = Filter { event: Some(event.to_owned()), limit: Some(RUNS), ..Filter::default() };
         ledger.list(&filter).unwrap_or_default()
     };
-    let ended: HashMap<String, (i32, String)> = list("run_ended").into_iter().filter_map(|entry| ending(entry.record)).collect();
+    let ended: HashMap<String, (i32, String)> =
+        list("run_ended").into_iter().filter_map(|entry| ending(entry.record)).collect();
     let started = list("run_started").into_iter().rev();
     started.filter_map(|entry| begun(entry.record, (&ended, asking))).collect()
 }
@@ -234,9 +235,7 @@ impl RunPage {
     fn begin(&mut self, started: &RunStarted, at: i64) {
         self.title = command(&started.argv);
         let enforced = &started.enforced;
-        let path = |path: &tollgate_policy::path::AbsPath| {
-            neutral::word(Raw::from(path.as_path().as_os_str()).bytes())
-        };
+        let path = |path: &tollgate_policy::path::AbsPath| neutral::word(Raw::from(path.as_path().as_os_str()).bytes());
         self.facts = vec![
             ("began", time(at)),
             ("workspace", path(&started.workspace)),
@@ -265,18 +264,29 @@ impl RunPage {
 /// An event that a person wants to know of; what simply ran inside is none.
 fn happened(record: &Record) -> Option<Happened> {
     let (word, tone, text, detail, question) = match &record.event {
-        Event::Asked { question, .. } => {
-            ("asked", "warn", card::what(&question.action), neutral::short(&question.verdict.reason.because, 200), question.id.clone())
-        }
+        Event::Asked { question, .. } => (
+            "asked",
+            "warn",
+            card::what(&question.action),
+            neutral::short(&question.verdict.reason.because, 200),
+            question.id.clone(),
+        ),
         Event::Decided { question, decision, .. } => {
             let good = decision.outcome == tollgate_ledger::record::Outcome::Allowed;
-            let by = if decision.by.is_empty() { String::new() } else { format!("by {}", neutral::short(&decision.by, 60)) };
+            let by =
+                if decision.by.is_empty() { String::new() } else { format!("by {}", neutral::short(&decision.by, 60)) };
             let tone = if good { "good" } else { "bad" };
             (crate::closed::word(decision.outcome), tone, by, neutral::short(&decision.reason, 200), question.clone())
         }
         Event::Denied { what, verdict, .. } => {
             let because = neutral::short(&verdict.reason.because, 200);
-            ("denied by rule", "bad", card::what(what), format!("{because} ({})", card::rule(&verdict.reason)), String::new())
+            (
+                "denied by rule",
+                "bad",
+                card::what(what),
+                format!("{because} ({})", card::rule(&verdict.reason)),
+                String::new(),
+            )
         }
         Event::Refused { what, wall, .. } => {
             ("refused", "plain", card::what(what), neutral::short(wall, 200), String::new())
@@ -284,15 +294,27 @@ fn happened(record: &Record) -> Option<Happened> {
         Event::Tampered { judged, detail, .. } => {
             ("tampered", "bad", command(&judged.argv), neutral::short(detail, 200), String::new())
         }
-        Event::Escalated { exec, profile, question, .. } => {
-            ("ran outside", "warn", command(&exec.argv), format!("under {}", neutral::short(profile, 60)), question.clone())
-        }
-        Event::EscalationEnded { status, reason, question, .. } => {
-            ("ended outside", if *status == 0 { "good" } else { "bad" }, format!("status {status}"), neutral::short(reason, 200), question.clone())
-        }
-        Event::RunEnded { status, reason, .. } => {
-            ("run ended", if *status == 0 { "good" } else { "bad" }, format!("status {status}"), neutral::short(reason, 200), String::new())
-        }
+        Event::Escalated { exec, profile, question, .. } => (
+            "ran outside",
+            "warn",
+            command(&exec.argv),
+            format!("under {}", neutral::short(profile, 60)),
+            question.clone(),
+        ),
+        Event::EscalationEnded { status, reason, question, .. } => (
+            "ended outside",
+            if *status == 0 { "good" } else { "bad" },
+            format!("status {status}"),
+            neutral::short(reason, 200),
+            question.clone(),
+        ),
+        Event::RunEnded { status, reason, .. } => (
+            "run ended",
+            if *status == 0 { "good" } else { "bad" },
+            format!("status {status}"),
+            neutral::short(reason, 200),
+            String::new(),
+        ),
         _ => return None,
     };
     let question = neutral::short(&question, 80);

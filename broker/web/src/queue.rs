@@ -70,12 +70,7 @@ impl Pages {
     pub(crate) fn of(asked: &str, rows: usize, size: usize) -> (Self, usize) {
         let all = rows.div_ceil(size).max(1);
         let this = asked.parse().unwrap_or(1).clamp(1, all);
-        let pages = Self {
-            this,
-            all,
-            before: (this > 1).then(|| this - 1),
-            after: (this < all).then(|| this + 1),
-        };
+        let pages = Self { this, all, before: (this > 1).then(|| this - 1), after: (this < all).then(|| this + 1) };
         (pages, (this - 1) * size)
     }
 }
@@ -158,11 +153,8 @@ pub(crate) async fn group(
 
 /// What a seal for several questions is about: all that were shown, each with its digest.
 pub(crate) fn about<'a>(shown: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let mut text = String::new();
-    for (id, digest) in shown {
-        text.push_str(&format!("{}:{id}{}:{digest}", id.len(), digest.len()));
-    }
-    sha256_hex(text.as_bytes())
+    let parts = shown.map(|(id, digest)| format!("{}:{id}{}:{digest}", id.len(), digest.len()));
+    sha256_hex(parts.collect::<String>().as_bytes())
 }
 
 /// There is no such pile any more.

@@ -68,7 +68,8 @@ fn laid_out(frame: Frame, fault: String, value: &Value) -> Report {
         ("Approved without a person", "/metrics/auto_approved"),
         ("Stopped for a person", "/metrics/human_stop"),
     ];
-    let deciders = [("Policy", "policy"), ("Earlier approvals", "grant"), ("Reviewer", "reviewer"), ("People", "human")];
+    let deciders =
+        [("Policy", "policy"), ("Earlier approvals", "grant"), ("Reviewer", "reviewer"), ("People", "human")];
     let split = |name: &str, end: &str| count(&format!("/deciders_detail/{name}/{end}"));
     let median = value.pointer("/human/median_seconds").and_then(Value::as_f64);
     Report {

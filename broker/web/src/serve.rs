@@ -101,6 +101,7 @@ fn router(shop: Shop) -> Router {
         .route("/report", get(report::report))
         .route("/assets/style.css", get(style))
         .route("/assets/live.js", get(script))
+        .route("/assets/mark.svg", get(mark))
         .fallback(told::nothing)
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .layer(from_fn_with_state(shop.clone(), guard::guard))
@@ -113,4 +114,8 @@ async fn style() -> impl IntoResponse {
 
 async fn script() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("../assets/live.js"))
+}
+
+async fn mark() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "image/svg+xml")], include_str!("../assets/mark.svg"))
 }

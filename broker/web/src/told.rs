@@ -1,11 +1,11 @@
 //! Pages that say one thing: you are in, you are not, it was taken, it was not, there is nothing here.
 
 use askama::{DynTemplate, Template};
+use axum::Extension;
+use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
-use axum::Extension;
-use axum::body::Bytes;
 
 use crate::form::Fields;
 use crate::session::{Form, Session};
@@ -85,11 +85,7 @@ pub(crate) fn stranger() -> Response {
 }
 
 /// Ends the session.
-pub(crate) async fn leave(
-    State(shop): State<Shop>,
-    Extension(session): Extension<Session>,
-    body: Bytes,
-) -> Response {
+pub(crate) async fn leave(State(shop): State<Shop>, Extension(session): Extension<Session>, body: Bytes) -> Response {
     let fields = Fields::read(&body);
     let form = Form { name: "leave", about: "" };
     if shop.keys.check(&session, form, fields.one("seal"), now()).is_err() {

@@ -45,7 +45,7 @@ impl Bell {
         while inotify.read_events().is_ok_and(|events| !events.is_empty()) {}
     }
 
-    /// Watches what is there; watching twice is watching once (inotify_add_watch(2)). Says whether one is missing.
+    /// Watches what is there; watching twice is watching once (`inotify_add_watch(2)`). Says whether one is missing.
     fn fasten(&self) -> bool {
         let Some(inotify) = &self.inotify else { return true };
         let what = AddWatchFlags::IN_CREATE

@@ -71,7 +71,7 @@ impl Inbox {
         Err(last)
     }
 
-    fn look_into(&self, folder: &Path, look: &mut Look) {
+    fn look_into(folder: &Path, look: &mut Look) {
         let sockets = match Sockets::visit(folder) {
             Ok(Some(sockets)) => sockets,
             Ok(None) => return,
@@ -99,7 +99,7 @@ impl Desk for Inbox {
     fn look(&self) -> Look {
         let mut look = Look::default();
         for folder in &self.folders {
-            self.look_into(folder, &mut look);
+            Self::look_into(folder, &mut look);
         }
         look.questions.sort_by_key(|question| question.asked_at);
         look

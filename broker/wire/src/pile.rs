@@ -137,6 +137,8 @@ mod tests {
     use tollgate_policy::action::{Connect, Target};
     use tollgate_policy::verdict::{Effect, Reason, Verdict};
 
+    type Change = fn(&mut Question);
+
     fn question(id: u32, group: &str, class: Option<&str>) -> Question {
         let action = Action::Connect(Connect { target: Target::Name(format!("h{id}.example")), port: 443 });
         let reason = Reason { file: "policy.toml".into(), line: 3, because: "x".into() };
@@ -166,7 +168,6 @@ mod tests {
         }
         let plain = [question(1, "", None), question(2, "", None)];
         assert_eq!(sizes(&plain), [1, 1]);
-        type Change = fn(&mut Question);
         let changes: [Change; 6] = [
             |q| q.risk = Risk::High,
             |q| q.approvers.needed = 2,
@@ -190,7 +191,13 @@ mod tests {
         plain.risk = Risk::High;
         plain.offers.confirm = "origin".into();
         let friction = Friction::of(&plain);
-        let table = [(2000, "origin", true), (2000, " origin ", true), (2000, "", false), (2000, "Origin", false), (100, "origin", false)];
+        let table = [
+            (2000, "origin", true),
+            (2000, " origin ", true),
+            (2000, "", false),
+            (2000, "Origin", false),
+            (100, "origin", false),
+        ];
         for (shown, typed, met) in table {
             assert_eq!(friction.is_met(Duration::from_millis(shown), typed), met, "{shown} {typed}");
         }

@@ -55,6 +55,7 @@ fn help() {
         &["ledger", "verify"],
         &["ledger", "export"],
         &["ledger", "checkpoint"],
+        &["web"],
         &["report"],
         &["completions"],
         &["man"],

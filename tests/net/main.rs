@@ -166,6 +166,7 @@ fn a_named_service_is_reached(scene: &Scene) {
         play(scene, &["--net", &place], &["connect", "127.0.0.1", &port]).ended(0).printed("connected\n");
     }
     assert_eq!(came(&server), 3);
+    assert_eq!(scene.events("reached"), 3, "each is written down");
     // Any name is not any address.
     let policy = scene.policy(
         "[[net]]\neffect = \"allow\"\nnames = [\"*\"]\nbecause = \"names are free\"\nmatches = [\"a.example:443\"]\n",
@@ -191,6 +192,7 @@ fn addresses_do_not_change_hands(scene: &Scene) {
     over.store(true, Ordering::Relaxed);
     drain.join().unwrap();
     outcome.ended(0).printed(&format!("tries {TRIES} some 1 none 1\n"));
+    assert_eq!(scene.events("reached"), 1, "the same again is not written down again");
     assert_eq!(came(&bad), 0, "the refused service was reached");
 }
 

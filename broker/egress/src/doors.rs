@@ -11,12 +11,12 @@ use std::time::Instant;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::socket::{MsgFlags, recv, send};
+use tollgate_sys::pool::Pool;
 
 use crate::dns::answer::Source;
 use crate::dns::stream;
 use crate::ground::Ground;
 use crate::meet::{Meeting, Met};
-use crate::pool::Pool;
 use crate::relay;
 use crate::wait::{self, Bell, Woken};
 
@@ -115,7 +115,7 @@ impl Keeper {
             let Ok(Some(turn)) = self.turn(&kept, sweep) else {
                 return;
             };
-            for door in &self.doors.lookups {
+            for (door, _) in self.doors.lookups.iter().zip(&turn.lookups).filter(is_woken) {
                 self.lookups(door, &mut budget);
             }
             let mut at = 0usize;
@@ -124,14 +124,16 @@ impl Keeper {
                 at = at.saturating_add(1);
                 ready.is_empty() || self.asked(asker, ready, &mut budget)
             });
-            kept.extend(self.askers.take());
+            if turn.new {
+                kept.extend(self.askers.take());
+            }
             // the oldest go: who forks a thousand askers hurts none but itself
             let over = kept.len().saturating_sub(ASKERS);
             kept.drain(..over);
-            for door in &self.doors.long_lookups {
+            for (door, _) in self.doors.long_lookups.iter().zip(&turn.long_lookups).filter(is_woken) {
                 self.long_lookups(door);
             }
-            for door in &self.doors.relay {
+            for (door, _) in self.doors.relay.iter().zip(&turn.relay).filter(is_woken) {
                 self.connections(door);
             }
         }
@@ -148,9 +150,17 @@ impl Keeper {
         if wait::wait(&mut fds, until)? == Woken::Stopped {
             return Ok(None);
         }
-        let askers = fds.iter().skip(2).take(kept.len());
-        let askers = askers.map(|fd| fd.revents().unwrap_or(PollFlags::empty())).collect();
-        Ok(Some(Turn { askers }))
+        let mut woken = fds.iter().map(|fd| fd.revents().unwrap_or(PollFlags::empty())).skip(1);
+        let new = woken.next().is_some_and(|flags| !flags.is_empty());
+        let mut next = |count| woken.by_ref().take(count).collect();
+        let doors = &self.doors;
+        Ok(Some(Turn {
+            new,
+            askers: next(kept.len()),
+            lookups: next(doors.lookups.len()),
+            long_lookups: next(doors.long_lookups.len()),
+            relay: next(doors.relay.len()),
+        }))
     }
 
     fn source(&self) -> Source<'_> {
@@ -234,8 +244,18 @@ impl Keeper {
     }
 }
 
+/// What a wait found, in the order of what was waited for.
 struct Turn {
+    /// Whether there are askers that nobody looked after yet.
+    new: bool,
     askers: Vec<PollFlags>,
+    lookups: Vec<PollFlags>,
+    long_lookups: Vec<PollFlags>,
+    relay: Vec<PollFlags>,
+}
+
+fn is_woken<T>((_, flags): &(T, &PollFlags)) -> bool {
+    !flags.is_empty()
 }
 
 /// Starts carrying; resets the connection if there is no thread for it.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use tollgate_sys::pool::Pool;
 
 use crate::dial::{self, Reached, Unreached};
 use crate::doors::{self, Askers, Doors, Keeper};
@@ -15,7 +16,6 @@ use crate::ground::Ground;
 use crate::judge::Judge;
 use crate::meet::{Errand, Meeting};
 use crate::names::{self, Names};
-use crate::pool::Pool;
 use crate::resolve::conf::Conf;
 use crate::resolve::{Resolve, System};
 use crate::wait::Bell;
@@ -135,7 +135,7 @@ impl Egress {
         let mut egress = Self {
             ground: Arc::clone(&ground),
             meeting: Arc::default(),
-            pool: Arc::new(Pool::new(CONNECTIONS)),
+            pool: Arc::new(Pool::new("egress", CONNECTIONS)),
             askers: Arc::new(Askers::new()?),
             lookups: addresses(doors.lookups.iter().map(std::net::UdpSocket::local_addr))?,
             long_lookups: addresses(doors.long_lookups.iter().map(std::net::TcpListener::local_addr))?,

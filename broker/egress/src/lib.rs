@@ -13,7 +13,6 @@ mod ground;
 mod judge;
 mod meet;
 mod names;
-mod pool;
 mod pump;
 mod relay;
 mod resolve;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tollgate_policy::action::{Action, Exec};
+use tollgate_policy::action::{Action, Connect, Exec};
 use tollgate_policy::boundary::Enforced;
 use tollgate_policy::path::AbsPath;
 use tollgate_policy::question::Question;
@@ -54,6 +54,18 @@ pub enum Event {
         pid: u32,
         /// What was run.
         exec: Exec,
+        /// Why it may.
+        verdict: Verdict,
+    },
+    /// A connection that was allowed: to a name, an address or a service outside. Written once for each process and
+    /// goal; what passes is not looked at for it.
+    Reached {
+        /// The action it belongs to.
+        action: u64,
+        /// Process id, as the supervisor sees it.
+        pid: u32,
+        /// Where to.
+        connect: Connect,
         /// Why it may.
         verdict: Verdict,
     },

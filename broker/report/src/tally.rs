@@ -93,6 +93,7 @@ impl Tally {
             }
             Event::Refused { action, .. } => self.with(run, action, |a| a.refused = Some(now)),
             Event::Step { .. }
+            | Event::Reached { .. }
             | Event::Escalated { .. }
             | Event::EscalationEnded { .. }
             | Event::ActionEnded { .. }

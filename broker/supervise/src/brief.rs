@@ -24,6 +24,7 @@ pub(crate) fn event(mut event: Event) -> Event {
             }
         }
         Event::RunStarted(_)
+        | Event::Reached { .. }
         | Event::Asked { .. }
         | Event::Decided { .. }
         | Event::Denied { .. }

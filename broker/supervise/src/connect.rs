@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, socket, sockopt};
-use tollgate_ledger::record::Event;
+use tollgate_ledger::record::{Event, Unwritten};
 use tollgate_policy::action::{Action, Connect, Target};
 use tollgate_policy::boundary::Reach;
 use tollgate_policy::grant::Grants;
@@ -24,9 +24,6 @@ use crate::outlet::Way;
 use crate::places;
 use crate::program::Asked;
 use crate::record::now;
-
-/// More connections at once than any program waits for.
-const CONNECTING: usize = 512;
 
 /// What an agent is told to do about an address or a service that nobody named.
 const NEXT_ADDRESS: &str = "a service of this machine or its network has to be named: tell the person which; `--net ADDRESS:PORT` \
@@ -138,7 +135,13 @@ impl Gate<'_> {
         match verdict.effect {
             Effect::Allow => {
                 self.net.means(&connect, (call.tid, action));
-                self.make(&call, connecting);
+                match self.reaches(&call, (action, connect, verdict)) {
+                    Ok(()) => self.make(&call, connecting),
+                    Err(unwritten) => {
+                        self.broken(unwritten);
+                        self.refuse(&call, libc::EPERM);
+                    }
+                }
             }
             Effect::Review | Effect::Ask | Effect::Deny if self.is_inside(&connecting, &connect.target) => {
                 self.make(&call, connecting);
@@ -158,6 +161,18 @@ impl Gate<'_> {
                 self.refuse(&call, libc::EACCES);
             }
         }
+    }
+
+    /// Writes down what policy allows, once for each thread and goal.
+    fn reaches(
+        &mut self,
+        call: &Notification,
+        (action, connect, verdict): (u64, Connect, Verdict),
+    ) -> Result<(), Unwritten> {
+        if !self.net.reaches_anew(call.tid, &connect) {
+            return Ok(());
+        }
+        self.pen.group(Event::Reached { action, pid: call.tid.unsigned_abs(), connect, verdict })
     }
 
     /// Whether an address is of a kind that is out of reach unless policy names it, and policy doesn't. That a port is
@@ -233,13 +248,7 @@ impl Gate<'_> {
             return;
         };
         let id = call.id;
-        // each thread holds its own reference
-        if Arc::strong_count(&listener) > CONNECTING {
-            return self.refuse(call, libc::EAGAIN);
-        }
-        let spawned =
-            std::thread::Builder::new().stack_size(256 * 1024).spawn(move || connecting.finish(&listener, id));
-        if spawned.is_err() {
+        if self.net.threads.run(move || connecting.finish(&listener, id)).is_err() {
             self.refuse(call, libc::EAGAIN);
         }
     }

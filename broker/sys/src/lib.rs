@@ -18,6 +18,7 @@ pub mod namespaces;
 pub mod news;
 pub mod notify;
 pub mod pidfd;
+pub mod pool;
 pub mod probe;
 pub mod process;
 pub mod ptrace;

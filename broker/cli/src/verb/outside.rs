@@ -254,6 +254,7 @@ impl Within<'_> {
             Event::RunEnded { status, reason, .. } => Event::EscalationEnded { action: ours, question, status, reason },
             Event::ActionStarted { .. } | Event::ActionEnded { .. } => return None,
             Event::Step { pid, exec, verdict, .. } => Event::Step { action: ours, pid, exec, verdict },
+            Event::Reached { pid, connect, verdict, .. } => Event::Reached { action: ours, pid, connect, verdict },
             Event::Asked { question, .. } => Event::Asked { action: ours, question },
             Event::Decided { question, decision, .. } => Event::Decided { action: ours, question, decision },
             Event::Denied { pid, what, verdict, .. } => Event::Denied { action: ours, pid, what, verdict },

@@ -160,10 +160,8 @@ impl Gate<'_> {
         match take(&socket, flags) {
             Err(Errno::EAGAIN) if flags.contains(MsgFlags::MSG_DONTWAIT) || is_patient(&socket) => Err(libc::EAGAIN),
             Err(Errno::EAGAIN) => {
-                let spawned = std::thread::Builder::new()
-                    .stack_size(128 * 1024)
-                    .spawn(move || letter.wait(&listener, (&socket, flags)));
-                if spawned.is_ok() { Ok(None) } else { Err(libc::EAGAIN) }
+                let begun = self.net.threads.run(move || letter.wait(&listener, (&socket, flags)));
+                if begun.is_ok() { Ok(None) } else { Err(libc::EAGAIN) }
             }
             Err(errno) => Err(errno as i32),
             Ok(bytes) => letter.deliver(&listener, &bytes).map(Some),

@@ -9,7 +9,7 @@ mod names;
 mod own;
 mod table;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use tollgate_ledger::record::Outcome;
 use tollgate_policy::action::{Connect, Target};
 use tollgate_policy::boundary::{Boundary, Enforced, Feature};
 use tollgate_sys::notify::Notification;
+use tollgate_sys::pool::Pool;
 use tollgate_sys::{memory, pidfd, sockets};
 
 use crate::address::{self, Address};
@@ -35,6 +36,8 @@ pub(crate) const CALLS: [&str; 8] =
 
 /// For how long a question that nobody answered is not put again.
 const QUIET: Duration = Duration::from_secs(30);
+/// Callers that wait at once, for connections and answers: more than any program has.
+const WAITING: usize = 512;
 /// Refusals that are remembered, so that each is told and written down once.
 const REMEMBERED: usize = 4096;
 
@@ -56,6 +59,10 @@ pub(crate) struct Net {
     refused: HashMap<(String, u16), Option<Instant>>,
     /// Who meant the names that the relay carries.
     meant: HashMap<(String, u16), (i32, u64)>,
+    /// Who reached what, as it was written down.
+    reached: HashSet<(i32, String, u16)>,
+    /// Where callers are waited for.
+    pub(crate) threads: Pool,
 }
 
 /// Whose loopback the sandbox has.
@@ -99,6 +106,8 @@ impl Net {
             next_number: 0,
             refused: HashMap::new(),
             meant: HashMap::new(),
+            reached: HashSet::new(),
+            threads: Pool::new("connect", WAITING),
         }
     }
 
@@ -176,6 +185,15 @@ impl Net {
     /// Who meant it.
     pub(crate) fn who_meant(&self, connect: &Connect) -> Option<(i32, u64)> {
         self.meant.get(&key(connect)).copied()
+    }
+
+    /// Whether this thread reaches this for the first time.
+    pub(crate) fn reaches_anew(&mut self, tid: i32, connect: &Connect) -> bool {
+        if self.reached.len() >= REMEMBERED {
+            self.reached.clear();
+        }
+        let (target, port) = key(connect);
+        self.reached.insert((tid, target, port))
     }
 
     /// Notes a refusal that stands for the run; whether it is the first.

@@ -35,6 +35,14 @@ fn event(event: &Event) -> (&'static str, String) {
         }
         Event::ActionStarted { action, argv, .. } => ("action_started", format!("#{action} {}", command(argv))),
         Event::Step { action, exec, .. } => ("step", format!("#{action} {}", command(&exec.argv))),
+        Event::Reached { action, connect, verdict, .. } => (
+            "reached",
+            format!(
+                "#{action} {} — {}",
+                what(&tollgate_policy::action::Action::Connect(connect.clone())),
+                rule(verdict)
+            ),
+        ),
         Event::Asked { action, question } => (
             "asked",
             format!(

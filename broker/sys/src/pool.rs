@@ -1,4 +1,5 @@
-//! Threads for connections: as many as there are connections, never more than allowed, kept a while for the next.
+//! Threads for work that waits, such as connections: as many as there is work, never more than allowed, kept a while
+//! for the next, since making one costs more than most of what it does.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,7 +14,8 @@ const LINGER: Duration = Duration::from_secs(5);
 type Job = Box<dyn FnOnce() + Send>;
 
 /// A bounded set of threads.
-pub(crate) struct Pool {
+pub struct Pool {
+    name: &'static str,
     inner: Arc<Inner>,
     most: usize,
 }
@@ -38,9 +40,11 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
-    pub(crate) fn new(most: usize) -> Self {
+    /// No thread yet, and never more than `most`.
+    #[must_use]
+    pub fn new(name: &'static str, most: usize) -> Self {
         let inner = Inner { state: Mutex::default(), changed: Condvar::new() };
-        Self { inner: Arc::new(inner), most }
+        Self { name, inner: Arc::new(inner), most }
     }
 
     /// Runs a job on a thread of its own, now.
@@ -48,7 +52,7 @@ impl Pool {
     /// # Errors
     /// `WouldBlock` if all threads are taken or the pool has ended; what the kernel says if it gives no thread.
     /// The job is dropped.
-    pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    pub fn run(&self, job: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let mut state = self.inner.state();
         if state.ending {
             return Err(io::ErrorKind::WouldBlock.into());
@@ -62,7 +66,7 @@ impl Pool {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let inner = Arc::clone(&self.inner);
-        std::thread::Builder::new().name("egress".to_owned()).stack_size(STACK).spawn(move || {
+        std::thread::Builder::new().name(self.name.to_owned()).stack_size(STACK).spawn(move || {
             let _counted = Counted(&inner);
             job();
             inner.serve();
@@ -72,7 +76,7 @@ impl Pool {
     }
 
     /// Takes no more jobs, and waits until the running ones are done.
-    pub(crate) fn end(&self) {
+    pub fn end(&self) {
         let mut state = self.inner.state();
         state.ending = true;
         state.jobs.clear();
@@ -120,13 +124,14 @@ impl Drop for Counted<'_> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
     use std::sync::mpsc;
 
     use super::*;
 
     #[test]
     fn jobs_run_at_once_up_to_the_limit_and_the_end_waits_for_them() {
-        let pool = Pool::new(2);
+        let pool = Pool::new("test", 2);
         let (done, all) = mpsc::channel();
         let (go, gate) = mpsc::channel::<()>();
         let gate = Arc::new(Mutex::new(gate));
@@ -149,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_is_done_takes_the_next_job() {
-        let pool = Pool::new(1);
+        let pool = Pool::new("test", 1);
         let (done, all) = mpsc::channel();
         for n in 0..50 {
             loop {
@@ -166,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_job_that_panics_takes_its_thread_with_it_and_no_more() {
-        let pool = Pool::new(1);
+        let pool = Pool::new("test", 1);
         pool.run(|| panic!("on purpose")).unwrap();
         while pool.inner.state().threads > 0 {
             std::thread::yield_now();

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use crate::action::Access;
 use crate::assemble::rooted;
-use crate::boundary::{Boundary, CallEntry, CallFilter, Environment, Network, Reach, Rights, Root};
+use crate::boundary::{ArgTest, Boundary, CallEntry, CallFate, CallFilter, Environment, Network, Reach, Rights, Root};
 use crate::hear::At;
 use crate::hear::path::Granted;
 use crate::layer::{Bounds, Layer};
@@ -19,6 +19,32 @@ use crate::profile::rules::abstract_name;
 use crate::ready::{Prepared, Standing};
 use crate::verdict::Effect;
 use crate::word::any_fits;
+
+/// Descriptors of drafts, in which the gate keeps what is to be asked about: they lie in 704 to 767, or are moved to where
+/// the output goes.
+const DRAFTS: &str =
+    "the last descriptor on a file that is asked about: what was written is shown before it is put in place";
+
+/// The calls by which such a descriptor goes.
+fn drafts() -> Vec<CallEntry> {
+    let test = |arg, mask, equal| ArgTest { arg, mask, equal, not: false };
+    let entry = |names: &'static [&'static str], when: Vec<ArgTest>| CallEntry {
+        names: names.iter().map(|name| Text::from(*name)).collect::<Vec<_>>().into(),
+        then: CallFate::Judge,
+        errno: None,
+        when: when.into(),
+        because: DRAFTS.into(),
+    };
+    let whole = 0xffff_ffff;
+    vec![
+        entry(&["close"], vec![test(0, 0xffff_ffc0, 0x2c0)]),
+        entry(&["close"], vec![test(0, whole, 1)]),
+        entry(&["close"], vec![test(0, whole, 2)]),
+        entry(&["dup2", "dup3"], vec![test(1, whole, 1)]),
+        entry(&["dup2", "dup3"], vec![test(1, whole, 2)]),
+        entry(&["exit_group"], Vec::new()),
+    ]
+}
 
 /// What stands where nothing was prepared.
 static NOTHING: Prepared = Prepared::nothing();
@@ -204,7 +230,16 @@ impl Policy {
             when: line.when.clone(),
             because: line.because.clone(),
         });
-        CallFilter { entries: entries.collect() }
+        let drafts = if self.asks_about_writes() { drafts() } else { Vec::new() };
+        CallFilter { entries: drafts.into_iter().chain(entries).collect() }
+    }
+
+    /// Whether somebody may be asked about a write: then what is written is to be known first.
+    fn asks_about_writes(&self) -> bool {
+        let asks = |rule: &PathRule| {
+            matches!(rule.terms.effect, Effect::Ask | Effect::Review) && rule.access.contains(&Access::Write)
+        };
+        self.speaks_of_other_paths() || self.sources().any(|(_, document)| document.paths.iter().any(asks))
     }
 
     /// Values of lower layers go over those above; what a floor drops is never set.

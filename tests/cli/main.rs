@@ -20,3 +20,4 @@ mod shell;
 mod state;
 mod streams;
 mod tally;
+mod writes;

@@ -11,6 +11,9 @@ use sha2::{Digest as _, Sha256};
 const DIGESTED: u64 = 256 << 20;
 
 /// A regular file, opened without waiting: one that its owner inside holds a lease on (`fcntl(2)`) is `EWOULDBLOCK`.
+///
+/// # Errors
+/// What `open(2)` says.
 pub fn opened(path: &Path) -> io::Result<File> {
     File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }

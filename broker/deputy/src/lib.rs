@@ -56,6 +56,7 @@ pub struct Prepared {
 
 impl Prepared {
     /// A digest of all of it: what an approval is bound to.
+    #[must_use]
     pub fn digest(&self) -> String {
         sha256_hex(format!("{:?} {:?} {:?} {:?}", self.argv, self.env, self.laid, self.facts).as_bytes())
     }

@@ -33,6 +33,7 @@ mod alter;
 mod call;
 mod caller;
 mod contents;
+mod draft;
 mod guard;
 mod names;
 mod open;
@@ -58,6 +59,7 @@ use resolve::Lookup;
 use standing::Standing;
 
 pub use call::CALLS;
+pub use draft::{Begun, Draft, LARGEST, NUMBERS, Unplaced, Written};
 pub use guard::Unreadable;
 
 /// The hands of a run: they judge path calls by the boundary, and do them.
@@ -230,29 +232,36 @@ impl<'a> Files<'a> {
         call: &Notification,
         (what, leave): (What, Vec<Vec<u8>>),
     ) -> Served {
-        if self.standing.get().is_none() {
-            let Ok(standing) = Standing::new(self.root.as_fd(), self.boundary) else {
-                return fail(listener, call, Errno::EPERM); // never: it was checked
-            };
-            let _first = self.standing.set(standing);
-        }
-        let Some(standing) = self.standing.get() else { return fail(listener, call, Errno::EPERM) };
-        // what was approved lies, mostly, where the sandbox's own mounts can only be read
-        let past = !leave.is_empty() && !leave.iter().any(|path| standing.is_elsewhere(path));
-        let Ok(outside) = past.then(own_root).transpose() else { return fail(listener, call, Errno::EPERM) };
-        let root = outside.as_ref().unwrap_or(&self.root).as_fd();
-        let lookup = Lookup { root, callers: &mut self.callers, tid: call.tid };
-        let past_mounts = outside.is_some();
-        let mut attempt = Attempt { lookup, standing, past_mounts, leave: &leave, listener, call };
-        let given = attempt.make(&what);
-        match given {
-            Ok(given) => answer(listener, call, given),
-            Err(Stop::Fails(errno)) => fail(listener, call, errno),
-            Err(Stop::Met(wall, path)) => match AbsPath::new(path_of(&path)) {
+        match self.trying((listener, call), &leave, |attempt| attempt.make(&what)) {
+            None => fail(listener, call, Errno::EPERM),
+            Some(Ok(given)) => answer(listener, call, given),
+            Some(Err(Stop::Fails(errno))) => fail(listener, call, errno),
+            Some(Err(Stop::Met(wall, path))) => match AbsPath::new(path_of(&path)) {
                 Ok(path) => Served::Crossing(Box::new(Crossing { path, wall, errno: libc::EACCES, what, leave })),
                 Err(_) => fail(listener, call, Errno::EACCES),
             },
         }
+    }
+
+    /// One attempt, with leave for some paths; none where it can't even be begun.
+    fn trying<T>(
+        &mut self,
+        (listener, call): (&Arc<Listener>, &Notification),
+        leave: &[Vec<u8>],
+        act: impl FnOnce(&mut Attempt<'_>) -> Result<T, Stop>,
+    ) -> Option<Result<T, Stop>> {
+        if self.standing.get().is_none() {
+            let standing = Standing::new(self.root.as_fd(), self.boundary).ok()?; // never: it was checked
+            let _first = self.standing.set(standing);
+        }
+        let standing = self.standing.get()?;
+        // what was approved lies, mostly, where the sandbox's own mounts can only be read
+        let past = !leave.is_empty() && !leave.iter().any(|path| standing.is_elsewhere(path));
+        let outside = past.then(own_root).transpose().ok()?;
+        let root = outside.as_ref().unwrap_or(&self.root).as_fd();
+        let lookup = Lookup { root, callers: &mut self.callers, tid: call.tid };
+        let past_mounts = outside.is_some();
+        Some(act(&mut Attempt { lookup, standing, past_mounts, leave, listener, call }))
     }
 }
 

@@ -26,7 +26,15 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    fn has(self, flag: i32) -> bool {
+    pub(crate) fn new(flags: i32, mode: u32) -> Self {
+        Self { flags, mode }
+    }
+
+    pub(crate) fn mode(self) -> u32 {
+        self.mode
+    }
+
+    pub(crate) fn has(self, flag: i32) -> bool {
         self.flags & flag == flag
     }
 
@@ -34,7 +42,7 @@ impl Wanted {
         self.has(libc::O_TMPFILE)
     }
 
-    fn is_exclusive(self) -> bool {
+    pub(crate) fn is_exclusive(self) -> bool {
         self.has(libc::O_CREAT | libc::O_EXCL)
     }
 

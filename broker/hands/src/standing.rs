@@ -180,7 +180,7 @@ impl Attempt<'_> {
     }
 }
 
-fn natural(place: &Place, expect: Expect) -> Result<(), Errno> {
+pub(crate) fn natural(place: &Place, expect: Expect) -> Result<(), Errno> {
     let name = std::ffi::CString::new(place.bare()).map_err(|_| Errno::EINVAL)?;
     match (expect, at::stat(place.dir.as_fd(), &name)) {
         (Expect::Missing, Ok(_)) => return Err(Errno::EEXIST),

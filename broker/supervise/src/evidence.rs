@@ -32,7 +32,22 @@ fn opens(what: &str) -> Section {
 /// What stands at a path now; what is to be written there isn't known before it is.
 fn of_path(access: &PathAccess) -> Vec<Section> {
     let path = access.path.as_path();
-    let now = match std::fs::symlink_metadata(path) {
+    let file = File { path: path.to_string_lossy().into_owned(), now: standing(path), ..File::default() };
+    vec![Section::File(file), opens("writing to this one path")]
+}
+
+/// Says what the call would do to the path.
+pub(crate) fn says(facts: &mut [Section], would: &str) {
+    for fact in facts {
+        if let Section::File(file) = fact {
+            would.clone_into(&mut file.would);
+        }
+    }
+}
+
+/// What stands at a path, in words.
+pub(crate) fn standing(path: &std::path::Path) -> String {
+    match std::fs::symlink_metadata(path) {
         Err(_) => "nothing: it would be created".to_owned(),
         Ok(meta) => {
             let kind = match meta.file_type() {
@@ -45,9 +60,7 @@ fn of_path(access: &PathAccess) -> Vec<Section> {
             let changed = meta.modified().map_or_else(|_| String::new(), |at| format!(", changed {}", moment(at)));
             format!("{kind}, {size} bytes{changed}, uid {owner}, mode {mode:o}")
         }
-    };
-    let file = File { path: path.to_string_lossy().into_owned(), now, ..File::default() };
-    vec![Section::File(file), opens("writing to this one path")]
+    }
 }
 
 /// Seconds since 1970: the same each time it is looked at.

@@ -20,6 +20,7 @@ use tollgate_sys::notify::{Listener, Notification};
 use tollgate_sys::wait;
 
 use crate::calls::Calls;
+use crate::drafts::{self, Drafts};
 use crate::escalate::Escalation;
 use crate::hold::Held;
 use crate::lately::Lately;
@@ -94,6 +95,8 @@ pub(crate) struct Gate<'a> {
     pub(crate) walls: Walls,
     /// The hands for path calls, where the filter hands those over.
     pub(crate) files: Option<Files<'a>>,
+    /// Files whose writing is to be asked about.
+    pub(crate) drafts: Drafts,
     /// Paths whose writing was refused.
     pub(crate) denied_writes: HashSet<tollgate_policy::path::AbsPath>,
     /// Whether the command's own exec has been let through.
@@ -117,6 +120,8 @@ enum Event {
     Answer,
     /// The egress turned something away.
     Turned,
+    /// A draft was closed.
+    Draft,
     /// Whose command this is wants no more of it.
     CalledBack,
 }
@@ -156,6 +161,7 @@ impl<'a> Gate<'a> {
             limits_hit: HashMap::new(),
             walls: Walls::default(),
             files,
+            drafts: Drafts::default(),
             denied_writes: HashSet::new(),
             under_way: false,
             ending: Ending {
@@ -190,7 +196,7 @@ impl<'a> Gate<'a> {
     }
 
     fn turns(&mut self) -> Result<(), GateError> {
-        while !self.over {
+        while !self.over || self.settles() {
             for event in self.sleep().map_err(cannot("wait for events"))? {
                 match event {
                     Event::Call => self.take_call().map_err(cannot("take a call"))?,
@@ -199,6 +205,7 @@ impl<'a> Gate<'a> {
                     Event::News => self.take_news().map_err(cannot("hear from the guard"))?,
                     Event::Answer => self.take_answers(),
                     Event::Turned => self.take_turned(),
+                    Event::Draft => self.take_drafts(),
                     Event::CalledBack => {
                         self.called_back = true;
                         self.end_everything();
@@ -221,6 +228,7 @@ impl<'a> Gate<'a> {
             self.news.as_ref().map(|news| (Event::News, news.as_fd())),
             self.run.asker.wakes().map(|fd| (Event::Answer, fd)),
             self.run.outlet.wakes().map(|fd| (Event::Turned, fd)),
+            self.drafts.wakes().map(|watch| (Event::Draft, watch.as_fd())),
             self.line().map(|fd| (Event::CalledBack, fd)),
         ];
         let watched: Vec<_> = watched.into_iter().flatten().collect();
@@ -232,6 +240,10 @@ impl<'a> Gate<'a> {
         }
         let woken = watched.iter().zip(&fds).filter(|(_, fd)| fd.any().unwrap_or(false));
         Ok(woken.map(|((event, _), fd)| event.with(fd)).collect())
+    }
+
+    pub(crate) fn is_called_back(&self) -> bool {
+        self.called_back
     }
 
     /// Closed by whose command this is; looked at until that happens.
@@ -268,6 +280,7 @@ impl<'a> Gate<'a> {
             ("fallocate", Some((CallFate::Judge, ..))) => self.preallocate(&call),
             ("connect", Some((CallFate::Judge, ..))) => self.connect(call),
             ("bind", Some((CallFate::Judge, ..))) => self.bind(call),
+            (name, Some((CallFate::Judge, ..))) if drafts::CALLS.contains(&name) => self.draft_call(call, name),
             (name, Some((CallFate::Judge, ..))) if net::CALLS.contains(&name) => self.socket_call(call, name),
             (name, Some((CallFate::Judge, ..))) if CALLS.contains(&name) => self.path_call(call, name),
             (_, Some((CallFate::Refuse, errno, because))) => self.wall(&call, errno, because),
@@ -305,6 +318,9 @@ impl<'a> Gate<'a> {
         while let Some(signal) = self.run.signals.next()? {
             if signal == Signal::SIGCHLD {
                 continue;
+            }
+            if self.over {
+                self.close_all("the run was interrupted");
             }
             let group = Pid::from_raw(self.run.command);
             if killpg(group, signals::meant(signal)).is_err() {

@@ -11,6 +11,7 @@ use tollgate_policy::verdict::{Effect, Verdict};
 use tollgate_sys::notify::Notification;
 use tollgate_wire::ask::Ended;
 
+use crate::drafts::Finished;
 use crate::evidence;
 use crate::exec::{Judged, why};
 use crate::gate::Gate;
@@ -42,8 +43,13 @@ impl Held {
     pub(crate) fn outside(&self) -> Option<&Prepared> {
         match &self.then {
             Then::Exec(judged) => judged.outside.as_deref(),
-            Then::Connect(_) | Then::Write(_) => None,
+            Then::Connect(_) | Then::Write(_) | Then::Draft(_) => None,
         }
+    }
+
+    /// Whether it is to be answered though nobody inside waits for it.
+    pub(crate) fn stands_alone(&self) -> bool {
+        matches!(&self.then, Then::Draft(finished) if finished.stands_alone())
     }
 }
 
@@ -56,6 +62,8 @@ pub(crate) enum Then {
     Connect(Connecting),
     /// The path call is done.
     Write(Box<Crossing>),
+    /// What was written into a draft is put in place.
+    Draft(Box<Finished>),
 }
 
 /// An answered question, before it takes effect.
@@ -181,16 +189,24 @@ impl Gate<'_> {
 
     /// Bound to what it says, to what the gate holds it to, and to the policy.
     fn sealed(&self, held: &Held, mut question: Question) -> Question {
-        question.bound.held = held.outside().map(Prepared::digest).unwrap_or_default();
+        question.bound.held = match &held.then {
+            Then::Draft(finished) => finished.digest(),
+            Then::Exec(_) | Then::Connect(_) | Then::Write(_) => {
+                held.outside().map(Prepared::digest).unwrap_or_default()
+            }
+        };
         question.seal(&self.run.started.policy);
         question
     }
 
     /// Facts for a question; of a connection also what could leave through it.
     fn evidence(&self, held: &Held) -> Vec<Section> {
+        if let Then::Draft(finished) = &held.then {
+            return finished.evidence();
+        }
         let mut facts = evidence::of(held);
         if let Then::Write(crossing) = &held.then {
-            facts.insert(0, Section::note("would", crossing.words()));
+            evidence::says(&mut facts, &crossing.words());
         }
         if matches!(held.what, Action::Connect(_)) {
             facts.push(Section::note("can read", net::readable(self.run.boundary)));
@@ -272,6 +288,7 @@ impl Gate<'_> {
         }
         match outcome {
             Outcome::Allowed => match held.then {
+                Then::Draft(_) => self.put_on(held),
                 Then::Exec(judged) => self.let_on(&held.call, *judged, Some(id)),
                 Then::Connect(connecting) => self.connect_on(&held.call, &held.what, connecting),
                 Then::Write(crossing) => self.write_on(held.call, &crossing),
@@ -286,22 +303,32 @@ impl Gate<'_> {
                 if let Then::Write(crossing) = &held.then {
                     self.deny_again(crossing);
                 }
+                if let Then::Draft(finished) = &held.then {
+                    self.denied_writes.insert(finished.path().clone());
+                }
                 let reason = format!("{}; {told}", why(&held.verdict));
                 self.say(held.call.tid, &held.shown, &reason, next(outcome));
                 self.not_started(&format!("{}: {reason}", held.shown));
-                self.refuse(&held.call, libc::EPERM);
+                self.send_back(&held);
             }
-            Outcome::Aborted => self.refuse(&held.call, libc::EPERM),
+            Outcome::Aborted => self.send_back(&held),
+        }
+    }
+
+    /// A held call fails; one that only ends a draft goes on without it.
+    fn send_back(&self, held: &Held) {
+        match &held.then {
+            Then::Draft(finished) => self.not_put(&held.call, finished),
+            Then::Exec(_) | Then::Connect(_) | Then::Write(_) => self.refuse(&held.call, libc::EPERM),
         }
     }
 
     /// Closes questions whose callers have gone.
     pub(crate) fn look_over(&mut self) {
-        let Some(listener) = &self.listener else {
-            return self.close_all("its process ended");
+        let waits = |held: &Held| {
+            held.stands_alone() || self.listener.as_ref().is_some_and(|listener| listener.is_valid(held.call.id))
         };
-        let gone: Vec<String> =
-            self.held.iter().filter(|(_, held)| !listener.is_valid(held.call.id)).map(|(id, _)| id.clone()).collect();
+        let gone: Vec<String> = self.held.iter().filter(|(_, held)| !waits(held)).map(|(id, _)| id.clone()).collect();
         for id in gone {
             self.abort(&id, "its process ended");
         }
@@ -319,7 +346,7 @@ impl Gate<'_> {
             self.run.asker.withdraw(id);
             if held.question.is_none() {
                 // it was never put: its evidence was not there yet
-                return self.refuse(&held.call, libc::EPERM);
+                return self.send_back(&held);
             }
             let decision = decided(Outcome::Aborted, Decider::Policy, why);
             self.close(held, Closed { id: id.to_owned(), decision });

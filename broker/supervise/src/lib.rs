@@ -5,6 +5,8 @@ mod address;
 mod brief;
 mod calls;
 mod connect;
+mod diff;
+mod drafts;
 mod escalate;
 mod evidence;
 mod exec;

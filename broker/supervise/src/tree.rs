@@ -146,6 +146,11 @@ pub(crate) fn line(argv: &[Vec<u8>]) -> String {
     out
 }
 
+/// A thread's process.
+pub(crate) fn process_of(tid: i32) -> Option<i32> {
+    ids(tid).ok().map(|ids| ids.process)
+}
+
 /// Process and parent of a thread.
 pub(crate) fn ids(tid: i32) -> io::Result<Ids> {
     let status = std::fs::read_to_string(format!("/proc/{tid}/status"))?;

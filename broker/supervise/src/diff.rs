@@ -1,0 +1,83 @@
+//! What a write would change, as a person reads it: a unified diff where both sides are text.
+
+use std::time::{Duration, Instant};
+
+use similar::{Algorithm, ChangeTag, TextDiff};
+use tollgate_policy::evidence::{Changed, Diff, Mark};
+
+/// Most lines that are shown; the rest is counted.
+const SHOWN: usize = 400;
+/// Most bytes of one line that are shown.
+const WIDE: usize = 1000;
+/// Longer content is not compared.
+const LONGEST: usize = 4 << 20;
+/// How long the comparison may look for the shortest diff.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// The diff of a file's content; none where both are the same.
+pub(crate) fn of(path: &str, before: &[u8], after: &[u8]) -> Option<Diff> {
+    if before == after {
+        return None;
+    }
+    let mut changed = Changed { path: path.to_owned(), ..Changed::default() };
+    let mut diff = Diff { title: "would be written".into(), ..Diff::default() };
+    match (text(before), text(after)) {
+        (Some(before), Some(after)) => {
+            let compared = TextDiff::configure()
+                .algorithm(Algorithm::Myers)
+                .deadline(Instant::now() + PATIENCE)
+                .diff_lines(before, after);
+            let count = |tag| compared.iter_all_changes().filter(|change| change.tag() == tag).count() as u64;
+            changed.added = Some(count(ChangeTag::Insert));
+            changed.removed = Some(count(ChangeTag::Delete));
+            let unified = compared.unified_diff().context_radius(3).to_string();
+            let cut = |line: &str| {
+                line.char_indices().nth(WIDE).map_or(line, |(at, _)| line.get(..at).unwrap_or(line)).to_owned()
+            };
+            let lines: Vec<String> = unified.lines().map(cut).collect();
+            diff.left_out = lines.len().saturating_sub(SHOWN) as u64;
+            diff.text = lines.into_iter().take(SHOWN).collect::<Vec<_>>().join("\n");
+        }
+        _ => changed.marks.push(Mark::Binary),
+    }
+    diff.files.push(changed);
+    Some(diff)
+}
+
+/// Content that can be compared by lines.
+fn text(content: &[u8]) -> Option<&str> {
+    let short = content.len() <= LONGEST && !content.contains(&0);
+    short.then(|| std::str::from_utf8(content).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_compared() {
+        let diff = of("/etc/x", b"a\nb\nc\n", b"a\nB\nc\n").unwrap();
+        assert_eq!(diff.text, "@@ -1,3 +1,3 @@\n a\n-b\n+B\n c");
+        assert_eq!(diff.files.first().map(|file| (file.added, file.removed)), Some((Some(1), Some(1))));
+        assert_eq!(of("/etc/x", b"a\n", b"a\n"), None);
+        assert_eq!(of("/etc/x", b"", b"new\n").unwrap().text, "@@ -0,0 +1 @@\n+new");
+    }
+
+    #[test]
+    fn what_is_no_text_is_said_to_be_none() {
+        let diff = of("/x", b"a", b"\0\xff").unwrap();
+        assert_eq!((diff.text.as_str(), diff.files[0].added), ("", None));
+        assert_eq!(diff.files[0].marks, [Mark::Binary]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let after: String = (0..1000).map(|n| format!("{n}\n")).collect();
+        let diff = of("/x", b"", after.as_bytes()).unwrap();
+        assert_eq!(diff.text.lines().count(), SHOWN);
+        assert_eq!(diff.left_out, 1001 - SHOWN as u64);
+        assert_eq!(diff.files[0].added, Some(1000));
+        let wide = of("/x", b"", "é".repeat(5000).as_bytes()).unwrap();
+        assert!(wide.text.lines().all(|line| line.chars().count() <= WIDE));
+    }
+}

@@ -1,0 +1,156 @@
+//! Writes outside the roots that are asked about: what was written is shown, and what was shown is what is put in place.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tollgate_tests::job::Running;
+use tollgate_tests::{Job, Scene, cases, skip};
+
+cases! { everywhere: content_is_shown_and_put denied_is_told_at_the_close }
+cases! { both: killed_writers_are_asked_about_too changed_meanwhile unchanged_is_no_question hidden_content_stays_hidden
+unattended_writes_fail_at_once removals_are_asked }
+
+/// A folder of the person's that is the same inside as outside; `kept` in it holds "kept".
+struct Place(TempDir);
+
+impl Place {
+    fn lay(scene: &Scene) -> Option<Self> {
+        let Some(folder) = ["/srv", "/opt"].iter().find_map(|above| TempDir::with_prefix_in("tollgate-", above).ok())
+        else {
+            skip("no folder can be made in /srv or /opt");
+            return None;
+        };
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        scene.folder(folder.path());
+        scene.file(folder.path().join("kept"), "kept");
+        Some(Self(folder))
+    }
+
+    fn kept(&self) -> PathBuf {
+        self.0.path().join("kept")
+    }
+
+    fn content(&self) -> String {
+        fs::read_to_string(self.kept()).unwrap()
+    }
+}
+
+/// A run that may read the folder, and is asked about what it writes there.
+fn job(scene: &Scene, place: &Place, options: &[&str], words: &[&str]) -> Job {
+    let policy = scene.policy("[defaults]\npath = \"ask\"\n");
+    let (policy, outside) = (policy.to_str().unwrap().to_owned(), place.0.path().to_str().unwrap().to_owned());
+    let mut all = vec!["--policy", &policy, "--read", &outside];
+    all.extend(options);
+    scene.job(&all, words)
+}
+
+fn shell(scene: &Scene, place: &Place, text: &str) -> Running {
+    let text = text.replace("OUT", place.0.path().to_str().unwrap());
+    job(scene, place, &[], &["bash", "-c", &text]).start()
+}
+
+/// The section of a kind.
+fn section<'a>(question: &'a Value, kind: &str) -> &'a Value {
+    let all = question["evidence"].as_array().unwrap();
+    all.iter().find(|section| section["kind"] == kind).unwrap_or(&Value::Null)
+}
+
+fn content_is_shown_and_put(scene: &Scene) {
+    let Some(place) = Place::lay(scene) else { return };
+    scene.file(place.kept(), "one\ntwo\n");
+    let running = shell(
+        scene,
+        &place,
+        "printf 'one\\nTWO\\n' > OUT/kept; cat OUT/kept; echo x >> OUT/fresh; stat -c %a OUT/fresh",
+    );
+    let question = scene.question();
+    assert_eq!(section(&question, "diff")["text"], "@@ -1,2 +1,2 @@\n one\n-two\n+TWO", "{question}");
+    assert_eq!(place.content(), "one\ntwo\n", "it was written before the answer");
+    scene.answer("approve", &question, &[]).ended(0);
+    let question = scene.question();
+    assert_eq!(section(&question, "file")["would"], "create", "{question}");
+    assert!(!place.0.path().join("fresh").exists());
+    scene.answer("approve", &question, &[]).ended(0);
+    running.end().ended(0).printed("one\nTWO\n644\n");
+    assert_eq!(place.content(), "one\nTWO\n");
+    assert_eq!(fs::read_to_string(place.0.path().join("fresh")).unwrap(), "x\n");
+    scene.verifies();
+}
+
+fn denied_is_told_at_the_close(scene: &Scene) {
+    let Some(place) = Place::lay(scene) else { return };
+    let running =
+        shell(scene, &place, "echo other > theirs; cp theirs OUT/kept; echo $?; cp theirs OUT/kept || echo again");
+    let question = scene.question();
+    assert!(section(&question, "diff")["text"].as_str().unwrap().contains("+other"), "{question}");
+    scene.answer("deny", &question, &["--reason", "not there"]).ended(0);
+    // the second try is no second question
+    running.end().printed("1\nagain\n").told("tollgate: refused to write").told("not there");
+    assert_eq!(place.content(), "kept");
+    assert_eq!(scene.events("asked"), 1);
+}
+
+fn killed_writers_are_asked_about_too(scene: &Scene) {
+    let Some(place) = Place::lay(scene) else { return };
+    let running = shell(scene, &place, "(exec 5> OUT/kept; echo late >&5; kill -9 $BASHPID); echo went on");
+    let question = scene.question();
+    assert!(section(&question, "diff")["text"].as_str().unwrap().contains("+late"), "{question}");
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(place.content(), "kept");
+    scene.answer("approve", &question, &[]).ended(0);
+    running.end().ended(0).printed("went on\n");
+    assert_eq!(place.content(), "late\n");
+}
+
+fn changed_meanwhile(scene: &Scene) {
+    let Some(place) = Place::lay(scene) else { return };
+    let running = shell(scene, &place, "echo ours > ours; cp ours OUT/kept");
+    let question = scene.question();
+    scene.file(place.kept(), "somebody else's");
+    scene.answer("approve", &question, &[]).ended(0);
+    running.end().ended(1).told("changed meanwhile");
+    assert_eq!(place.content(), "somebody else's");
+}
+
+fn unchanged_is_no_question(scene: &Scene) {
+    let Some(place) = Place::lay(scene) else { return };
+    shell(scene, &place, "printf kept > OUT/kept && : >> OUT/kept").end().ended(0);
+    assert_eq!((place.content().as_str(), scene.events("asked")), ("kept", 0));
+}
+
+fn hidden_content_stays_hidden(scene: &Scene) {
+    let Some(place) = Place::lay(scene) else { return };
+    let policy = scene.policy("[defaults]\npath = \"ask\"\n");
+    let script = format!("exec 5>>{}; cat <&5; cat /proc/self/fd/5; echo more >&5", place.kept().display());
+    let running = scene.job(&["--policy", policy.to_str().unwrap()], &["bash", "-c", &script]).start();
+    let question = scene.question();
+    assert!(section(&question, "diff")["text"].as_str().unwrap().contains("+keptmore"), "{question}");
+    scene.answer("approve", &question, &[]).ended(0);
+    let outcome = running.end();
+    assert!(!outcome.out.contains("kept"), "{outcome}");
+    assert_eq!(place.content(), "keptmore\n");
+}
+
+fn unattended_writes_fail_at_once(scene: &Scene) {
+    let Some(place) = Place::lay(scene) else { return };
+    let target = place.kept();
+    let outcome = job(scene, &place, &["--ci"], &["cp", "/etc/passwd", target.to_str().unwrap()]).end();
+    outcome.told("tollgate: refused to write");
+    assert!(!outcome.status.success() && outcome.took < Duration::from_secs(5), "{outcome}");
+    assert_eq!(place.content(), "kept");
+}
+
+fn removals_are_asked(scene: &Scene) {
+    let Some(place) = Place::lay(scene) else { return };
+    let running = shell(scene, &place, "rm OUT/kept");
+    let question = scene.question();
+    assert_eq!(section(&question, "file")["would"], "remove it", "{question}");
+    assert!(place.kept().exists());
+    scene.answer("approve", &question, &[]).ended(0);
+    running.end().ended(0);
+    assert!(!place.kept().exists());
+}

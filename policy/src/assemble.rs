@@ -19,6 +19,7 @@ use crate::policy::{Policy, Rules};
 use crate::profile::document::{Reference, Roots, Spot, Text};
 use crate::profile::errors::{nearest, shown};
 use crate::profile::{Document, Fault, Faults};
+use crate::raw::Raw;
 use crate::ready::{Given, Numbered, Ready, Shelf, Standing};
 
 /// Profiles by name.
@@ -220,6 +221,27 @@ impl Policy {
     #[must_use]
     pub fn is_starter(&self, executable: &AbsPath) -> bool {
         let name = crate::seen::bytes_of_name(executable).unwrap_or_default();
+        self.is_starting_name(name)
+    }
+
+    /// Whether a command is such an agent: by its executable, or, where that runs JavaScript, by the file that it is given or
+    /// the package (`node_modules/@scope/NAME`) in which that lies. Harnesses start themselves again in this way.
+    #[must_use]
+    pub fn is_starting(&self, executable: &AbsPath, argv: &[Raw]) -> bool {
+        const RUNTIMES: [&[u8]; 4] = [b"node", b"nodejs", b"bun", b"deno"];
+        let name = crate::seen::bytes_of_name(executable).unwrap_or_default();
+        if self.is_starting_name(name) {
+            return true;
+        }
+        let file = argv.iter().skip(1).map(Raw::bytes).find(|word| !word.starts_with(b"-"));
+        let parts = || file.unwrap_or_default().split(|b| *b == b'/');
+        let package =
+            || parts().skip_while(|part| *part != b"node_modules").skip(1).find(|part| !part.starts_with(b"@"));
+        RUNTIMES.contains(&name)
+            && parts().next_back().into_iter().chain(package()).any(|part| self.is_starting_name(part))
+    }
+
+    fn is_starting_name(&self, name: &[u8]) -> bool {
         self.sources.iter().any(|(_, document)| crate::word::any_fits(&document.starters, name))
     }
 }

@@ -14,6 +14,7 @@
 pub mod approver;
 pub mod compile;
 pub mod job;
+pub mod model;
 pub mod program;
 pub mod scene;
 pub mod setting;

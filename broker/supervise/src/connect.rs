@@ -127,7 +127,7 @@ impl Gate<'_> {
         let what = Action::Connect(connect.clone());
         let judge = |grants: &Grants| self.run.policy.judge(&self.run.subject, &what, grants, now());
         let (verdict, granted) = (judge(&Grants::default()), judge(&self.grants));
-        let action = self.tree.place(call.tid).action();
+        let action = self.tree.action(call.tid);
         if let Some(place) = self.is_kept(&connect, &verdict, &granted) {
             return self.keep_from((call, action), (&connect, place));
         }
@@ -235,7 +235,7 @@ impl Gate<'_> {
     /// An approved connection.
     pub(crate) fn connect_on(&mut self, call: &Notification, what: &Action, connecting: Connecting) {
         if let Action::Connect(connect) = what {
-            let action = self.tree.place(call.tid).action();
+            let action = self.tree.action(call.tid);
             self.net.means(connect, (call.tid, action));
         }
         self.make(call, connecting);

@@ -62,7 +62,7 @@ impl Gate<'_> {
         let judge = |grants: &Grants| self.run.policy.judge(&self.run.subject, &what, grants, now());
         let (verdict, granted) = (judge(&Grants::default()), judge(&self.grants));
         let shown = format!("to write {:?}", crossing.path);
-        let action = self.tree.place(call.tid).action();
+        let action = self.tree.action(call.tid);
         match (verdict.effect, &crossing.wall) {
             (Effect::Allow, Wall::Outside) => self.write_on(call, &crossing),
             // nobody spoke of it: the roots stand, and programs that try everything hold up nobody

@@ -1,6 +1,6 @@
 //! Who started whom: which action a process belongs to, and the commands that led to it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 
 use crate::program::{cmdline, split};
@@ -24,6 +24,8 @@ pub(crate) struct Ids {
 pub(crate) struct Tree {
     command: i32,
     agent: bool,
+    /// Processes in which the agent started itself again.
+    again: HashSet<i32>,
     actions: HashMap<i32, u64>,
     last: u64,
 }
@@ -52,37 +54,73 @@ impl Place {
 impl Tree {
     /// `agent`: the command is itself a harness or a script, and what it starts are the actions.
     pub(crate) fn new(command: i32, agent: bool) -> Self {
-        Self { command, agent, actions: HashMap::new(), last: u64::from(!agent) }
+        Self { command, agent, again: HashSet::new(), actions: HashMap::new(), last: u64::from(!agent) }
     }
 
-    /// The action that a thread belongs to. A process whose parents can't be followed to the command (it was
+    /// The agent starts itself again in this thread's process, if a process of the agent's own started that: what it starts
+    /// are actions, as before.
+    pub(crate) fn starts_again(&mut self, tid: i32) {
+        let Ok(ids) = ids(tid) else { return };
+        if self.agent && self.is_agent(ids.parent) && self.again.len() < REMEMBERED {
+            self.again.insert(ids.process);
+            self.actions.remove(&ids.process);
+        }
+    }
+
+    /// Something else is run in this thread's process: where the agent had started itself there on the way, it is gone.
+    pub(crate) fn becomes_other(&mut self, tid: i32) {
+        if let Some(ids) = (!self.again.is_empty()).then(|| ids(tid).ok()).flatten() {
+            self.again.remove(&ids.process);
+        }
+    }
+
+    fn is_agent(&self, process: i32) -> bool {
+        process == self.command || self.again.contains(&process)
+    }
+
+    /// The action that a thread's exec belongs to. A process whose parents can't be followed to the command (it was
     /// orphaned) belongs to the action that its process was last seen in, or begins one of its own.
     pub(crate) fn place(&mut self, tid: i32) -> Place {
+        match self.look(tid) {
+            Ok(place) => place,
+            Err(seen) => {
+                self.last += 1;
+                self.remember(&seen, self.last);
+                Place::Begins(self.last)
+            }
+        }
+    }
+
+    /// The action that a thread belongs to, 0 for the agent itself: also for a process that the agent has only just forked.
+    pub(crate) fn action(&mut self, tid: i32) -> u64 {
+        self.look(tid).map_or(0, Place::action)
+    }
+
+    /// What is known of a thread; else the processes on the way to the agent, none of which belongs to an action.
+    fn look(&mut self, tid: i32) -> Result<Place, Vec<i32>> {
         if !self.agent {
-            return Place::In(1);
+            return Ok(Place::In(1));
         }
         let mut process = match ids(tid) {
             Ok(ids) => ids.process,
             Err(_) => tid,
         };
-        if process == self.command {
-            return Place::Agent;
+        if self.is_agent(process) {
+            return Ok(Place::Agent);
         }
         let mut seen = Vec::new();
         for _ in 0..DEPTH {
             if let Some(&action) = self.actions.get(&process) {
                 self.remember(&seen, action);
-                return Place::In(action);
+                return Ok(Place::In(action));
             }
             seen.push(process);
             match ids(process) {
-                Ok(ids) if ids.parent > 1 && ids.parent != self.command => process = ids.parent,
+                Ok(ids) if ids.parent > 1 && !self.is_agent(ids.parent) => process = ids.parent,
                 Ok(_) | Err(_) => break,
             }
         }
-        self.last += 1;
-        self.remember(&seen, self.last);
-        Place::Begins(self.last)
+        Err(seen)
     }
 
     fn remember(&mut self, processes: &[i32], action: u64) {
@@ -181,7 +219,15 @@ mod tests {
         assert_eq!(tree.place(i32::try_from(std::process::id()).unwrap()), Place::In(1));
         let me = i32::try_from(std::process::id()).unwrap();
         let mut tree = Tree::new(ids(me).unwrap().parent, true);
+        assert_eq!(tree.action(me), 0, "forked, and not yet anything else");
         assert_eq!(tree.place(me), Place::Begins(1));
         assert_eq!(tree.place(me), Place::In(1));
+        tree.starts_again(me);
+        assert_eq!(tree.place(me), Place::Agent);
+        tree.becomes_other(me);
+        assert_eq!(tree.place(me), Place::Begins(2), "the agent gave way to a command");
+        let mut other = Tree::new(1, true);
+        other.starts_again(me);
+        assert_eq!(other.place(me), Place::Begins(1), "not started by the agent");
     }
 }

@@ -86,7 +86,7 @@ impl Gate<'_> {
 
     /// The record of a refusal by the boundary.
     pub(crate) fn refused_by(&mut self, tid: i32, what: Action, wall: String) -> Event {
-        let action = self.tree.place(tid).action();
+        let action = self.tree.action(tid);
         Event::Refused { action, pid: tid.unsigned_abs(), what, wall }
     }
 }

@@ -50,7 +50,7 @@ impl Gate<'_> {
 
     /// Writes down that a limit was passed, or would have been, and tells it once.
     pub(crate) fn over_limit(&mut self, tid: i32, (what, bound, used): (Action, &Bound, u64)) {
-        let action = self.tree.place(tid).action();
+        let action = self.tree.action(tid);
         let text = passed(bound, used);
         let times = self.limits_hit.entry(bound.name).or_insert(0);
         *times += 1;

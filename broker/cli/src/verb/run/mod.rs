@@ -259,7 +259,8 @@ impl Settled {
             return call.interactive;
         }
         *self.agent.get_or_init(|| {
-            ground::names(&self.command.program).iter().any(|path| self.policy.is_starter(path))
+            let argv: Vec<Raw> = self.command.argv.iter().cloned().map(Raw::from).collect();
+            ground::names(&self.command.program).iter().any(|path| self.policy.is_starting(path, &argv))
                 || ground::is_script(&self.command)
         })
     }

@@ -28,13 +28,12 @@ pub(crate) fn answer(body: &Value, steps: &[Step]) -> Answer {
     }
     let mut events = vec![json!({"type": "message_start", "message": message(&[], Value::Null)})];
     for (index, part) in content.iter().enumerate() {
-        let (empty, delta) = match text(part, "type") {
-            "text" => (json!({"type": "text", "text": ""}), json!({"type": "text_delta", "text": part["text"]})),
-            _ => {
-                let mut empty = part.clone();
-                empty["input"] = json!({});
-                (empty, json!({"type": "input_json_delta", "partial_json": part["input"].to_string()}))
-            }
+        let (empty, delta) = if text(part, "type") == "text" {
+            (json!({"type": "text", "text": ""}), json!({"type": "text_delta", "text": part["text"]}))
+        } else {
+            let mut empty = part.clone();
+            empty["input"] = json!({});
+            (empty, json!({"type": "input_json_delta", "partial_json": part["input"].to_string()}))
         };
         events.push(json!({"type": "content_block_start", "index": index, "content_block": empty}));
         events.push(json!({"type": "content_block_delta", "index": index, "delta": delta}));

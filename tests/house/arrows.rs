@@ -13,7 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tollgate-wire", &["policy"]),
     ("tollgate-ledger", &["policy"]),
     ("tollgate-launch", &["policy", "sys", "wire", "ledger"]),
-    ("tollgate-hands", &["policy", "sys"]),
+    ("tollgate-hands", &["policy", "sys", "deputy"]),
     ("tollgate-deputy", &["policy"]),
     ("tollgate-supervise", &["policy", "sys", "wire", "ledger", "hands", "deputy"]),
     ("tollgate-egress", &["policy", "sys", "wire", "ledger"]),

@@ -3,20 +3,21 @@
 
 /// One setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Setting {
+pub struct Setting {
     /// `remote`, lower case.
-    pub(crate) section: String,
+    pub section: String,
     /// `origin`; empty if there is none.
-    pub(crate) of: String,
+    pub of: String,
     /// `url`, lower case.
-    pub(crate) key: String,
+    pub key: String,
     /// The value; `true` where the key stands alone.
-    pub(crate) value: String,
+    pub value: String,
 }
 
 impl Setting {
     /// `remote.origin.url`
-    pub(crate) fn name(&self) -> String {
+    #[must_use]
+    pub fn name(&self) -> String {
         if self.of.is_empty() {
             format!("{}.{}", self.section, self.key)
         } else {
@@ -25,7 +26,8 @@ impl Setting {
     }
 
     /// Whether it is harmless in a command that runs outside: an allowlist, by section and key.
-    pub(crate) fn is_harmless(&self) -> bool {
+    #[must_use]
+    pub fn is_harmless(&self) -> bool {
         let keys: &[&str] = match self.section.as_str() {
             "core" => &[
                 "repositoryformatversion",
@@ -59,11 +61,66 @@ impl Setting {
     }
 }
 
+impl Setting {
+    /// Whether it names no program, no further file and no other repository, for whoever runs git there: an allowlist.
+    #[must_use]
+    pub fn names_no_program(&self) -> bool {
+        let key = self.key.as_str();
+        self.is_harmless()
+            || match self.section.as_str() {
+                "core" => {
+                    ["worktree", "sparsecheckout", "sparsecheckoutcone", "abbrev", "bigfilethreshold", "untrackedcache"]
+                        .contains(&key)
+                }
+                "extensions" => {
+                    ["refstorage", "partialclone", "noop", "preciousobjects", "compatobjectformat"].contains(&key)
+                }
+                "submodule" => {
+                    ["url", "active", "update", "branch", "fetchrecursesubmodules", "ignore"].contains(&key)
+                        && !self.value.starts_with('!')
+                }
+                "remote" => ["promisor", "partialclonefilter", "skipfetchall", "followremotehead"].contains(&key),
+                "branch" => ["description", "autosetuprebase", "vscode-merge-base"].contains(&key),
+                "pull" | "rebase" | "rerere" | "status" | "log" | "commit" | "merge" | "gc" | "index" | "feature"
+                | "init" | "pack" | "fetch" | "push" | "color" | "advice" | "column" | "checkout" | "tag" | "stash" => {
+                    PLAIN.contains(&key)
+                }
+                _ => false,
+            }
+    }
+}
+
+/// Keys of sections that also have keys with programs.
+const PLAIN: [&str; 22] = [
+    "rebase",
+    "ff",
+    "autostash",
+    "autosquash",
+    "autoupdate",
+    "enabled",
+    "showuntrackedfiles",
+    "date",
+    "abbrevcommit",
+    "gpgsign",
+    "conflictstyle",
+    "renames",
+    "auto",
+    "autodetach",
+    "pruneexpire",
+    "reflogexpire",
+    "version",
+    "threads",
+    "manyfiles",
+    "defaultbranch",
+    "ui",
+    "defaultremote",
+];
+
 /// Reads a file in git's configuration format (`git-config(1)`).
 ///
 /// # Errors
 /// The line that can't be read.
-pub(crate) fn parse(text: &str) -> Result<Vec<Setting>, usize> {
+pub fn parse(text: &str) -> Result<Vec<Setting>, usize> {
     let mut settings = Vec::new();
     let (mut section, mut of) = (String::new(), String::new());
     let mut lines = text.trim_start_matches('\u{feff}').lines().enumerate();
@@ -161,7 +218,8 @@ fn value<'a>(written: &'a str, lines: &mut impl Iterator<Item = (usize, &'a str)
 }
 
 /// Settings as a file.
-pub(crate) fn write<'a>(settings: impl Iterator<Item = &'a Setting>) -> String {
+#[must_use]
+pub fn write<'a>(settings: impl Iterator<Item = &'a Setting>) -> String {
     use std::fmt::Write as _;
     let mut out = String::new();
     for setting in settings {
@@ -216,6 +274,27 @@ mod tests {
     }
 
     #[test]
+    fn what_git_writes_by_itself_names_no_program() {
+        let own = "[core]\nrepositoryformatversion=0\nfilemode=true\nbare=true\nlogallrefupdates=true\nworktree=../x\n\
+                   [remote \"origin\"]\nurl=/x\nfetch=+refs/heads/*:refs/remotes/origin/*\n[branch \"main\"]\nremote=origin\n\
+                   merge=refs/heads/main\n[user]\nname=a\nemail=b\n[submodule \"lib\"]\nurl=../lib\nactive=true\n[pull]\nrebase=true\n";
+        for setting in parse(own).unwrap() {
+            assert!(setting.names_no_program(), "{}", setting.name());
+        }
+        for evil in [
+            "[submodule \"x\"]\nupdate=!sh\n",
+            "[extensions]\nworktreeConfig=true\n",
+            "[gc]\nrecentObjectsHook=x\n",
+            "[log]\nmailmap=x\nshowSignature=1\n",
+            "[commit]\ntemplate=x\n",
+            "[merge]\ntool=x\n",
+            "[merge \"x\"]\ndriver=x\n",
+        ] {
+            assert!(parse(evil).unwrap().iter().any(|setting| !setting.names_no_program()), "{evil}");
+        }
+    }
+
+    #[test]
     fn keys_that_name_programs_or_places_are_not_harmless() {
         let all = "[core]\nsshCommand=x\nfsmonitor=x\nhooksPath=x\ngitProxy=x\naskPass=x\npager=x\neditor=x\nworktree=x\n\
                    attributesFile=x\nalternateRefsCommand=x\n[credential]\nhelper=x\n[url \"a\"]\ninsteadOf=b\npushInsteadOf=b\n[include]\npath=x\n\
@@ -224,6 +303,8 @@ mod tests {
                    [pager]\nlog=x\n[extensions]\nworktreeConfig=true\n";
         for setting in parse(all).unwrap() {
             assert!(!setting.is_harmless(), "{}", setting.name());
+            // where git looks for files, whoever runs it there
+            assert_eq!(setting.names_no_program(), setting.name() == "core.worktree", "{}", setting.name());
         }
         for setting in parse("[remote \"o\"]\nurl=x\n[branch \"m\"]\nmerge=x\n[core]\nBare=false\n").unwrap() {
             assert!(setting.is_harmless(), "{}", setting.name());

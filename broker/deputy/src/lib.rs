@@ -2,7 +2,7 @@
 //! when the command is about to start, its words, the files that they name and its tool's settings are looked at; what
 //! is dangerous is left out, shown, or a refusal. An approval holds only if both looks see the same.
 
-mod config;
+pub mod config;
 pub mod content;
 mod files;
 mod git;

@@ -37,6 +37,7 @@ mod draft;
 mod guard;
 mod names;
 mod open;
+mod repository;
 mod resolve;
 mod standing;
 mod wait;

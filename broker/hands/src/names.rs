@@ -11,6 +11,7 @@ use tollgate_sys::creds;
 use crate::call::{Bound, Last, Of, Spot};
 use crate::contents;
 use crate::guard::Guarded;
+use crate::repository::Coming;
 use crate::resolve::{Found, Place, split};
 use crate::standing::{Expect, Kind};
 use crate::{Attempt, Given, Stop, Wall};
@@ -34,6 +35,7 @@ impl Attempt<'_> {
         let place = self.name(at)?;
         if !place.is_dots() {
             self.may_name(&place, (kind, Expect::Missing))?;
+            self.spares_git(&place, Coming::Made(kind))?;
         }
         self.still()?;
         Ok(place)
@@ -111,6 +113,7 @@ impl Attempt<'_> {
         if from.above != to.above && !self.has_leave(&to.path()) && !self.has_leave(&from.path()) {
             self.standing.may_refer(&from.above, &to.above)?;
         }
+        self.spares_git(to, Coming::Moved(from))?;
         if kind == Kind::Directory {
             self.may_carry(from, &from.path())?;
             self.may_carry(from, &to.path())?;
@@ -140,6 +143,9 @@ impl Attempt<'_> {
         match self.may(&path, Kind::Other) {
             Err(Stop::Met(Wall::Outside, _)) => return Err(Stop::Fails(Errno::EXDEV)),
             other => other?,
+        }
+        if let Source::Named(place) = &source {
+            self.spares_git_link(place)?;
         }
         let above = split(&path).0.strip_suffix(b"/").unwrap_or_default().to_vec();
         if above != to.above && !self.has_leave(&to.path()) {

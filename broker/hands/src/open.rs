@@ -11,6 +11,7 @@ use tollgate_sys::notify::CloseOnExec;
 
 use crate::call::{Last, Spot};
 use crate::guard::Guarded;
+use crate::repository::{self, Coming};
 use crate::resolve::{Found, Object, Place, is_proc, rooted};
 use crate::standing::{Expect, Kind, may_write};
 use crate::{Attempt, Given, Stop, Wall, wait};
@@ -94,7 +95,7 @@ impl Attempt<'_> {
             return Ok(None);
         }
         let Some(path) = self.lookup.word(at)? else { return Ok(None) };
-        if is_proc(&path) || !self.standing.rights(&path).write {
+        if is_proc(&path) || repository::concerns(&path) || !self.standing.rights(&path).write {
             return Ok(None);
         }
         match self.standing.guards.look(&path) {
@@ -175,6 +176,7 @@ impl Attempt<'_> {
             return Err(Stop::Fails(Errno::ENOTDIR));
         }
         self.may_content(&object)?;
+        self.spares_git(&place, Coming::Made(Kind::Other))?;
         self.still()?;
         // by its name, so that the rules for sticky directories (fs.protected_regular) see it as it was asked for
         let mut how = wanted.how();
@@ -186,6 +188,7 @@ impl Attempt<'_> {
 
     fn create(&mut self, place: &Place, wanted: Wanted) -> Result<Given, Stop> {
         self.may_name(place, (Kind::Other, Expect::Missing))?;
+        self.spares_git(place, Coming::Made(Kind::Other))?;
         self.still()?;
         let file = self.masked(|| at::open(place.dir.as_fd(), &place.name, wanted.how(), Reach::Name))?;
         Ok(wanted.given(file))
@@ -230,6 +233,7 @@ impl Attempt<'_> {
             }
         } else if !(kind == libc::S_IFIFO && rights.device) {
             self.may_content(object)?;
+            self.spares_git_object(object)?;
         }
         self.still()?;
         if kind == libc::S_IFCHR && stat.st_rdev == TERMINAL {

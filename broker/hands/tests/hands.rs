@@ -294,6 +294,66 @@ races! {
     race_bind: "bind", "pointer", "symlink", "cwd";
 }
 
+/// Ways to a repository whose configuration or hooks run a program; each works without the hands, in `repo`.
+const EVIL: [&str; 12] = [
+    "mkdir -p repo/refs repo/objects; echo 'ref: refs/heads/main' > repo/HEAD; cp ../evil repo/config",
+    "mkdir repo; cp ../evil repo/config; echo 'ref: refs/heads/main' > repo/HEAD; mkdir repo/objects repo/refs",
+    "mkdir repo; cp ../evil repo/config; mkdir x; mv x repo/refs; mkdir y; mv y repo/objects",
+    "git init -q --bare repo; cp ../evil x; mv x repo/config",
+    "git init -q --bare repo; cat ../evil > repo/config",
+    "git init -q --bare repo; rm repo/config; ln -s ../../evil repo/config",
+    "git init -q --bare repo; ln repo/config x; cat ../evil > x",
+    "git init -q --bare repo; exec 5< repo/config; cat ../evil > /proc/self/fd/5",
+    "mkdir repo; exec 5> repo/config; mkdir repo/refs repo/objects; cat ../evil >&5",
+    "git init -q --bare repo; mkdir -p repo/hooks; cp ../hook repo/hooks/post-checkout",
+    "git init -q --bare repo; rm -rf repo/hooks; mkdir x; cp ../hook x/post-checkout; mv x repo/hooks",
+    "git init -q repo; git -C repo config core.fsmonitor 'touch /nowhere'",
+];
+
+#[test]
+fn no_repository_of_the_sandboxs_own_runs_a_program() {
+    for (hands, expected) in [("--quiet", false), ("--bare", true)] {
+        for script in EVIL {
+            let (_kept, at) = workspace();
+            fs::write(at.join("evil"), "[core]\n\tfsmonitor = evil\n").unwrap();
+            fs::write(at.join("hook"), "#!/bin/sh\necho evil\n").unwrap();
+            fs::create_dir(at.join("w")).unwrap();
+            let script = format!("cd w; exec 2>/dev/null; {script}; true");
+            let out = Inside { at: &at, guards: &[], hands }.shell(&script);
+            assert!(out.status.success(), "{script}: {out:?}");
+            let repo = at.join("w/repo");
+            let git = [repo.clone(), repo.join(".git")].into_iter().find(|dir| is_repository(dir));
+            let evil = git.is_some_and(|git| is_evil(&git));
+            assert_eq!(evil, expected, "{hands} {script}");
+        }
+    }
+}
+
+/// As git's `is_git_directory` has it, without `HEAD`, which can come last.
+fn is_repository(dir: &Path) -> bool {
+    dir.join("objects").exists() && dir.join("refs").exists()
+}
+
+fn is_evil(git: &Path) -> bool {
+    let config = fs::read_to_string(git.join("config")).unwrap_or_default();
+    config.contains("fsmonitor") || git.join("hooks/post-checkout").exists()
+}
+
+#[test]
+fn repositories_are_made_and_used_in_here() {
+    let script = "set -e; export GIT_CONFIG_GLOBAL=/dev/null; git init -q -b main a; cd a; git config user.email a@b; git config user.name a
+        git commit -q --allow-empty -m one; cd ..; git init -q --bare -b main b; git -C a remote add origin ../b; git -C a push -q -u origin main
+        git clone -q b c; git -C c config pull.rebase true; git -C c pull -q; git -C c remote add up ../a; git -C c fetch -q up
+        cd c; git -c protocol.file.allow=always submodule --quiet add ../b lib; git -c user.name=a -c user.email=a@b commit -qm sub
+        git submodule --quiet deinit -f lib; git worktree add -q ../d; git -C ../d log --oneline | wc -l; mkdir -p src/hooks; echo x > src/hooks/use.ts
+        mkdir -p etc; echo y > etc/config; mv etc/config etc/refs; echo done";
+    for hands in ["--bare", "--quiet"] {
+        let (_kept, at) = workspace();
+        let out = Inside { at: &at, guards: &[], hands }.shell(script);
+        assert!(out.status.success() && text(&out.stdout).ends_with("done\n"), "{hands} {out:?}");
+    }
+}
+
 /// A day's work with git; what it says and leaves must not depend on the hands.
 const WORK: &str = r"
 export GIT_AUTHOR_DATE='2026-01-01T00:00:00Z' GIT_COMMITTER_DATE='2026-01-01T00:00:00Z' GIT_EDITOR=true HOME=/nonexistent

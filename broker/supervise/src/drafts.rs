@@ -93,34 +93,27 @@ impl Finished {
 }
 
 impl Gate<'_> {
-    /// Gives the caller a draft where there is somebody to be asked, and something to be drafted.
-    ///
-    /// # Errors
-    /// The call, where it is to be asked about as it is.
-    pub(crate) fn draft(
-        &mut self,
-        call: Notification,
-        crossing: &Crossing,
-        told: (u64, Verdict),
-    ) -> Result<(), (Notification, Verdict)> {
+    /// Gives the caller a draft where there is somebody to be asked, and something to be drafted; else the verdict back:
+    /// the call is to be asked about as it is.
+    pub(crate) fn draft(&mut self, call: Notification, crossing: &Crossing, told: (u64, Verdict)) -> Option<Verdict> {
         let (action, verdict) = told;
         let asked = verdict.effect == Effect::Ask
             && self.drafts.open.len() < MOST
             && self.run.asker.wakes().is_some()
             && crossing.opens();
         let (true, Some(listener), Some(files)) = (asked, self.listener.clone(), &mut self.files) else {
-            return Err((call, verdict));
+            return Some(verdict);
         };
         let draft = match files.draft(&listener, &call, crossing) {
             Begun::Draft(draft) => draft,
-            Begun::Unfit => return Err((call, verdict)),
-            Begun::Answered => return Ok(()),
+            Begun::Unfit => return Some(verdict),
+            Begun::Answered => return None,
         };
-        let Some(watched) = self.drafts.watch(&draft) else { return Err((call, verdict)) };
+        let Some(watched) = self.drafts.watch(&draft) else { return Some(verdict) };
         if draft.give(&listener, &call).is_ok() {
             self.drafts.open.push(Open { draft, watched, opener: call, action, verdict });
         }
-        Ok(())
+        None
     }
 
     /// A descriptor is about to go.
@@ -257,7 +250,7 @@ impl Drafts {
         if self.open.is_empty() {
             return None;
         }
-        let number = |at: usize| call.args.get(at).map(|arg| *arg as u32);
+        let number = |at: usize| call.args.get(at).and_then(|arg| u32::try_from(*arg & 0xffff_ffff).ok());
         let going = match name {
             "close" => number(0),
             "dup2" | "dup3" if number(0) != number(1) => number(1),

@@ -84,7 +84,7 @@ impl Gate<'_> {
                 self.refuse(&call, crossing.errno);
             }
             (Effect::Review | Effect::Ask, _) => {
-                let Err((call, verdict)) = self.draft(call, &crossing, (action, verdict)) else { return };
+                let Some(verdict) = self.draft(call, &crossing, (action, verdict)) else { return };
                 let held = Held { call, action, what, shown, verdict, then: Then::Write(crossing), question: None };
                 self.cross_with(held);
             }

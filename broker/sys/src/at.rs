@@ -136,6 +136,19 @@ pub fn read_link(dir: BorrowedFd<'_>, name: &CStr) -> Done<Vec<u8>> {
     Ok(out)
 }
 
+/// Whether nobody has a file open for writing, or mapped to be written: a read lease could be had (`fcntl(2)`,
+/// `F_SETLEASE`). `file` is open for reading. A file system without leases says no.
+#[must_use]
+pub fn has_no_writer(file: BorrowedFd<'_>) -> bool {
+    // SAFETY: takes a descriptor and a number.
+    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, libc::F_RDLCK) } != 0 {
+        return false;
+    }
+    // SAFETY: the same; the lease goes with the descriptor in any case.
+    let _gone = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, libc::F_UNLCK) };
+    true
+}
+
 /// Whether a directory may be written, by permission bits and mount, as `access(2)` sees it.
 ///
 /// # Errors

@@ -17,6 +17,7 @@ mod limits;
 mod outside;
 mod policies;
 mod shell;
+mod shipped;
 mod state;
 mod streams;
 mod tally;

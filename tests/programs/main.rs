@@ -7,7 +7,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod downloads;
 mod examples;
+mod outside;
 mod terminal;
 mod terminals;
 mod tools;

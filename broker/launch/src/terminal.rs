@@ -12,13 +12,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
-use nix::unistd::{Pid, getpgrp};
+use nix::unistd::{Pid, getpgrp, getpid};
 use tollgate_sys::{fds, pty};
 
 use crate::fault::{LaunchError, Step};
 use crate::relay::{self, Relay};
-use crate::screen::Screen;
+use crate::screen::{Job, Screen};
 
 /// A new pty for a command whose standard input, output or error is a terminal.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub struct Attached {
     wake: OwnedFd,
     /// The command's terminal, until it has been in the foreground once and so has got the user's settings.
     fresh: Mutex<Option<OwnedFd>>,
+    /// Whether the command had the terminal when it was stopped, and is to have it again.
+    kept: AtomicBool,
     relay: Option<JoinHandle<()>>,
 }
 
@@ -59,17 +62,33 @@ impl Terminal {
         if is == [false; 3] {
             return Ok(None);
         }
-        Self::with(is).map(Some).map_err(|e| LaunchError::Step(Step::Stdio, e))
+        let keys = if is[0] { io::stdin().as_fd().try_clone_to_owned() } else { own_terminal() };
+        let terminal = keys.and_then(|keys| Self::with(is, keys, Job::Own));
+        terminal.map(Some).map_err(|e| LaunchError::Step(Step::Stdio, e))
     }
 
-    fn with(is: [bool; 3]) -> io::Result<Self> {
-        let keys = if is[0] { io::stdin().as_fd().try_clone_to_owned()? } else { own_terminal()? };
+    /// As [`Terminal::open`], for a command that runs in the place of another process, whose streams these are: the
+    /// terminal is that process's, and no other is looked for. None, too, if it can't be read from.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_for(process: Pid) -> Result<Option<Self>, LaunchError> {
+        let is = [pty::is_terminal(io::stdin()), pty::is_terminal(io::stdout()), pty::is_terminal(io::stderr())];
+        let streams = [io::stdin().as_fd().try_clone_to_owned(), io::stdout().as_fd().try_clone_to_owned()];
+        let streams = streams.into_iter().chain([io::stderr().as_fd().try_clone_to_owned()]);
+        let keys = is.into_iter().zip(streams).find(|(is, stream)| *is && stream.as_ref().is_ok_and(goes_both_ways));
+        let Some((_, keys)) = keys else { return Ok(None) };
+        let terminal = keys.and_then(|keys| Self::with(is, keys, Job::Of(process)));
+        terminal.map(Some).map_err(|e| LaunchError::Step(Step::Stdio, e))
+    }
+
+    fn with(is: [bool; 3], keys: OwnedFd, job: Job) -> io::Result<Self> {
         let picture = match is {
             [_, true, _] => io::stdout().as_fd().try_clone_to_owned()?,
             [_, false, true] => io::stderr().as_fd().try_clone_to_owned()?,
             [_, false, false] => keys.try_clone()?,
         };
-        let screen = Screen::new(keys, picture);
+        let screen = Screen::new(keys, picture, job);
         let pair = pty::open()?;
         // A terminal without a size (a serial line) gives none.
         let _sized = pty::copy_size(screen.keys(), pair.master.as_fd());
@@ -120,13 +139,20 @@ impl Terminal {
         let relay = Relay::new(pair.master, Arc::clone(&screen), woken, Arc::clone(&over));
         let relay = relay.and_then(|relay| relay::spawn(relay, (command, guard)));
         match relay {
-            Ok(relay) => Ok(Attached { screen, guard, over, wake, fresh, relay: Some(relay) }),
+            Ok(relay) => {
+                Ok(Attached { screen, guard, over, wake, fresh, kept: AtomicBool::new(false), relay: Some(relay) })
+            }
             Err(e) => {
                 screen.give_back();
                 Err(e)
             }
         }
     }
+}
+
+fn goes_both_ways(stream: &OwnedFd) -> bool {
+    let flags = fcntl(stream, FcntlArg::F_GETFL).map(OFlag::from_bits_truncate);
+    flags.is_ok_and(|flags| flags.intersection(OFlag::O_ACCMODE) == OFlag::O_RDWR)
 }
 
 /// The terminal that controls this process, for a command whose standard input is something else.
@@ -150,12 +176,28 @@ impl Attached {
             return self.forward();
         }
         let had = self.screen.give_back();
-        // The whole job, as the user's shell expects it; it goes on here when that is continued.
-        let _stopped = killpg(getpgrp(), signal);
+        let _stopped = match self.screen.job() {
+            // The whole job, as the user's shell expects it; it goes on here when that is continued.
+            Job::Own => killpg(getpgrp(), signal),
+            // It was stopped because the process in whose place it runs was, and goes on when that does.
+            Job::Of(_) if signal == Signal::SIGSTOP => {
+                self.kept.store(had, Ordering::Release);
+                return;
+            }
+            // Whoever watches this process stops that one, and continues both.
+            Job::Of(_) => kill(getpid(), Signal::SIGSTOP),
+        };
         if self.screen.is_ours() && (had || asks) {
             self.forward();
         } else {
             self.order(Signal::SIGUSR2);
+        }
+    }
+
+    /// To be told when the command was continued, on the main thread: by others than [`Attached::stopped`].
+    pub fn continued(&self) {
+        if self.kept.swap(false, Ordering::AcqRel) && self.screen.is_ours() {
+            self.forward();
         }
     }
 

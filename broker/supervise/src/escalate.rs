@@ -8,14 +8,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::{Pid, getpgid};
 use tollgate_deputy::{Asking, Prepared, Way, prepare};
 use tollgate_ledger::record::Event;
 use tollgate_policy::action::{Action, Exec, Form};
 use tollgate_sys::news::News;
 use tollgate_sys::standin::{Leaving, Standin};
-use tollgate_sys::{pidfd, ptrace, wait};
+use tollgate_sys::{pidfd, ptrace, pty, wait};
 
 use crate::exec::{Judged, NEXT_WALL};
 use crate::gate::Gate;
@@ -42,6 +42,24 @@ pub(crate) struct Escalation {
     exec: Exec,
     /// How to leave, once that is known.
     leaving: Option<Leaving>,
+    /// The last of these signals that was handed on.
+    told: Option<Signal>,
+    keys: Keys,
+    /// Whether the command outside was stopped by itself, or by its own terminal.
+    asleep: bool,
+}
+
+/// Whether the keys of a terminal may go to the command outside and not to the process inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    Its,
+    Nobodys,
+}
+
+impl Keys {
+    fn of(order: &Order) -> Self {
+        if order.stdio.iter().flatten().any(pty::is_terminal) { Self::Its } else { Self::Nobodys }
+    }
 }
 
 impl Gate<'_> {
@@ -93,9 +111,12 @@ impl Gate<'_> {
                 return kill_now(tid);
             }
         };
-        let started = self.order(tid, judged, question).and_then(|order| self.start(order));
+        let started = self.order(tid, judged, question).and_then(|order| {
+            let keys = Keys::of(&order);
+            self.start(order).map(|outsider| (outsider, keys))
+        });
         match started {
-            Ok(Outsider { pid, line }) => {
+            Ok((Outsider { pid, line }, keys)) => {
                 let Some(exec) = judged.exec().cloned() else { return kill_now(tid) };
                 if standin.go_on(0).is_err() {
                     // killed meanwhile: its end is the next event, and ends what is outside
@@ -108,6 +129,9 @@ impl Gate<'_> {
                     action: judged.action,
                     exec,
                     leaving: None,
+                    told: None,
+                    keys,
+                    asleep: false,
                 });
             }
             Err(why) => {
@@ -142,6 +166,7 @@ impl Gate<'_> {
             env: prepared.env.clone(),
             laid: prepared.laid.clone(),
             changeable: self.programs.writable().to_vec(),
+            process: tid,
             stdio: stdio(tid)?,
             begun: self.run.begun,
         })
@@ -205,6 +230,7 @@ impl Gate<'_> {
             }
         };
         one.leaving = Some(leaving);
+        one.interrupt_its_job();
         let (tid, action, exec, waits) = (one.tid, one.action, one.exec.clone(), one.standin.is_some());
         // where it stands stopped already, this makes it tell so again
         let gone = waits && ptrace::interrupt(tid).is_err();
@@ -215,6 +241,19 @@ impl Gate<'_> {
         }
         if !waits || gone {
             self.escalations.retain(|one| one.tid != tid);
+        }
+    }
+
+    /// Stops the jobs inside whose commands outside were stopped.
+    pub(crate) fn mirror_stops(&mut self) {
+        let outside = self.escalations.iter_mut().filter(|one| one.outsider != 0 && one.standin.is_some());
+        for one in outside.filter(|one| wait::was_stopped(one.outsider)) {
+            one.asleep = true;
+            one.tell_its_job(Signal::SIGTSTP);
+            // its program may have blocked the other one, or not care
+            if kill(Pid::from_raw(one.tid), Signal::SIGSTOP).is_err() {
+                // gone: its end is the next event
+            }
         }
     }
 
@@ -256,6 +295,16 @@ enum Done {
 impl Escalation {
     /// What happened to the process inside.
     fn inside(&mut self, change: wait::Change) -> Done {
+        let here = match change {
+            wait::Change::Delivery(signal) if self.leaving.is_none() && self.standin.is_some() => self.hand_on(signal),
+            wait::Change::Delivery(_)
+            | wait::Change::Exited(_)
+            | wait::Change::Signalled(_)
+            | wait::Change::ExecStop
+            | wait::Change::Stop
+            | wait::Change::GroupStop(_)
+            | wait::Change::Continued => 0,
+        };
         let Some(standin) = &self.standin else { return Done::No };
         if matches!(change, wait::Change::Exited(_) | wait::Change::Signalled(_)) {
             self.standin = None;
@@ -270,7 +319,7 @@ impl Escalation {
             return Done::Yes;
         }
         let went_on = match change {
-            wait::Change::Delivery(signal) => standin.go_on(self.hand_on(signal)),
+            wait::Change::Delivery(_) => standin.go_on(here),
             wait::Change::GroupStop(_) => standin.stay_stopped(),
             wait::Change::Stop => standin.go_on(0),
             wait::Change::ExecStop => Err(io::ErrorKind::InvalidData.into()),
@@ -283,9 +332,32 @@ impl Escalation {
         Done::No
     }
 
+    /// A key of the terminal that the command outside had to itself ended it: all of its job gets that signal, as it
+    /// would have from the terminal itself.
+    fn interrupt_its_job(&self) {
+        if let (Some(Leaving::Signal(signal)), Keys::Its) = (self.leaving, self.keys)
+            && let Ok(signal @ (Signal::SIGINT | Signal::SIGQUIT)) = Signal::try_from(signal)
+            && self.told != Some(signal)
+            && self.standin.is_some()
+        {
+            self.tell_its_job(signal);
+        }
+    }
+
+    /// Sends a signal to the process inside and its group.
+    fn tell_its_job(&self, signal: Signal) {
+        let told = getpgid(Some(Pid::from_raw(self.tid))).map(|group| killpg(group, signal));
+        if !matches!(told, Ok(Ok(()))) {
+            // gone: its end is the next event
+        }
+    }
+
     /// Hands a signal on to the command outside; what of it is delivered inside.
-    fn hand_on(&self, signal: i32) -> i32 {
+    fn hand_on(&mut self, signal: i32) -> i32 {
         let (told, here) = match signal {
+            // stopped because the command outside was
+            libc::SIGSTOP if self.asleep => (0, signal),
+            libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU if self.asleep => (0, 0),
             libc::SIGHUP
             | libc::SIGINT
             | libc::SIGQUIT
@@ -299,6 +371,12 @@ impl Escalation {
             // it ends the process inside as it would have ended the command
             other => (0, other),
         };
+        if signal == libc::SIGCONT {
+            self.asleep = false;
+        }
+        if told != 0 {
+            self.told = Signal::try_from(told).ok();
+        }
         if let (Ok(told), true) = (Signal::try_from(told), self.outsider != 0)
             && kill(Pid::from_raw(self.outsider), told).is_err()
         {

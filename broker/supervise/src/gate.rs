@@ -334,6 +334,7 @@ impl<'a> Gate<'a> {
                 self.changed_anywhere(pid, change);
             }
         }
+        self.mirror_stops();
         Ok(())
     }
 
@@ -370,7 +371,8 @@ impl<'a> Gate<'a> {
             self.heard = rest.to_vec();
             match news {
                 Some(News::Stopped(signal)) => (self.run.stopped)(signal),
-                Some(News::Continued) | None => {}
+                Some(News::Continued) => (self.run.continued)(),
+                None => {}
                 Some(failed @ News::Failed(_)) => self.ending.news = Some(failed),
                 Some(end) => {
                     // All else in the run is dead when an end is told; the guard only tidies up now.

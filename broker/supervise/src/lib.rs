@@ -43,7 +43,7 @@ use tollgate_wire::ask::Asker;
 
 pub use gate::GateError;
 pub use outside::Outside;
-pub use signals::Signals;
+pub use signals::{Signals, Size};
 
 /// Everything a run's supervision needs; the processes are already there, the command waits at its first exec.
 pub struct Run<'a> {
@@ -83,6 +83,8 @@ pub struct Run<'a> {
     pub role: Role<'a>,
     /// Called when the command was stopped by a signal (job control): stops the supervisor as its shell expects.
     pub stopped: &'a mut dyn FnMut(i32),
+    /// Called when it goes on after that.
+    pub continued: &'a mut dyn FnMut(),
 }
 
 /// What kind of run it is.

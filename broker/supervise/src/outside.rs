@@ -50,6 +50,8 @@ pub struct Order {
     pub laid: Vec<Laid>,
     /// Roots that the sandbox can write: no program is looked for there.
     pub changeable: Vec<AbsPath>,
+    /// The process in whose place it runs: its terminal's foreground is asked after.
+    pub process: i32,
     /// The caller's standard input, output and error; none where one is closed.
     pub stdio: [Option<OwnedFd>; 3],
     /// When the run began.

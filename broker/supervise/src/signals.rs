@@ -11,11 +11,20 @@ const HANDED_ON: [Signal; 6] =
     [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2];
 
 /// Signals that are handed on as well where the command stands for a job of somebody else's terminal.
-const OF_A_JOB: [Signal; 3] = [Signal::SIGTSTP, Signal::SIGCONT, Signal::SIGWINCH];
+const OF_A_JOB: [Signal; 2] = [Signal::SIGTSTP, Signal::SIGCONT];
 
 /// What the command gets for a signal: outside it has no terminal of its own, and stops at one signal only.
 pub(crate) fn meant(signal: Signal) -> Signal {
     if signal == Signal::SIGTSTP { Signal::SIGSTOP } else { signal }
+}
+
+/// What becomes of a window's new size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// It is handed on as a signal.
+    HandedOn,
+    /// Somebody else of this process sees to it.
+    SeenTo,
 }
 
 /// The supervisor's signals. To be made while the process has one thread, after the fork: threads inherit the mask,
@@ -32,12 +41,14 @@ impl Signals {
         Self::of(HANDED_ON.into_iter().chain([Signal::SIGCHLD]).collect())
     }
 
-    /// As [`Signals::take`], with those of job control: for a command that runs outside, in another's place.
+    /// As [`Signals::take`], with those of job control: for a command that runs outside, in another's place. News of
+    /// the window's size are a relay's, if it has a terminal of its own.
     ///
     /// # Errors
     /// As [`Signals::take`].
-    pub fn take_all() -> io::Result<Self> {
-        Self::of(HANDED_ON.into_iter().chain(OF_A_JOB).chain([Signal::SIGCHLD]).collect())
+    pub fn take_all(screen: Size) -> io::Result<Self> {
+        let size = (screen == Size::HandedOn).then_some(Signal::SIGWINCH);
+        Self::of(HANDED_ON.into_iter().chain(OF_A_JOB).chain(size).chain([Signal::SIGCHLD]).collect())
     }
 
     fn of(set: SigSet) -> io::Result<Self> {

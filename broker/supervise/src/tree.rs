@@ -191,7 +191,9 @@ pub(crate) fn process_of(tid: i32) -> Option<i32> {
 
 /// Process and parent of a thread.
 pub(crate) fn ids(tid: i32) -> io::Result<Ids> {
-    let status = std::fs::read_to_string(format!("/proc/{tid}/status"))?;
+    // a process's name in it may be any bytes, but no line of its own: the kernel escapes that
+    let status = std::fs::read(format!("/proc/{tid}/status"))?;
+    let status = String::from_utf8_lossy(&status);
     let field = |name: &str| {
         status.lines().find_map(|line| line.strip_prefix(name)).and_then(|value| value.trim().parse::<i32>().ok())
     };
@@ -211,6 +213,22 @@ mod tests {
         assert_eq!(line(&words(&["git", "push", "a b", ""])), "git push 'a b' ''");
         assert_eq!(line(&words(&["x", "\u{1b}[2J"])), "x '\\x1b[2J'");
         assert!(line(&words(&["x", &"y".repeat(1000)])).len() < 420);
+    }
+
+    #[test]
+    fn a_name_of_any_bytes_hides_nothing() {
+        let (named, whose) = std::sync::mpsc::channel();
+        let (done, wait) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let tid = nix::unistd::gettid().as_raw();
+            std::fs::write(format!("/proc/self/task/{tid}/comm"), b"\xff\xfe\nTgid:\t1").unwrap();
+            named.send(tid).unwrap();
+            wait.recv().ok();
+        });
+        let found = ids(whose.recv().unwrap()).unwrap();
+        drop(done);
+        thread.join().unwrap();
+        assert_eq!(found.process, i32::try_from(std::process::id()).unwrap());
     }
 
     #[test]

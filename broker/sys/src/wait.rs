@@ -37,6 +37,17 @@ pub fn next_of(pid: i32) -> io::Result<Option<Change>> {
     Ok(look(pid)?.map(|(_, change)| change))
 }
 
+/// Whether a child was stopped since this was last asked (`waitid(2)`, `WSTOPPED`): one that is not traced.
+#[must_use]
+pub fn was_stopped(child: i32) -> bool {
+    let Ok(id) = libc::id_t::try_from(child) else { return false };
+    // SAFETY: all bit patterns of the struct are valid; it is made of numbers.
+    let mut told = unsafe { std::mem::zeroed::<libc::siginfo_t>() };
+    // SAFETY: the kernel writes one siginfo_t behind the pointer.
+    let done = unsafe { libc::waitid(libc::P_PID, id, &raw mut told, libc::WSTOPPED | libc::WNOHANG) };
+    done == 0 && told.si_signo == libc::SIGCHLD
+}
+
 fn look(whose: i32) -> io::Result<Option<(i32, Change)>> {
     let mut status = 0;
     // SAFETY: the kernel writes one int behind the pointer.

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal, kill};
-use tollgate_launch::{Command, Options, Plan, PrivateTemp, Started, environment};
+use nix::unistd::Pid;
+use tollgate_launch::{Attached, Command, Options, Plan, PrivateTemp, Started, Terminal, environment};
 use tollgate_ledger::Writer;
 use tollgate_ledger::record::{Event, Record, Recorder, RunStarted, Unwritten};
 use tollgate_policy::Policy;
@@ -21,7 +22,7 @@ use tollgate_policy::boundary::{Boundary, Enforced, Feature};
 use tollgate_policy::path::AbsPath;
 use tollgate_policy::subject::Subject;
 use tollgate_supervise::outside::Word;
-use tollgate_supervise::{Ending, Role, Signals, supervise};
+use tollgate_supervise::{Ending, Role, Signals, Size, supervise};
 use tollgate_sys::news::News;
 use tollgate_sys::probe::Probe;
 use tollgate_sys::{fds, process};
@@ -90,7 +91,9 @@ fn carry_out(sent: Sent, line: OwnedFd) -> Result<News, Failure> {
         .map_err(|e| Failure::of(Exit::Boundary, &e))?;
     let within = within(&place, plan.enforced());
     let command = settled.command(&within)?;
-    let started = plan.start(&command, None).map_err(|e| Failure::of(Exit::Internal, &e))?;
+    let terminal =
+        Terminal::open_for(Pid::from_raw(settled.sent.process)).map_err(|e| Failure::of(Exit::Internal, &e))?;
+    let started = plan.start(&command, terminal.as_ref()).map_err(|e| Failure::of(Exit::Internal, &e))?;
     let laid = match settled.lay(&place) {
         Ok(()) if within == self::within(&place, &started.enforced) => Ok(()),
         Ok(()) => Err(Failure::new(Exit::Boundary, "the kernel refused what the temp directory needs")),
@@ -102,8 +105,10 @@ fn carry_out(sent: Sent, line: OwnedFd) -> Result<News, Failure> {
         started.remains.end();
         return Err(failure);
     }
-    let signals = Signals::take_all().map_err(|e| Failure::new(Exit::Internal, "can't take signals").because(&e))?;
-    settled.watch(started, (signals, line), &command)
+    let size = if terminal.is_some() { Size::SeenTo } else { Size::HandedOn };
+    let signals = Signals::take_all(size);
+    let signals = signals.map_err(|e| Failure::new(Exit::Internal, "can't take signals").because(&e))?;
+    settled.watch(started, (signals, terminal, line), &command)
 }
 
 /// Where the temp directory is for the command.
@@ -176,8 +181,16 @@ impl Settled {
         Ok(())
     }
 
-    fn watch(&self, started: Started, (signals, line): (Signals, OwnedFd), command: &Command) -> Result<News, Failure> {
+    fn watch(
+        &self,
+        started: Started,
+        (signals, terminal, line): (Signals, Option<Terminal>, OwnedFd),
+        command: &Command,
+    ) -> Result<News, Failure> {
         let internal = |text: &str| Failure::new(Exit::Internal, text);
+        // without it the command has a terminal that says nothing: better none of it
+        let attached = terminal.map(|terminal| terminal.attach(started.command, started.guard)).transpose();
+        let attached = attached.map_err(|e| internal("the terminal can't be relayed").because(&e))?;
         let writer = Writer::open_with(self.ground.state.as_path(), run::redactor(&command.env));
         let id = run::fresh_id()?;
         let mut asker = run::asker((&id, self.sockets.clone()), &self.policy, self.sent.terms.unattended);
@@ -199,9 +212,13 @@ impl Settled {
             outlet: Arc::new(run::Network::new(&self.policy)),
             asker: asker.as_mut(),
             role: Role::Outside(line),
-            stopped: &mut |_| (),
+            stopped: &mut |signal| attached.iter().for_each(|attached| attached.stopped(signal)),
+            continued: &mut || attached.iter().for_each(Attached::continued),
         });
         started.remains.end();
+        if let Some(attached) = attached {
+            attached.finish();
+        }
         let finished = writer.finish();
         drop(asker);
         let ending = ending.map_err(|e| Failure::of(Exit::Internal, &e))?;

@@ -222,6 +222,7 @@ fn watch(
                 attached.stopped(signal);
             }
         },
+        continued: &mut || (),
     });
     // Whatever became of the gate: nothing of the run outlives it.
     started.remains.end();

@@ -50,6 +50,8 @@ pub(crate) struct Sent {
     pub(crate) env: Vec<(String, String)>,
     pub(crate) laid: Vec<(String, Item)>,
     pub(crate) changeable: Vec<AbsPath>,
+    /// The process in whose place it runs.
+    pub(crate) process: i32,
     /// How old the run is.
     pub(crate) age: Duration,
     /// The sender's process id: without it nothing goes on.
@@ -89,7 +91,7 @@ impl Outside for Beyond {
     fn start(&mut self, order: Order) -> io::Result<Outsider> {
         let flags = SockFlag::SOCK_CLOEXEC;
         let (line, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
-        let Order { question, action, profile, exec, env, laid, changeable, stdio, begun } = order;
+        let Order { question, action, profile, exec, env, laid, changeable, process, stdio, begun } = order;
         let sent = Sent {
             terms: self.0.clone(),
             question,
@@ -99,6 +101,7 @@ impl Outside for Beyond {
             env,
             laid: laid.into_iter().map(|laid| (laid.at, laid.what.into())).collect(),
             changeable,
+            process,
             age: begun.elapsed(),
             sender: std::process::id(),
             line: theirs.as_raw_fd(),

@@ -21,4 +21,5 @@ mod shipped;
 mod state;
 mod streams;
 mod tally;
+mod verbs;
 mod writes;

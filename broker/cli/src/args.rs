@@ -1,10 +1,14 @@
 //! The command line: what can be said. Help, completions and man pages come from these definitions.
 
+mod policy;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
+
+pub(crate) use policy::{Evidence, Import, ImportFrom, Trust};
 use tollgate_hooks::Client;
 
 /// Run a coding agent, or any command, inside a boundary that the kernel holds
@@ -53,6 +57,9 @@ pub(crate) enum Verb {
     /// Show the questions, the runs and the report as a page on loopback
     #[command(after_help = WEB)]
     Web(Web),
+    /// Print what the ledger proves of one run
+    #[command(after_help = "Example:\n  tollgate evidence k3f9x2ab --json > evidence.json")]
+    Evidence(Evidence),
     /// Report how many actions stayed inside, and who decided the rest
     #[command(after_help = "Example:\n  tollgate report --since 7d")]
     Report(Report),
@@ -340,6 +347,26 @@ pub(crate) enum PolicyVerb {
         after_help = "Example:\n  tollgate policy explain -- git push origin main\n  tollgate policy explain --path ~/.ssh/id_ed25519 --profile read-only"
     )]
     Explain(Explain),
+    /// Say what is valid and still unwise, or without effect
+    #[command(
+        after_help = "Without FILE, the files that a run here would use. Exits with 1 where there is\nsomething to say.\n\nExample:\n  tollgate policy lint .tollgate/policy.toml"
+    )]
+    Lint {
+        /// Files to look at
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Let what a project's policy grants count, as it is now
+    #[command(
+        after_help = "A project's policy can only tighten what holds, until a person trusts it. What it\ngrants then counts within everything above it; when the file changes, it counts\nno more.\n\nExample:\n  tollgate policy trust --dry-run\n  tollgate policy trust"
+    )]
+    Trust(Trust),
+    /// Print a client's own rules as a policy
+    #[command(
+        after_help = "Example:\n  tollgate policy import claude-code .claude/settings.json > imported.toml\n  tollgate policy import codex ~/.codex/rules/default.rules"
+    )]
+    Import(Import),
     /// Print the JSON schema of policy files
     #[command(after_help = "Example:\n  tollgate policy schema > policy.schema.json")]
     Schema,

@@ -14,6 +14,7 @@ use tollgate_policy::{Document, Layer, Place, Policy};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::place::shown;
+use crate::trust::{self, Standing};
 use crate::{shipped, ui};
 
 /// The system's policy.
@@ -88,7 +89,7 @@ impl Layers {
             layers.file(Layer::Person, file)?;
         }
         layers.documents.extend(wanted.flags.iter().map(|flag| (Layer::Person, flag.clone().into())));
-        layers.file_if_there(Layer::Project { trusted: false }, &workspace.join(PROJECT))?;
+        layers.project(&workspace.join(PROJECT))?;
         for file in &wanted.above {
             layers.file_if_there(Layer::Project { trusted: false }, file)?;
         }
@@ -119,6 +120,30 @@ impl Layers {
         })?;
         self.documents.push((layer, ready.into()));
         Ok(())
+    }
+
+    /// A project's policy: what it grants counts as far as a person trusted this very text. One that has changed since counts
+    /// with its floors, and with those that it had then.
+    fn project(&mut self, path: &Path) -> Result<(), Failure> {
+        let text = match read(path) {
+            Ok(text) => text,
+            Err(Unread::Io(e)) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(());
+            }
+            Err(unread) => return Err(unread.failure(path)),
+        };
+        let state = crate::place::places()?.state;
+        match trust::standing(&state, path, &text) {
+            Standing::Untrusted => self.text(Layer::Project { trusted: false }, path, text),
+            Standing::Trusted => self.text(Layer::Project { trusted: true }, path, text),
+            Standing::Changed(then) => {
+                ui::note(format!("{} has changed since it was trusted: it grants nothing", shown(path)));
+                ui::aside("  hint: look at it, then `tollgate policy trust`");
+                let name = format!("{} (as trusted)", shown(path));
+                self.source(Source { layer: Layer::Project { trusted: false }, name, text: then.text })?;
+                self.text(Layer::Project { trusted: false }, path, text)
+            }
+        }
     }
 
     fn file_if_there(&mut self, layer: Layer, path: &Path) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ mod layers;
 mod place;
 mod shipped;
 mod time;
+mod trust;
 mod ui;
 mod verb;
 
@@ -67,6 +68,7 @@ fn obey(verb: Verb) -> Outcome {
         Verb::Policy(args) => verb::policy::policy(args.verb),
         Verb::Ledger(args) => verb::ledger::ledger(args.verb),
         Verb::Web(args) => verb::web::web(&args),
+        Verb::Evidence(args) => verb::evidence::evidence(&args),
         Verb::Report(args) => verb::report::report(&args),
         Verb::Completions { shell } => verb::pages::completions(shell),
         Verb::Man { dir } => verb::pages::man(dir.as_deref()),

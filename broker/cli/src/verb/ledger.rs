@@ -15,7 +15,7 @@ use crate::failure::{Failure, Outcome};
 use crate::place::{places, shown};
 use crate::{time, ui};
 
-mod line;
+pub(crate) mod line;
 
 /// Does what was asked.
 pub(crate) fn ledger(verb: LedgerVerb) -> Outcome {

@@ -14,6 +14,9 @@ use crate::place::{Ground, places, shown};
 use crate::{shipped, ui};
 
 mod explain;
+mod import;
+mod lint;
+mod trust;
 
 /// Does what was asked.
 pub(crate) fn policy(verb: PolicyVerb) -> Outcome {
@@ -21,6 +24,9 @@ pub(crate) fn policy(verb: PolicyVerb) -> Outcome {
         PolicyVerb::Check { files, json } => check(files, json),
         PolicyVerb::Test { files, json } => test(&files, json),
         PolicyVerb::Explain(args) => explain::explain(&args),
+        PolicyVerb::Lint { files, json } => lint::lint(files, json),
+        PolicyVerb::Trust(args) => trust::trust(&args),
+        PolicyVerb::Import(args) => import::import(&args),
         PolicyVerb::Schema => ui::json(&tollgate_policy::profile::schema()),
     }
 }

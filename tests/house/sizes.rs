@@ -57,7 +57,7 @@ fn function_faults(file: &File) -> Faults {
 }
 
 /// Crates that were looked at again, and how long they may be until the next look.
-const LOOKED_AT: [(&str, usize); 0] = [];
+const LOOKED_AT: [(&str, usize); 1] = [("broker/cli", 11_000)];
 
 /// Lines of source by crate; a crate's own tests count, the crate `tests` doesn't.
 fn crate_faults(files: &[File]) -> Faults {

@@ -273,11 +273,13 @@ impl Gathering<'_> {
     fn given(&mut self, layer: Layer, given: Given) {
         if matches!(layer, Layer::Project { .. } | Layer::Contract) {
             let document = given.document();
-            for (line, key) in
-                [(document.calls.first().map(|c| c.spot), "call"), (document.risks.first().map(|r| r.spot), "risk")]
-            {
+            for (line, key) in [
+                (document.calls.first().map(|c| c.spot), "[[call]]"),
+                (document.risks.first().map(|r| r.spot), "[[risk]]"),
+                (document.reviewer.as_ref().map(|r| r.spot), "[reviewer]"),
+            ] {
                 if let Some(spot) = line {
-                    let message = format!("a project's policy and a contract can't have [[{key}]]");
+                    let message = format!("a project's policy and a contract can't have {key}");
                     self.fault(&document.source, spot, (message, None));
                 }
             }

@@ -30,6 +30,7 @@ pub mod profile;
 pub mod question;
 pub mod raw;
 pub mod ready;
+pub mod review;
 pub mod risk;
 mod seen;
 pub mod shell;

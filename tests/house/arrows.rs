@@ -23,6 +23,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tollgate-report", &["policy", "sys", "wire", "ledger"]),
     ("tollgate-watch", &["policy", "wire"]),
     ("tollgate-web", &["policy", "wire", "ledger"]),
+    ("tollgate-evidence", &["policy", "sys", "wire", "ledger"]),
+    ("tollgate-review", &["policy", "sys", "wire", "ledger"]),
     (
         "tollgate",
         &[
@@ -39,11 +41,27 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "report",
             "watch",
             "web",
+            "evidence",
+            "review",
         ],
     ),
     (
         "tollgate-tests",
-        &["policy", "sys", "wire", "ledger", "launch", "supervise", "egress", "stage", "approve", "hooks", "report"],
+        &[
+            "policy",
+            "sys",
+            "wire",
+            "ledger",
+            "launch",
+            "supervise",
+            "egress",
+            "stage",
+            "approve",
+            "hooks",
+            "report",
+            "evidence",
+            "review",
+        ],
     ),
 ];
 

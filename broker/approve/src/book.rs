@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tollgate_policy::grant::Grant;
 use tollgate_policy::question::{Answer, Approval, Given, Question, Scope, Seen};
+use tollgate_policy::review::Review;
 use tollgate_wire::ask::{Ended, Revoked};
 use tollgate_wire::client::Taken;
 
@@ -165,6 +166,16 @@ impl Book {
         self.change += 1;
         self.open.insert(self.count, Open { question, until, size, shown: Vec::new() });
         Ok(())
+    }
+
+    /// A question was made ready.
+    pub(crate) fn ready(&mut self, question: Question) {
+        self.ended.push(Ended::Ready(Box::new(question)));
+    }
+
+    /// The reviewer looked at a question.
+    pub(crate) fn reviewed(&mut self, question: String, review: Review) {
+        self.ended.push(Ended::Reviewed { question, review: Box::new(review) });
     }
 
     /// One more attempt waits for the same answer.

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use tollgate_policy::action::{Action, Connect, Exec};
 use tollgate_policy::boundary::Enforced;
 use tollgate_policy::path::AbsPath;
-use tollgate_policy::question::Question;
+use tollgate_policy::question::{Question, Seen};
 use tollgate_policy::raw::Raw;
+use tollgate_policy::review::Review;
 use tollgate_policy::verdict::Verdict;
 
 /// One event of one run.
@@ -75,6 +76,31 @@ pub enum Event {
         action: u64,
         /// The question, with its verdict.
         question: Question,
+    },
+    /// The automatic reviewer looked at a question. Durable before anything follows from it.
+    Reviewed {
+        /// The action it belongs to.
+        action: u64,
+        /// The question's id.
+        question: String,
+        /// What it said, or why it said nothing.
+        review: Review,
+    },
+    /// One more attempt, identical to an open question's, waits for the same answer.
+    Joined {
+        /// The action it belongs to.
+        action: u64,
+        /// Process id, as the supervisor sees it.
+        pid: u32,
+        /// The question's id.
+        question: String,
+    },
+    /// What an answer had opened was taken back.
+    Revoked {
+        /// The question whose answer it was.
+        question: String,
+        /// Who took it back.
+        by: String,
     },
     /// The question's end. Durable before it takes effect.
     Decided {
@@ -283,6 +309,9 @@ pub struct Decision {
     pub reason: String,
     /// Milliseconds from question to answer.
     pub waited: u64,
+    /// What a person saw who answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
 }
 
 /// How a question ended.

@@ -94,6 +94,9 @@ impl Tally {
             Event::Refused { action, .. } => self.with(run, action, |a| a.refused = Some(now)),
             Event::Step { .. }
             | Event::Reached { .. }
+            | Event::Reviewed { .. }
+            | Event::Joined { .. }
+            | Event::Revoked { .. }
             | Event::Escalated { .. }
             | Event::EscalationEnded { .. }
             | Event::ActionEnded { .. }

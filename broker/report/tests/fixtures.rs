@@ -97,6 +97,7 @@ impl Run {
     /// The end of a question: who decided, how, and after how many milliseconds.
     fn decided(&mut self, action: u64, id: &str, (decider, outcome, waited): (Decider, Outcome, u64)) {
         let decision = Decision {
+            seen: None,
             outcome,
             decider,
             by: String::new(),

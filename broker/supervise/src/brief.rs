@@ -26,6 +26,9 @@ pub(crate) fn event(mut event: Event) -> Event {
         Event::RunStarted(_)
         | Event::Reached { .. }
         | Event::Asked { .. }
+        | Event::Reviewed { .. }
+        | Event::Joined { .. }
+        | Event::Revoked { .. }
         | Event::Decided { .. }
         | Event::Denied { .. }
         | Event::Refused { .. }

@@ -151,7 +151,16 @@ impl Gate<'_> {
                 self.refuse(&call, libc::EACCES);
             }
             Effect::Review | Effect::Ask => {
-                let held = Held { call, action, what, shown, verdict, then: Then::Connect(connecting), question: None };
+                let held = Held {
+                    call,
+                    action,
+                    what,
+                    shown,
+                    verdict,
+                    then: Then::Connect(connecting),
+                    question: None,
+                    draft: String::new(),
+                };
                 self.cross_with(held);
             }
             Effect::Deny => {

@@ -164,7 +164,8 @@ impl Gate<'_> {
         match draft.written() {
             Ok(Some(written)) if draft.changes(&written) => {
                 let then = Then::Draft(Box::new(Finished { draft, written, waits }));
-                self.cross_with(Held { call, action, what, shown, verdict, then, question: None });
+                let draft = String::new();
+                self.cross_with(Held { call, action, what, shown, verdict, then, question: None, draft });
             }
             Ok(Some(_)) => self.go_on_from(call, waits.as_deref()),
             unread => {

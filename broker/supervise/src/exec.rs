@@ -240,6 +240,7 @@ impl Gate<'_> {
             verdict: judged.verdict.clone(),
             then: Then::Exec(Box::new(judged)),
             question: None,
+            draft: String::new(),
         };
         self.cross_with(held);
     }

@@ -85,6 +85,8 @@ pub(crate) struct Gate<'a> {
     pub(crate) denied: HashSet<String>,
     /// Calls that wait for an answer, by question.
     pub(crate) held: HashMap<String, Held>,
+    /// Attempts that wait with an identical one, by its question.
+    pub(crate) joined: HashMap<String, Vec<Held>>,
     /// What is known of this run's sockets.
     pub(crate) net: Net,
     /// Looks after limits on the whole run.
@@ -156,6 +158,7 @@ impl<'a> Gate<'a> {
             escalations: Vec::new(),
             denied: HashSet::new(),
             held: HashMap::new(),
+            joined: HashMap::new(),
             net: Net::new(&run.started.enforced),
             watch: Watch::new(run.guard, run.command),
             limits_hit: HashMap::new(),

@@ -16,11 +16,9 @@ use crate::evidence;
 use crate::exec::{Judged, why};
 use crate::gate::Gate;
 use crate::join::Connecting;
+use crate::merge::Joint;
 use crate::net;
 use crate::record::now;
-
-/// More open questions than a person could answer: further ones are refused at once.
-const OPEN: usize = 64;
 
 /// A call that waits.
 #[derive(Debug)]
@@ -36,6 +34,8 @@ pub(crate) struct Held {
     pub(crate) then: Then,
     /// The question that was put about it, once it was.
     pub(crate) question: Option<Box<Question>>,
+    /// The digest of its draft: what is identical to it waits with it.
+    pub(crate) draft: String,
 }
 
 impl Held {
@@ -67,22 +67,39 @@ pub(crate) enum Then {
 }
 
 /// An answered question, before it takes effect.
-struct Closed {
-    id: String,
-    decision: Decision,
+pub(crate) struct Closed {
+    pub(crate) id: String,
+    pub(crate) decision: Decision,
 }
 
 impl Gate<'_> {
     /// A crossing: its evidence is collected, where that takes time; then a grant of this run covers it, or it is a
     /// question.
-    pub(crate) fn cross_with(&mut self, held: Held) {
+    pub(crate) fn cross_with(&mut self, mut held: Held) {
         let question = self.drafted(&held);
-        if self.held.len() < OPEN && self.run.asker.prepares(&question) {
+        // what was written already waits alone: it is put in place, or not
+        if !matches!(held.then, Then::Draft(_)) {
+            held.draft.clone_from(&question.digest);
+        }
+        let Some(held) = self.join(held) else { return };
+        if self.is_prepared(&held, &question) {
             self.run.asker.prepare(question.clone());
             self.held.insert(question.id, held);
         } else {
             self.go_on(held, question);
         }
+    }
+
+    /// Whether evidence is collected: a person or reviewer is to see it, or a grant is held to it.
+    fn is_prepared(&mut self, held: &Held, question: &Question) -> bool {
+        let asks = self.run.policy.review(&question.verdict).effect == Effect::Ask;
+        let open = self.held.len() < self.most_open() && !self.denied.contains(&question.bound.action);
+        let granted = self.covering(held, question).is_some() && !self.run.asker.binds(question);
+        asks && open && !granted && self.run.asker.prepares(question)
+    }
+
+    fn most_open(&self) -> usize {
+        usize::try_from(self.run.policy.open_questions()).unwrap_or(usize::MAX)
     }
 
     /// The evidence for a question is there.
@@ -117,6 +134,9 @@ impl Gate<'_> {
     fn covering(&mut self, held: &Held, question: &Question) -> Option<String> {
         for revoked in self.run.asker.revoked() {
             self.grants.revoke(&revoked.question);
+            if let Err(unwritten) = self.pen.group(Event::Revoked { question: revoked.question, by: revoked.by }) {
+                self.broken(unwritten);
+            }
         }
         // all that an exec would run has to be covered, not its first name only
         if let Then::Exec(judged) = &held.then
@@ -128,9 +148,14 @@ impl Gate<'_> {
     }
 
     /// Puts the question: to the risk table where the verdict is review, to people where it is ask.
-    fn put(&mut self, held: Held, question: Question) {
+    fn put(&mut self, mut held: Held, question: Question) {
         let id = question.id.clone();
-        let reviewed = self.run.policy.review(&held.verdict);
+        let reviewed = self.run.policy.review_question(&question);
+        if reviewed.effect != Effect::Deny && self.run.asker.reviews() && self.held.len() < self.most_open() {
+            held.question = Some(Box::new(question.clone()));
+            self.held.insert(id, held);
+            return self.run.asker.review(question);
+        }
         match reviewed.effect {
             Effect::Allow => {
                 let decision = decided(Outcome::Allowed, Decider::Policy, &reviewed.reason.because);
@@ -144,11 +169,17 @@ impl Gate<'_> {
         }
     }
 
-    fn ask(&mut self, mut held: Held, question: Question) {
+    fn ask(&mut self, held: Held, question: Question) {
+        self.ask_after(held, question, None);
+    }
+
+    /// Asks people; `failed` says why the reviewer before them came to nothing.
+    pub(crate) fn ask_after(&mut self, mut held: Held, question: Question, failed: Option<String>) {
         let id = question.id.clone();
         held.question = Some(Box::new(question.clone()));
-        if self.held.len() >= OPEN {
-            let decision = decided(Outcome::Denied, Decider::Policy, "too many questions of this run are open");
+        if self.held.len() >= self.most_open() {
+            let why = "too many questions of this run are open: wait until some are answered before asking for more";
+            let decision = decided(Outcome::Denied, Decider::Policy, why);
             return self.close(held, Closed { id, decision });
         }
         match self.run.asker.raise(question) {
@@ -157,7 +188,10 @@ impl Gate<'_> {
                 self.held.insert(id, held);
             }
             Err(unasked) => {
-                let decision = decided(Outcome::Expired, Decider::Policy, &unasked.to_string());
+                let decision = match failed {
+                    Some(why) => decided(Outcome::ReviewFailed, Decider::Reviewer, &format!("{why}; {unasked}")),
+                    None => decided(Outcome::Expired, Decider::Policy, &unasked.to_string()),
+                };
                 self.close(held, Closed { id, decision });
             }
         }
@@ -195,6 +229,7 @@ impl Gate<'_> {
                 held.outside().map(Prepared::digest).unwrap_or_default()
             }
         };
+        self.run.policy.assess(&mut question);
         question.seal(&self.run.started.policy);
         question
     }
@@ -218,6 +253,7 @@ impl Gate<'_> {
         for ended in self.run.asker.take() {
             match ended {
                 Ended::Ready(question) => self.ready(*question),
+                Ended::Reviewed { question, review } => self.reviewed(question, &review),
                 Ended::Answered(approval) => self.answered(approval),
                 Ended::Expired { question } => {
                     if let Some(held) = self.held.remove(&question) {
@@ -250,6 +286,7 @@ impl Gate<'_> {
             scope,
             by: approval.by,
             channel: approval.channel,
+            seen: Some(approval.seen),
             ..decided(outcome, Decider::Human, &approval.reason)
         };
         self.close(held, Closed { id: approval.question, decision });
@@ -274,22 +311,29 @@ impl Gate<'_> {
     }
 
     /// The end of a question: durable, then it takes effect.
-    fn close(&mut self, held: Held, closed: Closed) {
+    pub(crate) fn close(&mut self, held: Held, closed: Closed) {
         let Closed { id, mut decision } = closed;
         if self.held.is_empty() {
             self.pen.goes_on();
         }
         decision.waited = self.pen.asked_for(&id);
         let (outcome, told) = (decision.outcome, words(&decision));
+        let end = Joint::of(&decision);
         let event = Event::Decided { action: held.action, question: id.clone(), decision };
         if let Err(unwritten) = self.pen.durable(event) {
             self.broken(unwritten);
             return self.refuse(&held.call, libc::EPERM);
         }
+        self.take_effect(held, (&id, outcome), &told);
+        self.end_joined(&id, &end, &told);
+    }
+
+    /// What an end means for one attempt.
+    pub(crate) fn take_effect(&mut self, held: Held, (id, outcome): (&str, Outcome), told: &str) {
         match outcome {
             Outcome::Allowed => match held.then {
                 Then::Draft(_) => self.put_on(held),
-                Then::Exec(judged) => self.let_on(&held.call, *judged, Some(id)),
+                Then::Exec(judged) => self.let_on(&held.call, *judged, Some(id.to_owned())),
                 Then::Connect(connecting) => self.connect_on(&held.call, &held.what, connecting),
                 Then::Write(crossing) => self.write_on(held.call, &crossing),
             },
@@ -346,7 +390,8 @@ impl Gate<'_> {
             self.run.asker.withdraw(id);
             if held.question.is_none() {
                 // it was never put: its evidence was not there yet
-                return self.send_back(&held);
+                self.send_back(&held);
+                return self.put_joined_again(id);
             }
             let decision = decided(Outcome::Aborted, Decider::Policy, why);
             self.close(held, Closed { id: id.to_owned(), decision });
@@ -354,7 +399,7 @@ impl Gate<'_> {
     }
 }
 
-fn decided(outcome: Outcome, decider: Decider, reason: &str) -> Decision {
+pub(crate) fn decided(outcome: Outcome, decider: Decider, reason: &str) -> Decision {
     Decision {
         outcome,
         decider,
@@ -363,6 +408,7 @@ fn decided(outcome: Outcome, decider: Decider, reason: &str) -> Decision {
         scope: String::new(),
         reason: reason.to_owned(),
         waited: 0,
+        seen: None,
     }
 }
 

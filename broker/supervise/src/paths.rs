@@ -85,7 +85,16 @@ impl Gate<'_> {
             }
             (Effect::Review | Effect::Ask, _) => {
                 let Some(verdict) = self.draft(call, &crossing, (action, verdict)) else { return };
-                let held = Held { call, action, what, shown, verdict, then: Then::Write(crossing), question: None };
+                let held = Held {
+                    call,
+                    action,
+                    what,
+                    shown,
+                    verdict,
+                    then: Then::Write(crossing),
+                    question: None,
+                    draft: String::new(),
+                };
                 self.cross_with(held);
             }
             (Effect::Deny, _) => {

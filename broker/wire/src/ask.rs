@@ -1,9 +1,11 @@
 //! What the gate knows of those who answer: it raises a question, is woken, and takes what became of it.
 
 use std::os::fd::BorrowedFd;
+use std::time::Instant;
 
 use tollgate_policy::grant::Grant;
 use tollgate_policy::question::{Approval, Question};
+use tollgate_policy::review::Review;
 
 /// Who is asked. The queue of `approve` is one; a refusal of everything (`--ci`) is another.
 pub trait Asker {
@@ -12,9 +14,22 @@ pub trait Asker {
         let _ = question;
         false
     }
+    /// Whether an approval for more than once is held to evidence that is collected ([`Collect::binds`]).
+    fn binds(&self, question: &Question) -> bool {
+        let _ = question;
+        false
+    }
     /// Collects evidence for a question. [`Ended::Ready`] brings it back, also where not all could be found; until then
     /// it is shown to nobody.
     fn prepare(&mut self, question: Question) {
+        let _ = question;
+    }
+    /// Whether a reviewer looks at questions.
+    fn reviews(&self) -> bool {
+        false
+    }
+    /// Puts a question to the reviewer; [`Ended::Reviewed`] brings what it says.
+    fn review(&mut self, question: Question) {
         let _ = question;
     }
     /// Puts a question to people. Its end arrives through [`Asker::take`].
@@ -42,6 +57,23 @@ pub trait Asker {
     }
 }
 
+/// Who collects evidence that takes longer than the gate can wait. It is asked from threads of its own.
+pub trait Collect: Send + Sync {
+    /// Whether there is something to be collected for this question; asked by the gate, so it answers at once.
+    fn wants(&self, question: &Question) -> bool;
+    /// Whether an approval for more than once is held to what is collected for it (commits, packages).
+    fn binds(&self, question: &Question) -> bool;
+    /// Adds facts and possible answers, by this time. What could not be found out is a
+    /// [`Section::Missing`](tollgate_policy::evidence::Section::Missing).
+    fn collect(&self, question: &mut Question, until: Instant);
+}
+
+/// The automatic reviewer. It is asked from threads of its own.
+pub trait Reviews: Send + Sync {
+    /// What it says of a question, within its own deadline.
+    fn review(&self, question: &Question) -> Review;
+}
+
 /// A grant that was taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revoked {
@@ -56,6 +88,13 @@ pub struct Revoked {
 pub enum Ended {
     /// It is ready: its evidence is there. Nobody has answered yet.
     Ready(Box<Question>),
+    /// The reviewer looked at it. Nobody has answered yet.
+    Reviewed {
+        /// The question's id.
+        question: String,
+        /// What it says.
+        review: Box<Review>,
+    },
     /// Somebody answered, over a channel that proved who it is; the digest was checked against the question's.
     Answered(Approval),
     /// The deadline passed.

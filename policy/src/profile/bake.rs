@@ -5,17 +5,18 @@ use std::fmt::Write as _;
 
 use super::document::{
     Approvals, CallLine, CommandRule, Defaults, Document, Envelope, EnvironmentTerms, Example, List, NetRule,
-    NetworkGrant, PathRule, Reference, RiskLine, Roots, Spot, Terms, Text, ToolRule, UnixRule,
+    NetworkGrant, PathRule, Reference, Reviewer, RiskLine, Roots, Spot, Terms, Text, ToolRule, UnixRule,
 };
 use crate::action::Access;
 use crate::boundary::{ArgTest, CallFate, Feature, Namespace, Reach, Rights};
+use crate::question::{Authorised, Risk};
 use crate::ready::{Filed, Index, Numbered, Placed, Prepared, Slot, Start};
 use crate::verdict::Effect;
 
 /// What expressions name.
 pub(crate) const NAMES: &str = "\
     use ::std::borrow::Cow::Borrowed as B;\n\
-    use ::tollgate_policy::{action::*, boundary::*, profile::document::*, ready::*, verdict::*};\n";
+    use ::tollgate_policy::{action::*, boundary::*, profile::document::*, question::{Authorised, Risk}, ready::*, verdict::*};\n";
 
 /// A value as an expression that is constant.
 pub(crate) trait Bake {
@@ -103,7 +104,7 @@ macro_rules! words {
         }
     })* };
 }
-words!(Access, CallFate, Feature, Namespace, Reach, Effect);
+words!(Access, Authorised, CallFate, Feature, Namespace, Reach, Effect, Risk);
 
 macro_rules! structs {
     ($($kind:ident { $($field:ident),* })*) => { $(impl Bake for $kind {
@@ -138,7 +139,7 @@ structs! {
 structs! {
     Document {
         source, sha256, name, about, extends, starters, defaults, roots, network, environment, limits, budget, namespaces,
-        require, approvals, envelope, commands, paths, nets, sockets, tools, risks, calls
+        require, approvals, reviewer, envelope, commands, paths, nets, sockets, tools, risks, calls
     }
     Spot { line, column }
     Reference { name, spot }
@@ -146,7 +147,10 @@ structs! {
     Roots { read, exec, write, device }
     NetworkGrant { reach, ports, unix }
     EnvironmentTerms { pass, drop, set }
-    Approvals { deadline, exact }
+    Approvals { deadline, exact, two, open, canaries }
+    Reviewer {
+        command, endpoint, dialect, model, key, deadline, tokens, budget, price_in, price_out, rate, breaker, spot
+    }
     Envelope { read, exec, write, device, reach, ports, names, unix }
     Terms { effect, because, class, spot, matches, spares }
     Example { text, spot }
@@ -155,6 +159,6 @@ structs! {
     NetRule { terms, names, ports }
     UnixRule { terms, sockets }
     ToolRule { terms, server, tool }
-    RiskLine { class, reversible, then, because, spot }
+    RiskLine { class, risk, reversible, authorised, then, because, matches, spot }
     CallLine { names, then, errno, when, because, spot }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::Access;
 use crate::boundary::{ArgTest, CallFate, Feature, Namespace, Reach};
+use crate::question::{Authorised, Risk};
 use crate::verdict::Effect;
 
 /// Text that is read from a file, or part of the program.
@@ -48,6 +49,8 @@ pub struct Document {
     pub require: List<Feature>,
     /// How questions are answered.
     pub approvals: Approvals,
+    /// `[reviewer]`
+    pub reviewer: Option<Reviewer>,
     /// What lower layers may grant at most.
     pub envelope: Envelope,
     /// `[[command]]`
@@ -143,6 +146,43 @@ pub struct Approvals {
     pub deadline: Option<u64>,
     /// Programs whose commands can only be approved exactly, never by a prefix; `*` is any text.
     pub exact: List<Text>,
+    /// Classes for which two different people have to agree.
+    pub two: List<Text>,
+    /// Most open questions of a run.
+    pub open: Option<u64>,
+    /// Of a hundred questions, so many tests of the approver's attention; absent or 0: none. At most 2.
+    pub canaries: Option<u64>,
+}
+
+/// `[reviewer]`: who looks at what the table leaves open, before a person does. It can only make a verdict stricter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reviewer {
+    /// A command: words of its argv.
+    pub command: List<Text>,
+    /// An endpoint's address; its dialect is `dialect`.
+    pub endpoint: Option<Text>,
+    /// `openai` or `anthropic`.
+    pub dialect: Option<Text>,
+    /// The model's name.
+    pub model: Option<Text>,
+    /// The environment variable that holds the key.
+    pub key: Option<Text>,
+    /// Seconds for one review, retries included.
+    pub deadline: Option<u64>,
+    /// Most tokens of a run.
+    pub tokens: Option<u64>,
+    /// Most cost of a run in cents; and the prices of a million tokens in and out, in cents.
+    pub budget: Option<u64>,
+    /// See `budget`.
+    pub price_in: Option<u64>,
+    /// See `budget`.
+    pub price_out: Option<u64>,
+    /// Most reviews a minute.
+    pub rate: Option<u64>,
+    /// What an open breaker does: `ask` a person, or `stop` the run.
+    pub breaker: Option<Text>,
+    /// Where the table begins.
+    pub spot: Spot,
 }
 
 /// `[envelope]`: none where the file sets no bound.
@@ -268,12 +308,18 @@ pub struct ToolRule {
 pub struct RiskLine {
     /// Class; none is any.
     pub class: Option<Text>,
-    /// Whether the class can be undone; none is any.
+    /// How bad it could be; none is any.
+    pub risk: Option<Risk>,
+    /// Whether it can be undone, be it in part; none is any.
     pub reversible: Option<bool>,
+    /// Whether it was asked for; none is any.
+    pub authorised: Option<Authorised>,
     /// Never [`Effect::Review`].
     pub then: Effect,
     /// Why.
     pub because: Text,
+    /// Cases that this line decides: `class risk reversible authorised`.
+    pub matches: List<Text>,
     /// Where.
     pub spot: Spot,
 }

@@ -11,6 +11,7 @@ use crate::action::Access;
 use crate::boundary::{ArgTest, CallFate};
 use crate::host::HostPattern;
 use crate::pattern;
+use crate::risk::Case;
 use crate::verdict::Effect;
 
 /// Reads all of them into the document.
@@ -30,9 +31,12 @@ pub(super) fn read(reader: &mut Reader<'_>, top: Section<'_>, document: &mut Doc
     for section in reader.tables(top, "tool", words::TOOL) {
         document.tools.to_mut().extend(tool(reader, section));
     }
-    for section in reader.tables(top, "risk", words::RISK) {
-        document.risks.to_mut().extend(risk(reader, section));
+    let risks = reader.tables(top, "risk", words::RISK);
+    for section in &risks {
+        document.risks.to_mut().extend(risk(reader, *section));
     }
+    let places: Vec<usize> = risks.iter().map(|section| section.at).collect();
+    check_risks(reader, &places, document);
     for section in reader.tables(top, "call", words::CALL) {
         document.calls.to_mut().extend(call(reader, section));
     }
@@ -224,7 +228,27 @@ fn risk(reader: &mut Reader<'_>, section: Section<'_>) -> Option<RiskLine> {
     reader.required(section, "then", "allow, ask or deny");
     let then = reader.choice(section, "then", words::CLOSED);
     let (class, reversible) = (class(reader, section), reader.flag(section, "reversible"));
-    Some(RiskLine { class, reversible, then: then?, because: because?, spot: reader.spot(section.at) })
+    let risk = reader.choice(section, "risk", words::RISKS);
+    let authorised = reader.choice(section, "authorised", words::AUTHORISED);
+    let matches = reader.checked(section, "matches", |text| {
+        Case::read(text).is_none().then(|| format!("`{text}` is not `CLASS RISK yes|no|partly AUTHORISED`"))
+    });
+    let spot = reader.spot(section.at);
+    Some(RiskLine { class, risk, reversible, authorised, then: then?, because: because?, matches, spot })
+}
+
+/// Each example of the table is decided by the line that carries it.
+fn check_risks(reader: &mut Reader<'_>, at: &[usize], document: &Document) {
+    for (number, line) in document.risks.iter().enumerate() {
+        for text in line.matches.iter() {
+            let Some(case) = Case::read(text) else { continue };
+            let first = document.risks.iter().position(|line| case.fits(line));
+            if first != Some(number) {
+                let place = at.get(number).copied().unwrap_or_default();
+                reader.fault(place, format!("the line does not decide its example `{text}`"));
+            }
+        }
+    }
 }
 
 fn call(reader: &mut Reader<'_>, section: Section<'_>) -> Option<CallLine> {

@@ -73,6 +73,8 @@ struct File {
     kernel: Option<Kernel>,
     /// How questions are answered.
     approvals: Option<Approvals>,
+    /// Who looks at what the table leaves open, before a person does.
+    reviewer: Option<Reviewer>,
     /// What lower layers may grant at most.
     envelope: Option<Envelope>,
     /// Rules on commands.
@@ -200,6 +202,58 @@ struct Approvals {
     deadline: Option<u64>,
     /// Programs whose commands can only be approved exactly, never by a prefix.
     exact: Option<Vec<String>>,
+    /// Classes for which two different people have to agree.
+    two: Option<Vec<String>>,
+    /// Most open questions of a run; the lowest of all layers counts.
+    #[schemars(range(min = 1, max = 1000))]
+    open: Option<u64>,
+    /// Of a hundred questions, so many are announced tests of attention.
+    #[schemars(range(max = 2))]
+    canaries: Option<u64>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Reviewer {
+    /// A command, an absolute path first: reads and writes a line of JSON.
+    command: Option<Vec<String>>,
+    /// The address of a model's endpoint.
+    endpoint: Option<String>,
+    /// Its dialect.
+    dialect: Option<Dialect>,
+    /// The model's name.
+    model: Option<String>,
+    /// The environment variable that holds the endpoint's key.
+    key: Option<String>,
+    /// Seconds for one review, retries included; 20 if absent.
+    #[schemars(range(min = 1, max = 300))]
+    deadline: Option<u64>,
+    /// Most tokens of a run.
+    tokens: Option<u64>,
+    /// Most cost of a run, in cents.
+    budget: Option<u64>,
+    /// Cents for a million tokens that are sent.
+    price_in: Option<u64>,
+    /// Cents for a million tokens that come back.
+    price_out: Option<u64>,
+    /// Most reviews a minute.
+    rate: Option<u64>,
+    /// What an open breaker does.
+    breaker: Option<Breaker>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum Dialect {
+    Openai,
+    Anthropic,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum Breaker {
+    Ask,
+    Stop,
 }
 
 #[derive(JsonSchema)]
@@ -384,11 +438,17 @@ struct Risk {
     /// Absent: any.
     class: Option<String>,
     /// Absent: any.
+    risk: Option<crate::question::Risk>,
+    /// Absent: any; what can be undone in part counts as `true`.
     reversible: Option<bool>,
+    /// Absent: any.
+    authorised: Option<crate::question::Authorised>,
     /// What follows.
     then: Then,
     /// Why.
     because: String,
+    /// Cases that this line decides: `CLASS RISK yes|no|partly AUTHORISED`.
+    matches: Option<Vec<String>>,
 }
 
 #[derive(JsonSchema)]
@@ -436,6 +496,7 @@ mod tests {
             ("Limits", words::LIMITS),
             ("Kernel", words::KERNEL.1),
             ("Approvals", words::APPROVALS.1),
+            ("Reviewer", words::REVIEWER.1),
             ("Envelope", words::ENVELOPE.1),
             ("Command", words::COMMAND.1),
             ("Path", words::PATH.1),

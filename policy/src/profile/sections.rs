@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::Text;
 use super::document::{
-    Approvals, Defaults, Document, Envelope, EnvironmentTerms, List, NetworkGrant, Reference, Roots,
+    Approvals, Defaults, Document, Envelope, EnvironmentTerms, List, NetworkGrant, Reference, Reviewer, Roots,
 };
 use super::errors::nearest;
 use super::reader::{self, Reader, Section};
@@ -43,6 +43,9 @@ pub(super) fn read(reader: &mut Reader<'_>, top: Section<'_>, document: &mut Doc
     }
     if let Some(section) = part(reader, "approvals", words::APPROVALS) {
         document.approvals = approvals(reader, section);
+    }
+    if let Some(section) = part(reader, "reviewer", words::REVIEWER) {
+        document.reviewer = Some(reviewer(reader, section));
     }
     if let Some(section) = part(reader, "envelope", words::ENVELOPE) {
         document.envelope = envelope(reader, section);
@@ -221,7 +224,58 @@ fn approvals(reader: &mut Reader<'_>, section: Section<'_>) -> Approvals {
     if let Some((0, at)) = deadline {
         reader.fault(at, "a `deadline` of 0 seconds refuses every question");
     }
-    Approvals { deadline: deadline.map(|(seconds, _)| seconds), exact: reader.checked(section, "exact", program_fault) }
+    let canaries = reader.number(section, "canaries");
+    if let Some((_, at)) = canaries.filter(|(share, _)| *share > 2) {
+        reader.fault(at, "at most 2 of a hundred questions may be `canaries`");
+    }
+    let open = reader.number(section, "open");
+    if let Some((_, at)) = open.filter(|(open, _)| !(1..=1000).contains(open)) {
+        reader.fault(at, "`open` is from 1 to 1000");
+    }
+    Approvals {
+        deadline: deadline.map(|(seconds, _)| seconds),
+        exact: reader.checked(section, "exact", program_fault),
+        two: reader.checked(section, "two", class_fault),
+        open: open.map(|(open, _)| open),
+        canaries: canaries.map(|(share, _)| share),
+    }
+}
+
+fn reviewer(reader: &mut Reader<'_>, section: Section<'_>) -> Reviewer {
+    let command = reader.checked(section, "command", |_| None);
+    let mut text = |key: &str| reader.text(section, key).map(|text| Text::Owned(text.text.to_owned()));
+    let (endpoint, model, key) = (text("endpoint"), text("model"), text("key"));
+    let dialect = reader.choice(section, "dialect", words::DIALECTS).map(Text::Borrowed);
+    let breaker = reader.choice(section, "breaker", words::BREAKERS).map(Text::Borrowed);
+    if command.is_empty() == endpoint.is_none() {
+        reader.fault(section.at, "a reviewer is a `command` or an `endpoint`, and not both");
+    }
+    if endpoint.is_some() && (dialect.is_none() || model.is_none()) {
+        reader.fault(section.at, "an `endpoint` needs a `dialect` (`openai` or `anthropic`) and a `model`");
+    }
+    if command.first().is_some_and(|program| !program.starts_with('/')) {
+        reader.fault(section.at, "the first word of `command` is an absolute path");
+    }
+    let deadline = reader.number(section, "deadline");
+    if let Some((_, at)) = deadline.filter(|(seconds, _)| !(1..=300).contains(seconds)) {
+        reader.fault(at, "a reviewer's `deadline` is from 1 to 300 seconds");
+    }
+    let mut number = |key: &str| reader.number(section, key).map(|(number, _)| number);
+    Reviewer {
+        tokens: number("tokens"),
+        budget: number("budget"),
+        price_in: number("price_in"),
+        price_out: number("price_out"),
+        rate: number("rate"),
+        deadline: deadline.map(|(seconds, _)| seconds),
+        command,
+        endpoint,
+        dialect,
+        model,
+        key,
+        breaker,
+        spot: reader.spot(section.at),
+    }
 }
 
 fn envelope(reader: &mut Reader<'_>, section: Section<'_>) -> Envelope {
@@ -241,6 +295,10 @@ fn envelope(reader: &mut Reader<'_>, section: Section<'_>) -> Envelope {
         names: there("names").then(|| reader.checked(section, "names", |name| HostPattern::new(name).err())),
         unix: there("unix").then(|| reader.checked(section, "unix", pattern::fault)),
     }
+}
+
+fn class_fault(name: &str) -> Option<String> {
+    (!words::CLASSES.contains(&name)).then(|| format!("`{name}` is no class that a shipped rule has"))
 }
 
 /// A class: one the house knows, or another word that isn't nearly one.

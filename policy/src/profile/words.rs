@@ -2,6 +2,7 @@
 
 use crate::action::Access;
 use crate::boundary::{CallFate, Feature, Namespace, Reach};
+use crate::question::{Authorised, Risk};
 use crate::verdict::Effect;
 
 pub(super) type Keys = &'static [&'static str];
@@ -21,6 +22,7 @@ pub(super) const TOP: Keys = &[
     "limits",
     "kernel",
     "approvals",
+    "reviewer",
     "envelope",
     "command",
     "path",
@@ -35,7 +37,24 @@ pub(super) const ROOTS: Shape = ("[roots]", &["read", "exec", "write", "device"]
 pub(super) const NETWORK: Shape = ("[network]", &["reach", "ports", "unix"]);
 pub(super) const ENVIRONMENT: Shape = ("[environment]", &["pass", "drop", "set"]);
 pub(super) const KERNEL: Shape = ("[kernel]", &["namespaces", "require"]);
-pub(super) const APPROVALS: Shape = ("[approvals]", &["deadline", "exact"]);
+pub(super) const APPROVALS: Shape = ("[approvals]", &["deadline", "exact", "two", "open", "canaries"]);
+pub(super) const REVIEWER: Shape = (
+    "[reviewer]",
+    &[
+        "command",
+        "endpoint",
+        "dialect",
+        "model",
+        "key",
+        "deadline",
+        "tokens",
+        "budget",
+        "price_in",
+        "price_out",
+        "rate",
+        "breaker",
+    ],
+);
 pub(super) const ENVELOPE: Shape =
     ("[envelope]", &["read", "exec", "write", "device", "reach", "ports", "names", "unix"]);
 pub(super) const COMMAND: Shape = (
@@ -62,7 +81,8 @@ pub(super) const PATH: Shape =
 pub(super) const NET: Shape = ("[[net]]", &["effect", "names", "ports", "class", "because", "matches", "spares"]);
 pub(super) const UNIX: Shape = ("[[unix]]", &["effect", "sockets", "class", "because", "matches", "spares"]);
 pub(super) const TOOL: Shape = ("[[tool]]", &["effect", "server", "tool", "class", "because", "matches", "spares"]);
-pub(super) const RISK: Shape = ("[[risk]]", &["class", "reversible", "then", "because"]);
+pub(super) const RISK: Shape =
+    ("[[risk]]", &["class", "risk", "reversible", "authorised", "then", "because", "matches"]);
 pub(super) const CALL: Shape = ("[[call]]", &["names", "then", "errno", "when", "because"]);
 pub(super) const WHEN: Shape = ("`when`", &["arg", "mask", "equal", "not"]);
 
@@ -70,6 +90,15 @@ pub(super) const EFFECTS: &[(&str, Effect)] =
     &[("allow", Effect::Allow), ("review", Effect::Review), ("ask", Effect::Ask), ("deny", Effect::Deny)];
 /// What the risk table may say: it closes a review, so it can't ask for another.
 pub(super) const CLOSED: &[(&str, Effect)] = &[("allow", Effect::Allow), ("ask", Effect::Ask), ("deny", Effect::Deny)];
+pub(super) const RISKS: &[(&str, Risk)] = &[("low", Risk::Low), ("medium", Risk::Medium), ("high", Risk::High)];
+pub(super) const AUTHORISED: &[(&str, Authorised)] = &[
+    ("forbidden", Authorised::Forbidden),
+    ("unsaid", Authorised::Unsaid),
+    ("implied", Authorised::Implied),
+    ("explicit", Authorised::Explicit),
+];
+pub(super) const DIALECTS: &[(&str, &str)] = &[("openai", "openai"), ("anthropic", "anthropic")];
+pub(super) const BREAKERS: &[(&str, &str)] = &[("ask", "ask"), ("stop", "stop")];
 pub(super) const ACCESSES: &[(&str, Access)] = &[("read", Access::Read), ("write", Access::Write)];
 pub(super) const REACHES: &[(&str, Reach)] = &[("none", Reach::None), ("ports", Reach::Ports), ("open", Reach::Open)];
 pub(super) const FATES: &[(&str, CallFate)] = &[

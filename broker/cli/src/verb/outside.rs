@@ -193,7 +193,8 @@ impl Settled {
         let attached = attached.map_err(|e| internal("the terminal can't be relayed").because(&e))?;
         let writer = Writer::open_with(self.ground.state.as_path(), run::redactor(&command.env));
         let id = run::fresh_id()?;
-        let mut asker = run::asker((&id, self.sockets.clone()), &self.policy, self.sent.terms.unattended);
+        let about = run::About { ground: Some(&self.ground), unattended: self.sent.terms.unattended };
+        let mut asker = run::asker((&id, self.sockets.clone()), &self.policy, &about);
         let ending = supervise(tollgate_supervise::Run {
             id: id.clone(),
             subject: Subject { run: id, ..Subject::default() },
@@ -273,13 +274,18 @@ impl Within<'_> {
             Event::Step { pid, exec, verdict, .. } => Event::Step { action: ours, pid, exec, verdict },
             Event::Reached { pid, connect, verdict, .. } => Event::Reached { action: ours, pid, connect, verdict },
             Event::Asked { question, .. } => Event::Asked { action: ours, question },
+            Event::Reviewed { question, review, .. } => Event::Reviewed { action: ours, question, review },
+            Event::Joined { pid, question, .. } => Event::Joined { action: ours, pid, question },
             Event::Decided { question, decision, .. } => Event::Decided { action: ours, question, decision },
             Event::Denied { pid, what, verdict, .. } => Event::Denied { action: ours, pid, what, verdict },
             Event::Refused { pid, what, wall, .. } => Event::Refused { action: ours, pid, what, wall },
             Event::Tampered { pid, judged, found, detail, .. } => {
                 Event::Tampered { action: ours, pid, judged, found, detail }
             }
-            other @ (Event::Escalated { .. } | Event::EscalationEnded { .. } | Event::Hook { .. }) => other,
+            other @ (Event::Escalated { .. }
+            | Event::EscalationEnded { .. }
+            | Event::Hook { .. }
+            | Event::Revoked { .. }) => other,
         };
         Some(Record { run: self.sent.terms.run.clone(), event, ..record })
     }

@@ -14,7 +14,7 @@ use super::session::Standing;
 use super::weigh::Weighed;
 use super::{evidence, refusal};
 use crate::failure::Failure;
-use crate::verb::run::{asker, deadline, fresh_id};
+use crate::verb::run::{About, asker, deadline, fresh_id};
 
 /// How a question ended.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub(super) fn ask(scene: &Scene, action: u64, one: &Weighed) -> Result<Answered,
 
 fn decision(outcome: Outcome, decider: Decider, reason: String) -> Decision {
     let none = String::new;
-    Decision { outcome, decider, by: none(), channel: none(), scope: none(), reason, waited: 0 }
+    Decision { outcome, decider, by: none(), channel: none(), scope: none(), reason, waited: 0, seen: None }
 }
 
 fn question(scene: &Scene, one: &Weighed) -> Result<Question, Failure> {
@@ -70,6 +70,7 @@ fn question(scene: &Scene, one: &Weighed) -> Result<Question, Failure> {
         offers: Offers { lasting: true, ..Offers::default() },
         ..new
     };
+    scene.policy.assess(&mut question);
     question.seal(&scene.policy.digest());
     Ok(question)
 }
@@ -77,13 +78,14 @@ fn question(scene: &Scene, one: &Weighed) -> Result<Question, Failure> {
 /// The end of a question, or why nobody could be asked.
 fn wait(scene: &Scene, question: &Question) -> Result<Ended, String> {
     let sockets = scene.places.sockets();
-    let mut queue = asker((&question.run, sockets), &scene.policy, scene.wanted.unattended);
+    let about = About { ground: None, unattended: scene.wanted.unattended };
+    let mut queue = asker((&question.run, sockets), &scene.policy, &about);
     queue.raise(question.clone()).map_err(|unasked| unasked.to_string())?;
     let left = question.deadline.saturating_sub(question.asked_at);
     // One second more: the queue keeps the deadline, this is for a queue that died.
     let end = Instant::now() + Duration::from_millis(u64::try_from(left).unwrap_or_default()) + Duration::from_secs(1);
     loop {
-        let ended = queue.take().into_iter().find(|ended| !matches!(ended, Ended::Ready(_)));
+        let ended = queue.take().into_iter().find(|ended| !matches!(ended, Ended::Ready(_) | Ended::Reviewed { .. }));
         if let Some(ended) = ended {
             return Ok(ended);
         }
@@ -110,7 +112,7 @@ fn conclude(
     let asks = evidence::why(&one.verdict.reason);
     match ended {
         Ok(Ended::Answered(approval)) => answered(scene, (question, &what), &approval),
-        Ok(Ended::Expired { .. } | Ended::Ready(_)) => {
+        Ok(Ended::Expired { .. } | Ended::Ready(_) | Ended::Reviewed { .. }) => {
             let why = format!("it needs approval ({asks}), and nobody answered within {} s", (waited + 500) / 1000);
             let next = "asked; retry with the same call when a person is there to answer (`tollgate approvals list`)";
             (

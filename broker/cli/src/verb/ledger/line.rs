@@ -5,6 +5,7 @@ use tollgate_ledger::record::{Decider, Event, Outcome, Told};
 use tollgate_ledger::{Clock, Entry, Flaw};
 use tollgate_policy::boundary::Feature;
 use tollgate_policy::raw::Raw;
+use tollgate_policy::review::Opinion;
 use tollgate_policy::verdict::Verdict;
 
 use crate::time;
@@ -52,6 +53,21 @@ fn event(event: &Event) -> (&'static str, String) {
                 rule(&question.verdict)
             ),
         ),
+        Event::Reviewed { action, question, review } => {
+            let said = match &review.opinion {
+                Opinion::Verdict(effect) => effect.to_string(),
+                Opinion::Failed(why) => format!("failed: {}", neutral::short(why, 120)),
+                Opinion::Open(why) | Opinion::Stop(why) => format!("not asked: {}", neutral::short(why, 120)),
+            };
+            let by = neutral::short(&review.by, 60);
+            ("reviewed", format!("#{action} {}: {said} by {by}", neutral::short(question, 80)))
+        }
+        Event::Joined { action, question, .. } => {
+            ("joined", format!("#{action} waits with {}", neutral::short(question, 80)))
+        }
+        Event::Revoked { question, by } => {
+            ("revoked", format!("{} by {}", neutral::short(question, 80), neutral::short(by, 60)))
+        }
         Event::Decided { action, question, decision } => {
             let by =
                 if decision.by.is_empty() { String::new() } else { format!(", {}", neutral::short(&decision.by, 60)) };

@@ -10,6 +10,7 @@ mod ground;
 mod nested;
 mod network;
 mod outside;
+pub(crate) mod review;
 mod spoken;
 mod usual;
 
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tollgate_approve::{Nobody, Queue};
+use tollgate_evidence::Collector;
 use tollgate_launch::{Ahead, Command, LaunchError, Options, Plan, PrivateTemp, Started, Terminal};
 use tollgate_ledger::record::{RunStarted, Unwritten};
 use tollgate_ledger::{Opening, Writer};
@@ -197,7 +199,8 @@ fn watch(
             None
         }
     };
-    let mut asker = asker((&settled.id, settled.sockets.clone()), &settled.policy, settled.terms.unattended);
+    let about = About { ground: Some(&settled.ground), unattended: settled.terms.unattended };
+    let mut asker = asker((&settled.id, settled.sockets.clone()), &settled.policy, &about);
     let mut beyond = Beyond(settled.terms.clone());
     let ending = supervise(tollgate_supervise::Run {
         id: settled.id.clone(),
@@ -234,17 +237,40 @@ fn watch(
     ending::with_last_words(ending, finished)
 }
 
+/// What a run's questions are about.
+pub(crate) struct About<'a> {
+    /// Where the run is; none: no evidence is collected.
+    pub(crate) ground: Option<&'a Ground>,
+    /// Whether nobody is asked (`--ci`).
+    pub(crate) unattended: bool,
+}
+
 /// Who is asked: nobody under `--ci`, else whoever answers on the run's socket.
-pub(crate) fn asker((run, sockets): (&str, PathBuf), policy: &Arc<Policy>, unattended: bool) -> Box<dyn Asker> {
-    if unattended {
-        return Box::new(Nobody::because(UNATTENDED));
-    }
+pub(crate) fn asker((run, sockets): (&str, PathBuf), policy: &Arc<Policy>, about: &About<'_>) -> Box<dyn Asker> {
+    let reviewer = match policy.reviewer() {
+        None if about.unattended => return Box::new(Nobody::because(UNATTENDED)),
+        None => None,
+        Some(settings) => Some(review::of(settings, policy)),
+    };
+    let collector = about.ground.map(|ground| {
+        Arc::new(Collector {
+            policy: Arc::clone(policy),
+            workspace: ground.workspace.clone(),
+            state: ground.state.as_path().to_owned(),
+            scope: Vec::new(),
+            begun: crate::time::now() / 1000,
+        })
+    });
     let policy = Arc::clone(policy);
     let check = move |question: &_, approval: &_| {
         policy.grant(question, approval, crate::time::now()).map(drop).map_err(|e| e.to_string())
     };
     match Queue::new(run, sockets, Box::new(check)) {
-        Ok(queue) => Box::new(queue),
+        Ok(queue) => {
+            let queue = collector.into_iter().fold(queue, |queue, it| queue.collecting(it));
+            let queue = reviewer.into_iter().fold(queue, Queue::reviewed_by);
+            Box::new(if about.unattended { queue.unattended(UNATTENDED) } else { queue })
+        }
         Err(e) => Box::new(Nobody::because(&format!("nobody can be asked: {e}"))),
     }
 }

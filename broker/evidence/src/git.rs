@@ -1,0 +1,201 @@
+//! git, asked about a repository that the sandbox can write, without running anything of it: a git directory of our own,
+//! whose objects and references are links to the repository's, with settings of our own and no hooks, filters, drivers,
+//! monitors, replacements or lazy fetches.
+//!
+//! What git says may still be wrong where the sandbox forged objects or references; a forged object is not what a push
+//! would publish (the other side computes its id), a forged remote reference is pointed out.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tempfile::TempDir;
+use tollgate_sys::pidfd;
+
+/// Most bytes of one answer.
+const MOST: usize = 8 << 20;
+
+/// Where git is looked for: never in a folder that comes from the environment.
+const PLACES: [&str; 4] = ["/usr/bin/git", "/usr/local/bin/git", "/bin/git", "/run/current-system/sw/bin/git"];
+
+/// Settings over all others.
+const SETTINGS: &str = "[core]\n\tbare = false\n\thooksPath = /dev/null\n\tfsmonitor = false\n\tattributesFile = /dev/null\n\
+     \texcludesFile = /dev/null\n\tcommitGraph = false\n\tmultiPackIndex = false\n\tpager = cat\n\tquotePath = true\n\
+     [diff]\n\tignoreSubmodules = all\n\texternal =\n\trenames = true\n[protocol]\n\tallow = never\n[gc]\n\tauto = 0\n\
+     [maintenance]\n\tauto = false\n[submodule]\n\trecurse = false\n";
+
+/// A repository, as it is asked.
+pub(crate) struct Repository {
+    /// The top of its working tree.
+    pub(crate) top: PathBuf,
+    /// Its shared git directory.
+    pub(crate) common: PathBuf,
+    /// Its own git directory: that of the working tree.
+    own: PathBuf,
+    /// Our git directory.
+    ours: TempDir,
+    git: &'static str,
+    until: Instant,
+}
+
+impl Repository {
+    /// The repository around `start`.
+    pub(crate) fn find(start: &Path, until: Instant) -> Result<Self, String> {
+        let git = PLACES.iter().find(|place| Path::new(place).is_file()).ok_or("git is not installed outside")?;
+        let start = start.canonicalize().map_err(|e| format!("{} can't be found: {e}", start.display()))?;
+        let (top, entry) = start
+            .ancestors()
+            .map(|at| (at.to_owned(), at.join(".git")))
+            .find(|(_, entry)| entry.symlink_metadata().is_ok())
+            .ok_or("no git repository is there")?;
+        let own = if entry.is_dir() { entry } else { top.join(line(&entry)?.trim_start_matches("gitdir: ")) };
+        let common = if own.join("commondir").exists() { own.join(line(&own.join("commondir"))?) } else { own.clone() };
+        let real = |path: PathBuf| path.canonicalize().map_err(|e| format!("the git directory can't be found: {e}"));
+        let (own, common) = (real(own)?, real(common)?);
+        let ours = lay(&own, &common).map_err(|e| format!("a place to look from can't be made: {e}"))?;
+        Ok(Self { top, common, own, ours, git, until })
+    }
+
+    /// What git answers.
+    pub(crate) fn ask(&self, words: &[&str]) -> Result<Vec<u8>, String> {
+        self.ask_of(self.ours.path(), words)
+    }
+
+    /// The same as text.
+    pub(crate) fn text(&self, words: &[&str]) -> Result<String, String> {
+        self.ask(words).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// One line of it.
+    pub(crate) fn word(&self, words: &[&str]) -> Option<String> {
+        let text = self.text(words).ok()?;
+        text.lines().next().map(str::to_owned).filter(|line| !line.is_empty())
+    }
+
+    /// The references of another repository, at a path of this machine: `id name` a line.
+    pub(crate) fn references_of(&self, other: &Path) -> Result<String, String> {
+        let there = if other.join("HEAD").exists() { other.to_owned() } else { other.join(".git") };
+        let bytes = self.ask_of(&there, &["for-each-ref", "--format=%(objectname) %(refname)"])?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Whether a reference was written since (Unix seconds), as far as its file tells. The time of the inode can't be
+    /// set back.
+    pub(crate) fn was_written_since(&self, reference: &str, since: i64) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        let of = |name: &str| fs::symlink_metadata(self.common.join(name)).map(|meta| meta.ctime());
+        of(reference).or_else(|_| of("packed-refs")).is_ok_and(|changed| changed >= since)
+    }
+
+    fn ask_of(&self, directory: &Path, words: &[&str]) -> Result<Vec<u8>, String> {
+        let mut command = Command::new(self.git);
+        command
+            .args(["--no-pager", "--no-replace-objects", "--no-optional-locks", "--literal-pathspecs"])
+            .args(words)
+            .env_clear()
+            .envs([
+                ("PATH", "/usr/bin:/bin"),
+                ("HOME", "/nonexistent"),
+                ("LC_ALL", "C"),
+                ("GIT_CONFIG_NOSYSTEM", "1"),
+                ("GIT_CONFIG_GLOBAL", "/dev/null"),
+                ("GIT_ATTR_NOSYSTEM", "1"),
+                ("GIT_NO_LAZY_FETCH", "1"),
+                ("GIT_NO_REPLACE_OBJECTS", "1"),
+                ("GIT_OPTIONAL_LOCKS", "0"),
+                ("GIT_TERMINAL_PROMPT", "0"),
+                ("GIT_ALLOW_PROTOCOL", ""),
+            ])
+            .env("GIT_DIR", directory)
+            .env("GIT_WORK_TREE", &self.top)
+            .env("GIT_INDEX_FILE", self.own.join("index"))
+            .current_dir(&self.top)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0);
+        let mut child = command.spawn().map_err(|e| format!("git can't be started: {e}"))?;
+        let handle = i32::try_from(child.id()).ok().and_then(|pid| pidfd::open(pid).ok());
+        let output = child.stdout.take().ok_or("git has no output")?;
+        let read = read(output.into(), self.until);
+        if read.is_err()
+            && let Some(handle) = handle
+            && pidfd::signal(handle.as_fd(), libc::SIGKILL).is_err()
+        {
+            // it has ended by itself
+        }
+        // In a supervisor, the gate may have taken its end already; then there is none to be had.
+        match (child.wait(), read) {
+            (_, Err(why)) => Err(why),
+            (Ok(status), Ok(_)) if !status.success() => Err(format!("git did not answer ({status})")),
+            (_, Ok(bytes)) => Ok(bytes),
+        }
+    }
+}
+
+fn read(output: OwnedFd, until: Instant) -> Result<Vec<u8>, String> {
+    let mut output = fs::File::from(output);
+    let (mut all, mut chunk) = (Vec::new(), [0_u8; 32 << 10]);
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let mut fds = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
+        let wait = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+        match poll(&mut fds, wait) {
+            Ok(0) => return Err("git took too long".to_owned()),
+            Ok(_) => {}
+            Err(nix::Error::EINTR) => continue,
+            Err(e) => return Err(format!("git can't be read: {e}")),
+        }
+        match output.read(&mut chunk) {
+            Ok(0) => return Ok(all),
+            Ok(n) => all.extend_from_slice(chunk.get(..n).unwrap_or_default()),
+            Err(e) => return Err(format!("git can't be read: {e}")),
+        }
+        if all.len() > MOST {
+            return Err("git says more than can be shown".to_owned());
+        }
+    }
+}
+
+fn line(file: &Path) -> Result<String, String> {
+    let text = limited(file).map_err(|e| format!("{} can't be read: {e}", file.display()))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+/// A small file as text: regular files only, nothing that blocks.
+pub(crate) fn limited(file: &Path) -> io::Result<String> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(file)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut bytes = Vec::new();
+    file.take(32 << 20).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn lay(own: &Path, common: &Path) -> io::Result<TempDir> {
+    let ours = tempfile::Builder::new().prefix("tollgate-evidence-").tempdir()?;
+    let at = |name: &str| ours.path().join(name);
+    for name in ["objects", "refs", "packed-refs", "logs", "shallow"] {
+        if common.join(name).exists() {
+            symlink(common.join(name), at(name))?;
+        }
+    }
+    fs::write(at("HEAD"), line(&own.join("HEAD")).map_err(io::Error::other)? + "\n")?;
+    let config = limited(&common.join("config")).unwrap_or_default().to_ascii_lowercase();
+    let wide = config.lines().any(|line| line.replace([' ', '\t'], "") == "objectformat=sha256");
+    let format = if wide {
+        "[core]\n\trepositoryformatversion = 1\n[extensions]\n\tobjectformat = sha256\n"
+    } else {
+        "[core]\n\trepositoryformatversion = 0\n"
+    };
+    fs::write(at("config"), format!("{format}{SETTINGS}"))?;
+    Ok(ours)
+}

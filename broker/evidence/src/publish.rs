@@ -1,0 +1,392 @@
+//! `git push`: which commits go where, what they change, what in them looks like a secret, what others run of them.
+
+use std::path::{Path, PathBuf};
+
+use tollgate_ledger::Redactor;
+use tollgate_policy::action::Exec;
+use tollgate_policy::evidence::{Changed, Commit, Commits, Destination, Diff, Mark, Section};
+
+use crate::git::Repository;
+use crate::secrets::Scan;
+use crate::words::Git;
+use crate::{Search, marks, patch};
+
+/// How many commits are named, and files, and lines of the diff.
+const COMMITS: usize = 50;
+const FILES: usize = 200;
+const LINES: usize = 600;
+
+/// Options of `git push` that take a value of their own (git-push(1)).
+const VALUED: [&str; 6] = ["-o", "--push-option", "--repo", "--receive-pack", "--exec", "--signed"];
+
+/// One reference to be pushed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Spec {
+    /// What is pushed; empty: the reference is deleted.
+    pub(crate) from: String,
+    /// Its name on the other side.
+    pub(crate) to: String,
+    /// Whether it may throw away what is there.
+    pub(crate) forced: bool,
+}
+
+/// Collects evidence for a push.
+pub(crate) fn push(exec: &Exec, search: &mut Search<'_>) {
+    let Some(call) = Git::of(exec) else {
+        return search.missing("commits", "the command can't be read");
+    };
+    let start = call.directories.iter().fold(exec.cwd.as_path().to_owned(), |at, next| at.join(next));
+    let found = match Repository::find(&start, search.until) {
+        Ok(found) => found,
+        Err(why) => return search.missing("commits", why),
+    };
+    let (remote, specs) = read(&call, &found);
+    let there = Side::of(&remote, &found);
+    search.add(Section::Destination(there.destination(&remote)));
+    for spec in &specs {
+        lost(spec, (&there, &found), search);
+    }
+    let tips: Vec<&str> = specs.iter().map(|spec| spec.from.as_str()).filter(|from| !from.is_empty()).collect();
+    if tips.is_empty() {
+        return;
+    }
+    let title = format!("would be published to {}", names(&specs));
+    commits(&tips, (&there, &found), &title, search);
+}
+
+fn names(specs: &[Spec]) -> String {
+    let all: Vec<String> = specs.iter().take(5).map(|spec| format!("`{}`", spec.to)).collect();
+    let more = specs.len().saturating_sub(all.len());
+    if more == 0 { all.join(", ") } else { format!("{} and {more} more", all.join(", ")) }
+}
+
+/// The remote's name or address, and what is pushed to it.
+fn read(call: &Git, found: &Repository) -> (String, Vec<Spec>) {
+    let (mut plain, mut repo) = (Vec::new(), None);
+    let mut words = call.rest.iter();
+    while let Some(word) = words.next() {
+        if let Some(value) = word.strip_prefix("--repo=") {
+            repo = Some(value.to_owned());
+        } else if word == "--repo" {
+            repo = words.next().cloned();
+        } else if VALUED.contains(&word.as_str()) && word != "--signed" {
+            words.next();
+        } else if !word.starts_with('-') {
+            plain.push(word.as_str());
+        }
+    }
+    let branch = found.word(&["symbolic-ref", "--short", "-q", "HEAD"]).unwrap_or_else(|| "HEAD".to_owned());
+    let mut plain = plain.into_iter();
+    let remote = plain.next().map(str::to_owned).or(repo).unwrap_or_else(|| found.remote_of(&branch));
+    let forced = call.has(&["-f", "--force", "--force-with-lease", "--mirror"]);
+    let deletes = call.has(&["-d", "--delete"]);
+    let mut specs: Vec<Spec> = plain.map(|word| Spec::read(word, forced, deletes, &branch)).collect();
+    let all = |prefix: &str| -> Vec<Spec> {
+        let names = found.text(&["for-each-ref", "--format=%(refname)", prefix]).unwrap_or_default();
+        let spec = |name: &str| Spec { from: name.to_owned(), to: name.to_owned(), forced };
+        names.lines().take(500).map(spec).collect()
+    };
+    if call.has(&["--all", "--branches", "--mirror"]) {
+        specs.extend(all("refs/heads"));
+    }
+    if call.has(&["--tags", "--mirror", "--follow-tags"]) {
+        specs.extend(all("refs/tags"));
+    }
+    if specs.is_empty() && !deletes {
+        specs.push(Spec { from: "HEAD".to_owned(), to: branch, forced });
+    }
+    (remote, specs)
+}
+
+impl Spec {
+    /// A refspec as it is written: `main`, `+HEAD:main`, `:old`.
+    fn read(word: &str, forced: bool, deletes: bool, branch: &str) -> Self {
+        let (plus, word) = word.strip_prefix('+').map_or((false, word), |rest| (true, rest));
+        let forced = forced || plus;
+        match word.split_once(':') {
+            _ if deletes => Self { from: String::new(), to: word.to_owned(), forced },
+            Some((from, to)) => Self { from: from.to_owned(), to: to.to_owned(), forced },
+            None if word == "HEAD" => Self { from: word.to_owned(), to: branch.to_owned(), forced },
+            None => Self { from: word.to_owned(), to: word.to_owned(), forced },
+        }
+    }
+
+    fn short(&self) -> &str {
+        self.to.strip_prefix("refs/heads/").unwrap_or(&self.to)
+    }
+}
+
+impl Repository {
+    /// The remote that a branch goes to, else `origin`.
+    fn remote_of(&self, branch: &str) -> String {
+        self.setting("branch", branch, "pushremote")
+            .or_else(|| self.setting("branch", branch, "remote"))
+            .unwrap_or_else(|| "origin".to_owned())
+    }
+
+    /// A value of the repository's own configuration, read as data. The last one counts.
+    fn setting(&self, section: &str, of: &str, key: &str) -> Option<String> {
+        let text = crate::git::limited(&self.common.join("config")).ok()?;
+        let (mut within, mut value) = (false, None);
+        for line in text.lines().map(str::trim) {
+            if line.starts_with('[') {
+                within = line == format!("[{section} \"{of}\"]");
+            } else if let (true, Some((name, is))) = (within, line.split_once('='))
+                && name.trim().eq_ignore_ascii_case(key)
+            {
+                value = Some(is.trim().trim_matches('"').to_owned());
+            }
+        }
+        value
+    }
+}
+
+/// The other side, as far as it is known here.
+struct Side {
+    url: String,
+    /// Prefix of what is known of its branches: `refs/remotes/origin/`.
+    tracked: String,
+    /// Its references, where it lies on this machine and was asked itself: (id, name).
+    asked: Option<Vec<(String, String)>>,
+    doubt: String,
+}
+
+impl Side {
+    fn of(remote: &str, found: &Repository) -> Self {
+        let url = found
+            .setting("remote", remote, "pushurl")
+            .or_else(|| found.setting("remote", remote, "url"))
+            .unwrap_or_else(|| remote.to_owned());
+        let local = local(&url, &found.top);
+        let asked = local.as_ref().and_then(|path| found.references_of(path).ok()).map(|text| {
+            let pair = |line: &str| line.split_once(' ').map(|(id, name)| (id.to_owned(), name.to_owned()));
+            text.lines().filter_map(pair).collect()
+        });
+        let doubt = if asked.is_some() {
+            String::new()
+        } else {
+            "what the other side has is known from this repository only, which the sandbox can change".to_owned()
+        };
+        Self { url, tracked: format!("refs/remotes/{remote}/"), asked, doubt }
+    }
+
+    fn destination(&self, remote: &str) -> Destination {
+        let shown = without_password(&self.url);
+        let name = if shown == remote { shown } else { format!("{remote} ({shown})") };
+        let class = if local(&self.url, Path::new("/")).is_some() { "file" } else { "" };
+        let readers = if class == "file" {
+            "who can read that folder"
+        } else {
+            "who can read that repository; public, for all it is known"
+        };
+        Destination { name, class: class.to_owned(), readers: readers.to_owned(), ..Destination::default() }
+    }
+
+    /// Words for `git log`: these commits without what is there already.
+    fn range<'w>(&'w self, tips: &[&'w str]) -> Vec<String> {
+        let mut words: Vec<String> = Vec::new();
+        if self.asked.is_some() {
+            words.push("--ignore-missing".to_owned());
+        }
+        words.extend(tips.iter().map(|tip| (*tip).to_owned()));
+        words.push("--not".to_owned());
+        match &self.asked {
+            Some(known) => words.extend(known.iter().map(|(id, _)| id.clone())),
+            None => words.push(format!("--glob={}", self.tracked)),
+        }
+        words
+    }
+
+    /// What a branch of it is at.
+    fn tip(&self, spec: &Spec, found: &Repository) -> Option<String> {
+        match &self.asked {
+            Some(known) => {
+                let wanted = [spec.to.clone(), format!("refs/heads/{}", spec.to), format!("refs/tags/{}", spec.to)];
+                known.iter().find(|(_, name)| wanted.contains(name)).map(|(id, _)| id.clone())
+            }
+            None => found.word(&["rev-parse", "-q", "--verify", &format!("{}{}", self.tracked, spec.short())]),
+        }
+    }
+}
+
+fn local(url: &str, base: &Path) -> Option<PathBuf> {
+    let path = url.strip_prefix("file://").unwrap_or(url);
+    if path.contains("://") || path.is_empty() || (path.contains(':') && !path.starts_with(['/', '.'])) {
+        return None;
+    }
+    let path = base.join(path);
+    path.is_dir().then_some(path)
+}
+
+/// An address without what is between `//` and `@` but the user's name.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let authority = rest.split('/').next().unwrap_or_default();
+    match authority.rsplit_once('@') {
+        Some((login, host)) => {
+            let user = login.split(':').next().unwrap_or_default();
+            let behind = rest.get(authority.len()..).unwrap_or_default();
+            if login.contains(':') { format!("{scheme}://{user}:…@{host}{behind}") } else { url.to_owned() }
+        }
+        None => url.to_owned(),
+    }
+}
+
+/// What a forced push, or the removal of a branch, throws away on the other side.
+fn lost(spec: &Spec, (there, found): (&Side, &Repository), search: &mut Search<'_>) {
+    if !spec.forced && !spec.from.is_empty() {
+        return;
+    }
+    let Some(tip) = there.tip(spec, found) else { return };
+    let title = format!("of `{}` would be unreachable on the other side", spec.short());
+    let mut words = vec![tip.as_str()];
+    if !spec.from.is_empty() {
+        words.extend(["--not", spec.from.as_str()]);
+    }
+    match log(found, &words) {
+        Ok((list, more)) if !list.is_empty() => {
+            let doubt = there.doubt.clone();
+            search.add(Section::Commits(Commits { title, list, more, doubt }));
+            let command =
+                format!("git push --force {} {tip}:refs/heads/{}", without_password(&there.url), spec.short());
+            let note = "brings the branch back, as long as a copy of its commits is here".to_owned();
+            search.add(Section::Recovery { command, note });
+        }
+        Ok(_) => {}
+        Err(why) => search.missing("commits on the other side", why),
+    }
+}
+
+/// Commits, newest first, and how many more.
+pub(crate) fn log(found: &Repository, words: &[&str]) -> Result<(Vec<Commit>, u64), String> {
+    let mut all =
+        vec!["log", "--no-show-signature", "--no-decorate", "--format=%H%x00%an <%ae>%x00%s%x00%x1e", "-n", "51"];
+    all.extend(words);
+    let text = found.text(&all)?;
+    let commit = |record: &str| {
+        let mut fields = record.trim_start_matches('\n').split('\0');
+        let (id, author, subject) = (fields.next()?, fields.next()?, fields.next()?);
+        (!id.is_empty()).then(|| Commit { id: id.into(), author: author.into(), subject: subject.into() })
+    };
+    let mut list: Vec<Commit> = text.split('\u{1e}').filter_map(commit).collect();
+    let mut more = 0;
+    if list.len() > COMMITS {
+        list.truncate(COMMITS);
+        let mut count = vec!["rev-list", "--count"];
+        count.extend(words);
+        let total = found.word(&count).and_then(|count| count.parse::<u64>().ok()).unwrap_or(51);
+        more = total.saturating_sub(50);
+    }
+    Ok((list, more))
+}
+
+fn commits(tips: &[&str], (there, found): (&Side, &Repository), title: &str, search: &mut Search<'_>) {
+    let range = there.range(tips);
+    let words: Vec<&str> = range.iter().map(String::as_str).collect();
+    let doubt = doubt(there, found, search.by.begun);
+    match log(found, &words) {
+        Ok((list, more)) => {
+            search.add(Section::Commits(Commits { title: title.to_owned(), list, more, doubt }));
+        }
+        Err(why) => return search.missing("commits", why),
+    }
+    if search.is_late() {
+        return search.missing("changes", "there was no time left to look at them");
+    }
+    changes(&words, found, search);
+}
+
+fn doubt(there: &Side, found: &Repository, begun: i64) -> String {
+    if there.asked.is_none() && found.was_written_since(&there.tracked, begun) {
+        return format!("{}, and did so in this run", there.doubt);
+    }
+    there.doubt.clone()
+}
+
+/// What the commits change: every one of them, not just the difference between the ends; a secret that a later commit
+/// removes is published all the same.
+fn changes(words: &[&str], found: &Repository, search: &mut Search<'_>) {
+    let mut all = vec![
+        "log",
+        "--format=",
+        "-p",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--no-color",
+        "--no-renames",
+        "--src-prefix=a/",
+        "--dst-prefix=b/",
+        "--reverse",
+        "--diff-merges=first-parent",
+    ];
+    all.extend(words);
+    match found.text(&all) {
+        Ok(text) => {
+            let (diff, scan) = gather(&text, &search.by.scope);
+            search.add(Section::Secrets(scan.done()));
+            search.add(Section::Diff(diff));
+        }
+        Err(why) => {
+            search.missing("changes", &why);
+            search.missing("secret scan", why);
+        }
+    }
+}
+
+/// Files with their marks, the text as far as it fits, secrets in what is added.
+pub(crate) fn gather(text: &str, scope: &[String]) -> (Diff, Scan) {
+    let mut scan = Scan::default();
+    let files = patch::read(text, |path, number, line| scan.line(path, number, line));
+    let mut changed: Vec<Changed> = files
+        .iter()
+        .map(|(path, count)| {
+            let mut marks = marks::of(path, scope);
+            if scan.holds(path) {
+                marks.push(Mark::Secret);
+            }
+            if count.binary {
+                marks.push(Mark::Binary);
+            }
+            let lines = |n: u64| (!count.binary).then_some(n);
+            Changed { path: path.clone(), added: lines(count.added), removed: lines(count.removed), marks }
+        })
+        .collect();
+    // what is to be looked at comes first, and is never among what is left out
+    changed.sort_by_key(|file| file.marks.iter().all(|mark| *mark == Mark::Binary));
+    let more = u64::try_from(changed.len().saturating_sub(FILES)).unwrap_or(0);
+    changed.truncate(FILES);
+    let total = text.lines().count();
+    let shown: Vec<String> = text.lines().take(LINES).map(|line| line.chars().take(400).collect()).collect();
+    let left_out = u64::try_from(total.saturating_sub(shown.len())).unwrap_or(0);
+    let title = "what the commits change".to_owned();
+    // the diff is shown, sent and written down: what looks like a secret is not in it
+    let text = Redactor::new().text(&shown.join("\n")).into_owned();
+    (Diff { title, files: changed, text, left_out, more }, scan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        for (url, shown) in [
+            ("https://ann:secret@example.com/a.git", "https://ann:…@example.com/a.git"),
+            ("https://ann@example.com/a.git", "https://ann@example.com/a.git"),
+            ("git@example.com:a/b.git", "git@example.com:a/b.git"),
+            ("/srv/git/a.git", "/srv/git/a.git"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
+    }
+
+    #[test]
+    fn refspecs_are_read() {
+        let spec = |from: &str, to: &str, forced| Spec { from: from.into(), to: to.into(), forced };
+        assert_eq!(Spec::read("main", false, false, "x"), spec("main", "main", false));
+        assert_eq!(Spec::read("+HEAD:refs/heads/main", false, false, "x"), spec("HEAD", "refs/heads/main", true));
+        assert_eq!(Spec::read(":old", false, false, "x"), spec("", "old", false));
+        assert_eq!(Spec::read("old", false, true, "x"), spec("", "old", false));
+        assert_eq!(Spec::read("HEAD", true, false, "x"), spec("HEAD", "x", true));
+    }
+}

@@ -15,7 +15,7 @@ use crate::event::{Call, Deed, Event, Moment, Note, Rewritable};
 use crate::payload::{Fields, Misread, object};
 use crate::reply::{Reply, Ruling};
 use crate::tools::{self, Shape, Tools};
-use crate::words::{self, full, rewritten};
+use crate::words::{self, fitting, full, rewritten};
 
 /// The adapter.
 #[derive(Debug)]
@@ -104,6 +104,7 @@ impl Adapter for Copilot {
 }
 
 fn before(call: &Call, ruling: &Ruling) -> Reply {
+    let ruling = &fitting(call, ruling);
     let (word, reason) = match ruling {
         Ruling::Pass => return Reply::nothing(),
         Ruling::Allow { reason } | Ruling::Rewrite { reason, .. } => ("allow", reason),

@@ -15,7 +15,7 @@ use crate::event::{Call, Deed, Event, Moment, Note, Rewritable, Touch};
 use crate::payload::{Fields, Misread, object};
 use crate::reply::{Reply, Ruling};
 use crate::tools::{self, Shape, Tools};
-use crate::words::{full, rewritten};
+use crate::words::{fitting, full, rewritten};
 use tollgate_policy::action::Access;
 
 /// The adapter.
@@ -75,6 +75,7 @@ impl Adapter for Cursor {
             };
         };
         let all = event.name == "preToolUse";
+        let ruling = &fitting(call, ruling);
         let (word, reason) = match ruling {
             Ruling::Pass => return Reply::nothing(),
             Ruling::Allow { .. } => return Reply::json(&json!({ "permission": "allow" })),

@@ -15,7 +15,7 @@ use crate::event::{Call, Deed, Event, Moment, Note, Rewritable};
 use crate::payload::{Fields, Misread, object};
 use crate::reply::{Reply, Ruling};
 use crate::tools::{self, Shape, Tools};
-use crate::words::full;
+use crate::words::{fitting, full};
 
 /// The adapter.
 #[derive(Debug)]
@@ -67,10 +67,8 @@ impl Adapter for Gemini {
     }
 
     fn answer(&self, event: &Event, ruling: &Ruling) -> Reply {
-        if !matches!(event.moment, Moment::Before(_)) {
-            return Reply::nothing();
-        }
-        Reply::json(&match ruling {
+        let Moment::Before(call) = &event.moment else { return Reply::nothing() };
+        Reply::json(&match &fitting(call, ruling) {
             Ruling::Pass => return Reply::nothing(),
             Ruling::Allow { .. } => json!({ "decision": "allow" }),
             Ruling::Rewrite { text, .. } => json!({

@@ -24,7 +24,7 @@ use crate::client::{Adapter, Limit, Silence};
 use crate::event::{Call, Deed, Event, Moment, Note, Rewritable, Touch};
 use crate::payload::{Fields, Misread, object};
 use crate::reply::{Reply, Ruling};
-use crate::words::full;
+use crate::words::{fitting, full};
 
 /// The adapter.
 #[derive(Debug)]
@@ -50,10 +50,8 @@ impl Adapter for Generic {
     }
 
     fn answer(&self, event: &Event, ruling: &Ruling) -> Reply {
-        if matches!(event.moment, Moment::Told(_)) {
-            return Reply::nothing();
-        }
-        Reply::json(&match ruling {
+        let (Moment::Before(call) | Moment::Permission(call)) = &event.moment else { return Reply::nothing() };
+        Reply::json(&match &fitting(call, ruling) {
             Ruling::Allow { reason } => json!({ "verdict": "allow", "reason": reason }),
             Ruling::Rewrite { text, reason } => json!({ "verdict": "allow", "reason": reason, "shell": text }),
             Ruling::Deny { reason } => json!({ "verdict": "deny", "reason": full(reason) }),

@@ -15,7 +15,7 @@ use crate::event::{Call, Deed, Event, Moment, Note, Rewritable};
 use crate::payload::{Fields, Misread, object};
 use crate::reply::{Reply, Ruling};
 use crate::tools::{self, Shape, Tools};
-use crate::words::{full, rewritten};
+use crate::words::{fitting, full, rewritten};
 
 /// The adapter.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl Adapter for Opencode {
 
     fn answer(&self, event: &Event, ruling: &Ruling) -> Reply {
         let Moment::Before(call) = &event.moment else { return Reply::nothing() };
-        Reply::json(&match ruling {
+        Reply::json(&match &fitting(call, ruling) {
             Ruling::Allow { .. } | Ruling::Pass => json!({ "decision": "allow" }),
             Ruling::Rewrite { text, .. } => json!({ "decision": "allow", "args": rewritten(call, text) }),
             Ruling::Deny { reason } | Ruling::HandOver { reason } => {

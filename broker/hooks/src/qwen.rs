@@ -56,10 +56,6 @@ impl Adapter for Qwen {
 
     fn answer(&self, event: &Event, ruling: &Ruling) -> Reply {
         match (&event.moment, ruling) {
-            (Moment::Before(call), Ruling::Rewrite { .. }) => {
-                let reason = "refused: this client can't run it inside a boundary".to_owned();
-                words::before("PreToolUse", call, &Ruling::Deny { reason })
-            }
             (Moment::Before(call), ruling) => words::before("PreToolUse", call, ruling),
             (Moment::Permission(_), ruling) => words::permission("PermissionRequest", ruling),
             (Moment::Told(_), _) => Reply::nothing(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::event::{Call, Deed};
+use crate::event::{Call, Deed, Rewritable};
 use crate::reply::{Reply, Ruling};
 
 /// A call's arguments with another command line.
@@ -14,9 +14,21 @@ pub(crate) fn rewritten(call: &Call, text: &str) -> Map<String, Value> {
     input
 }
 
+/// The ruling, or a no where it would rewrite what can't be: a yes would let the call's own text run.
+pub(crate) fn fitting(call: &Call, ruling: &Ruling) -> Ruling {
+    let can = matches!(call.deed, Deed::Shell { rewritable: Rewritable::Yes, .. });
+    match ruling {
+        Ruling::Rewrite { .. } if !can => {
+            Ruling::Deny { reason: "refused: this client can't run it inside a boundary".to_owned() }
+        }
+        other => other.clone(),
+    }
+}
+
 /// `hookSpecificOutput` of a tool that is about to be used. The reason of a no is never empty: some clients ignore one
 /// without.
 pub(crate) fn before(name: &str, call: &Call, ruling: &Ruling) -> Reply {
+    let ruling = &fitting(call, ruling);
     let mut said = json!({ "hookEventName": name });
     let Some(fields) = said.as_object_mut() else { return Reply::no("") };
     let (word, reason) = match ruling {

@@ -210,7 +210,10 @@ Example:
   tollgate hook claude-code < event.json";
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Hook {
+    #[command(subcommand)]
+    pub(crate) verb: Option<HookVerb>,
     /// The client whose event it is
     #[arg(value_parser = client)]
     pub(crate) client: Option<Client>,
@@ -232,6 +235,56 @@ pub(crate) struct Hook {
     /// Add this policy file, with your authority (may be repeated)
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HookVerb {
+    /// Set up a client's hooks
+    #[command(after_help = INSTALL)]
+    Install(Setup),
+    /// Take a client's hooks out again, and give back the file as it was
+    #[command(after_help = "Example:\n  tollgate hook uninstall codex --user")]
+    Uninstall(Setup),
+    /// Say what is set up for a client, and try it
+    #[command(after_help = "Example:\n  tollgate hook status claude-code")]
+    Status {
+        /// The client
+        #[arg(value_parser = client)]
+        client: Client,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+const INSTALL: &str = "\
+Without --user or --project the managed place is used, which neither a repository
+nor the agent can change; without the right to write there, the user's. What a
+place leaves open is said. Other settings and comments in the file stay.
+
+Example:
+  sudo tollgate hook install claude-code
+  tollgate hook install codex --user --dry-run";
+
+#[derive(Debug, Args)]
+pub(crate) struct Setup {
+    /// The client
+    #[arg(value_parser = client)]
+    pub(crate) client: Client,
+    /// For you alone
+    #[arg(long, conflicts_with = "project")]
+    pub(crate) user: bool,
+    /// For this project alone
+    #[arg(long)]
+    pub(crate) project: bool,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Let the hooks leave questions to the client's own prompt
+    #[arg(long)]
+    pub(crate) prompt: bool,
+    /// Let the hooks use this shipped profile instead of `shell` (may be repeated)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Vec<String>,
 }
 
 impl Hook {

@@ -61,7 +61,7 @@ fn obey(verb: Verb) -> Outcome {
         Verb::Run(args) => verb::run::run(args),
         Verb::Shell(args) => verb::shell::shell(&args.words),
         Verb::Entrypoint(args) => verb::entrypoint::entrypoint(args),
-        Verb::Hook(args) => Ok(verb::hook::hook(&args)),
+        Verb::Hook(args) => verb::hook::hook(&args),
         Verb::Init(args) => verb::init::init(&args),
         Verb::Doctor(json) => verb::doctor::doctor(json),
         Verb::Approvals(args) => verb::approvals::approvals(args.verb),

@@ -15,6 +15,7 @@ mod cursor;
 mod event;
 mod gemini;
 mod generic;
+pub mod install;
 mod opencode;
 mod patch;
 mod payload;

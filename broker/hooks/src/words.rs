@@ -17,12 +17,10 @@ pub(crate) fn rewritten(call: &Call, text: &str) -> Map<String, Value> {
 /// The ruling, or a no where it would rewrite what can't be: a yes would let the call's own text run.
 pub(crate) fn fitting(call: &Call, ruling: &Ruling) -> Ruling {
     let can = matches!(call.deed, Deed::Shell { rewritable: Rewritable::Yes, .. });
-    match ruling {
-        Ruling::Rewrite { .. } if !can => {
-            Ruling::Deny { reason: "refused: this client can't run it inside a boundary".to_owned() }
-        }
-        other => other.clone(),
+    if matches!(ruling, Ruling::Rewrite { .. }) && !can {
+        return Ruling::Deny { reason: "refused: this client can't run it inside a boundary".to_owned() };
     }
+    ruling.clone()
 }
 
 /// `hookSpecificOutput` of a tool that is about to be used. The reason of a no is never empty: some clients ignore one

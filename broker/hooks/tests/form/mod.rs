@@ -62,7 +62,7 @@ fn word(client: Client, event: &Event, said: &Value) -> (&'static str, String) {
         Client::Cursor => (&said["permission"], &said["agent_message"]),
         Client::Generic => (&said["verdict"], &said["reason"]),
         _ if permission => (&specific["decision"]["behavior"], &specific["decision"]["message"]),
-        _ => {
+        Client::ClaudeCode | Client::Codex | Client::QwenCode | Client::Copilot => {
             assert_eq!(specific["hookEventName"], "PreToolUse");
             (&specific["permissionDecision"], &specific["permissionDecisionReason"])
         }

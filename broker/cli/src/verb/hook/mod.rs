@@ -10,7 +10,9 @@ mod last;
 mod paths;
 mod scene;
 mod session;
+mod setup;
 mod shell;
+mod status;
 mod told;
 mod urls;
 mod weigh;
@@ -23,8 +25,8 @@ use tollgate_sys::inside;
 use tollgate_wire::neutral;
 
 use crate::args;
-use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::args::HookVerb;
+use crate::failure::{Failure, Outcome};
 use scene::Scene;
 
 /// What is kept back of a client's patience for all but the waiting.
@@ -33,10 +35,17 @@ pub(crate) const MARGIN: Duration = Duration::from_secs(5);
 /// How long a question may wait where the command line doesn't say.
 pub(crate) const WAIT: Duration = Duration::from_secs(45);
 
-/// Answers one event.
-pub(crate) fn hook(args: &args::Hook) -> Exit {
-    last::arm(wait(args) + MARGIN);
-    last::give(&reply(args))
+/// Answers one event, or does what is said about hooks.
+pub(crate) fn hook(args: &args::Hook) -> Outcome {
+    match &args.verb {
+        Some(HookVerb::Install(setup)) => setup::install(setup),
+        Some(HookVerb::Uninstall(setup)) => setup::uninstall(setup),
+        Some(HookVerb::Status { client, json }) => status::status(*client, *json),
+        None => {
+            last::arm(wait(args) + MARGIN);
+            Ok(last::give(&reply(args)))
+        }
+    }
 }
 
 fn wait(args: &args::Hook) -> Duration {

@@ -81,7 +81,7 @@ impl Scene {
     /// The session's first event begins its run in the ledger.
     fn begin(&self) -> Result<(), Failure> {
         self.session.begin(|| {
-            self.group(record::Event::RunStarted(self.session.record(self)))?;
+            self.group(record::Event::RunStarted(Session::record(self)))?;
             self.writer.flush().map_err(|e| unwritten(&e))
         })
     }

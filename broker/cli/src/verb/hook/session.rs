@@ -134,7 +134,7 @@ impl Session {
     }
 
     /// How its run began.
-    pub(super) fn record(&self, scene: &Scene) -> RunStarted {
+    pub(super) fn record(scene: &Scene) -> RunStarted {
         RunStarted {
             name: scene.client.name().to_owned(),
             argv: vec![Raw::from(scene.client.name())],

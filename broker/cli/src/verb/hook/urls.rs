@@ -41,6 +41,10 @@ pub(super) fn connect(url: &str) -> Option<Connect> {
 mod tests {
     use super::*;
 
+    fn name(target: &Target) -> String {
+        if let Target::Name(name) = target { name.clone() } else { format!("{target:?}") }
+    }
+
     #[test]
     fn only_one_host_can_be_read() {
         let table = [
@@ -61,10 +65,7 @@ mod tests {
             ("example.com", None),
         ];
         for (url, expected) in table {
-            let found = connect(url).map(|connect| match connect.target {
-                Target::Name(name) => (name, connect.port),
-                other => (format!("{other:?}"), connect.port),
-            });
+            let found = connect(url).map(|connect| (name(&connect.target), connect.port));
             assert_eq!(found, expected.map(|(host, port)| (host.to_owned(), port)), "{url}");
         }
         assert_eq!(connect("http://127.0.0.1/").map(|c| c.target), Some(Target::Address([127, 0, 0, 1].into())));

@@ -54,12 +54,9 @@ pub(super) fn weigh(scene: &mut Scene, event: &Event, call: &Call) -> Result<Rul
         Deed::Own => (vec![own(scene, &call.tool, Effect::Allow)], Way::Bare),
         Deed::Unknown => (vec![own(scene, &call.tool, Effect::Deny)], Way::Bare),
     };
-    let number = match way {
-        Way::Bare => begin(scene, call, &all)?,
-        // It becomes an action of the run that it is in.
-        Way::Contained(_) | Way::AsItIs if all.iter().all(|one| one.verdict.effect == Effect::Allow) => 0,
-        Way::Contained(_) | Way::AsItIs => begin(scene, call, &all)?,
-    };
+    // What runs inside becomes an action of the run that it is in.
+    let goes_inside = way != Way::Bare && all.iter().all(|one| one.verdict.effect == Effect::Allow);
+    let number = if goes_inside { 0 } else { begin(scene, call, &all)? };
     if let Some(one) = all.iter().find(|one| one.verdict.effect == Effect::Deny) {
         return denied(scene, number, one);
     }
@@ -170,13 +167,11 @@ fn pages_of(scene: &Scene, call: &Call, pages: &[String]) -> Vec<Weighed> {
     let mut all = vec![own(scene, &call.tool, Effect::Allow)];
     for page in pages {
         let evidence = vec![Section::note("page", neutral::short(page, 2000))];
-        all.push(match urls::connect(page) {
-            Some(connect) => Weighed { evidence, ..judge(scene, Action::Connect(connect)) },
-            None => {
-                let one = own(scene, &call.tool, Effect::Deny);
-                let verdict = said(Effect::Deny, "which host this address means can't be told");
-                Weighed { verdict, ..one }
-            }
+        all.push(if let Some(connect) = urls::connect(page) {
+            Weighed { evidence, ..judge(scene, Action::Connect(connect)) }
+        } else {
+            let verdict = said(Effect::Deny, "which host this address means can't be told");
+            Weighed { verdict, evidence, ..own(scene, &call.tool, Effect::Deny) }
         });
     }
     if pages.is_empty() {

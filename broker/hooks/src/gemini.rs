@@ -120,9 +120,10 @@ fn told(name: &str, fields: Fields<'_>) -> Result<Note, Misread> {
             let count = |key| usage.and_then(|usage| usage.get(key)).and_then(Value::as_u64).unwrap_or_default();
             Note::Tokens { input: count("promptTokenCount"), output: count("candidatesTokenCount") }
         }
-        "PreCompress" => Note::Compacted,
+        // With `auto` it only looks whether there is anything to compact, in each turn.
+        "PreCompress" if fields.loose("trigger") == "manual" => Note::Compacted,
         "AfterAgent" => Note::Stopped,
-        "BeforeModel" | "BeforeToolSelection" | "Notification" => Note::Other,
+        "PreCompress" | "BeforeModel" | "BeforeToolSelection" | "Notification" => Note::Other,
         unknown => return Err(Misread::Event(unknown.chars().take(60).collect())),
     })
 }

@@ -224,6 +224,12 @@ impl Policy {
         self.is_starting_name(name)
     }
 
+    /// Whether a harness's profile is in force.
+    #[must_use]
+    pub fn has_starters(&self) -> bool {
+        self.sources.iter().any(|(_, document)| !document.starters.is_empty())
+    }
+
     /// Whether a command is such an agent: by its executable, or, where that runs JavaScript, by the file that it is given or
     /// the package (`node_modules/@scope/NAME`) in which that lies. Harnesses start themselves again in this way.
     #[must_use]

@@ -12,4 +12,5 @@
 mod fetch;
 mod kinds;
 mod play;
+mod screen;
 mod whole;

@@ -28,8 +28,16 @@ matches = ["hostid"]
 spares = ["hostname"]
 "#;
 
-/// The client in its boundary, about to start; none, with the reason said, where it can't be had.
-pub(crate) fn client(scene: &Scene, kind: Kind, steps: Vec<Step>) -> Option<(Model, Job)> {
+/// A client that is ready to start in its boundary.
+pub(crate) struct Ready {
+    pub(crate) model: Model,
+    variables: Vec<(&'static str, String)>,
+    options: Vec<String>,
+    program: Vec<PathBuf>,
+}
+
+/// Lays everything out; none, with the reason said, where the client can't be had.
+pub(crate) fn ready(scene: &Scene, kind: Kind, steps: Vec<Step>) -> Option<Ready> {
     let program = kind.program()?;
     for folder in [".git", ".git/hooks", ".git/refs", ".git/objects"] {
         scene.folder(scene.workspace.join(folder));
@@ -41,12 +49,31 @@ pub(crate) fn client(scene: &Scene, kind: Kind, steps: Vec<Step>) -> Option<(Mod
     let folders: Vec<String> = program.iter().map(|path| format!("{:?}", folder(path))).collect();
     let policy = scene.policy(&format!("[roots]\nexec = [{}]\n{RULES}", folders.join(", ")));
     let net = format!("127.0.0.1:{}", model.port());
-    let options = ["--profile", kind.profile(), "--policy", policy.to_str().unwrap(), "--net", &net];
+    let options = ["--profile", kind.profile(), "--policy", policy.to_str().unwrap(), "--net", &net].map(str::to_owned);
+    Some(Ready { model, variables, options: options.to_vec(), program })
+}
+
+/// The client about to do one task without a terminal.
+pub(crate) fn client(scene: &Scene, kind: Kind, steps: Vec<Step>) -> Option<(Model, Job)> {
+    let Ready { model, variables, options, program } = ready(scene, kind, steps)?;
     let words: Vec<&str> =
         program.iter().map(|path| path.to_str().unwrap()).chain(kind.words().iter().copied()).collect();
     let job = scene.job(&options, &words).deadline(Duration::from_mins(2));
     let job = variables.iter().fold(job, |job, (name, value)| job.env(name, value));
     Some((model, job))
+}
+
+impl Ready {
+    /// A script that starts it with these words on the terminal that it is called from.
+    pub(crate) fn script(&self, scene: &Scene, words: &str) -> PathBuf {
+        let exports =
+            self.variables.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect::<String>();
+        let program: Vec<&str> = self.program.iter().map(|path| path.to_str().unwrap()).collect();
+        let (options, tollgate) = (self.options.join(" "), scene.tollgate());
+        let text =
+            format!("#!/bin/sh\n{exports}exec {} run {options} -- {} {words}\n", tollgate.display(), program.join(" "));
+        scene.script(scene.path().join("start"), &text)
+    }
 }
 
 /// The package's folder, from which its programs and libraries are run.

@@ -10,6 +10,5 @@
 mod downloads;
 mod examples;
 mod outside;
-mod terminal;
 mod terminals;
 mod tools;

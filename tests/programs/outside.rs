@@ -2,7 +2,7 @@
 
 use tollgate_tests::{Scene, cases, program, skip};
 
-use crate::terminal::Screen;
+use tollgate_tests::screen::Screen;
 
 cases! { everywhere: asks_on_the_terminal interrupts_with_its_job }
 cases! { both: suspends_and_goes_on sees_the_window a_pipeline_keeps_its_keys }

@@ -2,10 +2,10 @@
 
 use tollgate_tests::{Scene, cases, program, skip};
 
-use crate::terminal::Screen;
+use tollgate_tests::screen::Screen;
 
 cases! { everywhere: interrupts suspends_and_goes_on shell_with_job_control }
-cases! { both: editor pager process_list window_size terminal_that_goes_away }
+cases! { both: under_a_harness_profile editor pager process_list window_size terminal_that_goes_away }
 
 fn with(scene: &Scene, name: &str, play: impl Fn(&Screen<'_>)) {
     if !program::has(name) {
@@ -38,6 +38,31 @@ fn editor(scene: &Scene) {
         screen.ended(0);
         let text = std::fs::read_to_string(scene.workspace.join("file")).unwrap();
         assert_eq!(text, "hello from inside\n");
+    });
+}
+
+/// There the terminal can be opened by its name (`/dev/tty`), since clients draw on it.
+fn under_a_harness_profile(scene: &Scene) {
+    with(scene, "vim", |screen| {
+        let under = |command: &str| screen.run_under("claude-code", command);
+        under("sh -c 'echo by name > /dev/tty; exit 4'");
+        screen.shows("by name");
+        screen.ended(4);
+        under("vim -u NONE -N file");
+        screen.shows("~\n~");
+        screen.keys(&["i", "written here", "Escape"]);
+        screen.line(":wq");
+        screen.ended(0);
+        assert_eq!(std::fs::read_to_string(scene.workspace.join("file")).unwrap(), "written here\n");
+        under("cat");
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        screen.keys(&["C-z"]);
+        screen.shows("Stopped");
+        screen.line("fg");
+        screen.line("echo-of-this");
+        screen.until("its echo", |text| text.matches("echo-of-this").count() >= 2);
+        screen.keys(&["C-c"]);
+        screen.ended(130);
     });
 }
 

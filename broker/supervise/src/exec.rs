@@ -12,7 +12,7 @@ use crate::gate::Gate;
 use crate::hold::{Held, Then};
 use crate::program::{Asked, Look, Program};
 use crate::record::{ReadOnly, now};
-use crate::tell::{Refusal, block};
+use crate::tell::{Refusal, Spare, block};
 use crate::tree::{Place, line};
 use crate::{Role, calls, verify};
 
@@ -207,7 +207,9 @@ impl Gate<'_> {
     pub(crate) fn say(&mut self, tid: i32, what: &str, why: &str, next: &str) {
         self.ending.refusals += 1;
         let refusal = Refusal { what: what.to_owned(), why: why.to_owned(), next: next.to_owned() };
-        self.teller.tell(tid, block(&refusal));
+        // a client's own refusals come when its screen is gone; those of its commands, it reads
+        let draws = self.run.started.agent && self.run.policy.has_starters() && self.tree.action(tid) == 0;
+        self.teller.tell(tid, block(&refusal), if draws { Spare::Terminal } else { Spare::Nothing });
     }
 
     /// Remembers why the command itself did not run.

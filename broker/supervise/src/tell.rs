@@ -1,6 +1,7 @@
 //! What an agent reads after a refusal, and how it gets there: on the refused process's own stderr, from a thread
 //! of its own, so that a full pipe holds up nobody else.
 
+use std::io::IsTerminal as _;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::Duration;
@@ -32,6 +33,15 @@ pub(crate) fn block(refusal: &Refusal) -> String {
     format!("tollgate: refused {}\n  why: {}\n  next: {}\n", refusal.what, refusal.why, refusal.next)
 }
 
+/// Where a block must not be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spare {
+    /// Anywhere is fine.
+    Nothing,
+    /// Not on a terminal: a client draws its screen there.
+    Terminal,
+}
+
 /// Blocks on their way.
 #[derive(Debug, Default)]
 pub(crate) struct Teller {
@@ -44,13 +54,15 @@ pub(crate) struct Teller {
 impl Teller {
     /// Writes `text` to descriptor 2 of the thread's process. Nothing depends on it: the refusal holds whether it
     /// is read or not. What finds no reader is kept for the run's end.
-    pub(crate) fn tell(&mut self, tid: i32, text: String) {
+    pub(crate) fn tell(&mut self, tid: i32, text: String, spare: Spare) {
         const STDERR: i32 = 2;
         self.unread.retain(|written| written.try_recv() == Err(TryRecvError::Empty));
         if self.unread.len() >= UNREAD {
             return;
         }
-        let Ok(stderr) = pidfd::open(tid).and_then(|handle| pidfd::descriptor(handle.as_fd(), STDERR)) else {
+        let stderr = pidfd::open(tid).and_then(|handle| pidfd::descriptor(handle.as_fd(), STDERR)).ok();
+        let fits = |fd: &OwnedFd| spare == Spare::Nothing || !fd.is_terminal();
+        let Some(stderr) = stderr.filter(fits) else {
             if self.untold.len() < UNREAD {
                 self.untold.push(text);
             }
@@ -101,7 +113,7 @@ mod tests {
         let mut child = std::process::Command::new("true").spawn().unwrap();
         child.wait().unwrap();
         let mut teller = Teller::default();
-        teller.tell(i32::try_from(child.id()).unwrap(), "words".to_owned());
+        teller.tell(i32::try_from(child.id()).unwrap(), "words".to_owned(), Spare::Nothing);
         assert_eq!(teller.finish(), ["words"]);
     }
 

@@ -3,18 +3,19 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use tollgate_tests::{Job, Scene};
+use crate::{Job, Scene, program, skip};
 
 /// A screen of 80 by 24, with a shell of the person's in it.
-pub(crate) struct Screen<'a> {
+#[derive(Debug)]
+pub struct Screen<'a> {
     scene: &'a Scene,
 }
 
 impl<'a> Screen<'a> {
     /// Starts it in the workspace; none if there is no tmux.
-    pub(crate) fn open(scene: &'a Scene) -> Option<Self> {
-        if !tollgate_tests::program::has("tmux") {
-            tollgate_tests::skip("tmux is not installed");
+    pub fn open(scene: &'a Scene) -> Option<Self> {
+        if !program::has("tmux") {
+            skip("tmux is not installed");
             return None;
         }
         let screen = Self { scene };
@@ -36,47 +37,52 @@ impl<'a> Screen<'a> {
     }
 
     /// Types keys, by tmux's names.
-    pub(crate) fn keys(&self, keys: &[&str]) {
+    pub fn keys(&self, keys: &[&str]) {
         let words: Vec<&str> = ["send-keys"].iter().chain(keys).copied().collect();
         assert!(self.tmux(&words).0);
     }
 
     /// Types a line.
-    pub(crate) fn line(&self, text: &str) {
+    pub fn line(&self, text: &str) {
         self.keys(&["-l", text]);
         self.keys(&["Enter"]);
     }
 
     /// `tollgate run` with a command.
-    pub(crate) fn run(&self, command: &str) {
+    pub fn run(&self, command: &str) {
         self.line(&format!("{} run -- {command}", self.scene.tollgate().display()));
     }
 
+    /// The same under a profile.
+    pub fn run_under(&self, profile: &str, command: &str) {
+        self.line(&format!("{} run --profile {profile} -- {command}", self.scene.tollgate().display()));
+    }
+
     /// Makes it another size.
-    pub(crate) fn resize(&self, columns: u32, rows: u32) {
+    pub fn resize(&self, columns: u32, rows: u32) {
         assert!(self.tmux(&["resize-window", "-x", &columns.to_string(), "-y", &rows.to_string()]).0);
     }
 
     /// What is on it.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         self.tmux(&["capture-pane", "-p"]).1
     }
 
     /// Waits until this is on it.
     #[track_caller]
-    pub(crate) fn shows(&self, text: &str) {
+    pub fn shows(&self, text: &str) {
         self.until(&format!("`{text}`"), |screen| screen.contains(text));
     }
 
     /// Waits until the shell waits for a line.
     #[track_caller]
-    pub(crate) fn is_ready(&self) {
+    pub fn is_ready(&self) {
         self.until("prompt", |text| text.trim_end().ends_with("ready$"));
     }
 
     /// Waits for the shell and has it say the last status.
     #[track_caller]
-    pub(crate) fn ended(&self, status: i32) {
+    pub fn ended(&self, status: i32) {
         self.is_ready();
         self.line("echo over $?");
         self.shows(&format!("over {status}"));
@@ -84,7 +90,7 @@ impl<'a> Screen<'a> {
 
     /// Waits until it is as asked.
     #[track_caller]
-    pub(crate) fn until(&self, what: &str, fits: impl Fn(&str) -> bool) {
+    pub fn until(&self, what: &str, fits: impl Fn(&str) -> bool) {
         let begun = Instant::now();
         loop {
             let screen = self.text();

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tollgate_tests::job::Running;
 use tollgate_tests::{Job, Scene, cases, skip};
 
-cases! { everywhere: content_is_shown_and_put denied_is_told_at_the_close }
+cases! { everywhere: content_is_shown_and_put denied_is_told_at_the_close semaphores_are_the_runs_own }
 cases! { both: killed_writers_are_asked_about_too changed_meanwhile unchanged_is_no_question hidden_content_stays_hidden
 unattended_writes_fail_at_once removals_are_asked }
 
@@ -142,6 +142,20 @@ fn unattended_writes_fail_at_once(scene: &Scene) {
     outcome.told("tollgate: refused to write");
     assert!(!outcome.status.success() && outcome.took < Duration::from_secs(5), "{outcome}");
     assert_eq!(place.content(), "kept");
+}
+
+fn semaphores_are_the_runs_own(scene: &Scene) {
+    let program = scene.compile("cli/shared.c", scene.workspace.join("shared"), &[]);
+    let name = format!("/tollgate-test-{}", std::process::id());
+    let words = [program.to_str().unwrap(), &name];
+    scene.run(&words).ended(0).printed("7\n");
+    // one of the user's own stays as it is
+    let theirs = scene.file(format!("/dev/shm/sem.{}", name.trim_start_matches('/')), "theirs");
+    let outcome = scene.run(&words);
+    let left = fs::read_to_string(&theirs).unwrap();
+    fs::remove_file(theirs).unwrap();
+    outcome.ended(0).printed("7\n");
+    assert_eq!(left, "theirs");
 }
 
 fn removals_are_asked(scene: &Scene) {

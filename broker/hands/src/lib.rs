@@ -39,6 +39,7 @@ mod names;
 mod open;
 mod repository;
 mod resolve;
+mod shared;
 mod standing;
 mod wait;
 mod walk;
@@ -72,6 +73,7 @@ pub struct Files<'a> {
     /// Worked out when the first call comes: it takes as long as a whole launch, and until then nothing inside has changed
     /// any name, since each such change is one of these calls.
     standing: OnceCell<Standing>,
+    shared: shared::Memory,
     _lowered: creds::Lowered,
 }
 
@@ -202,7 +204,21 @@ impl<'a> Files<'a> {
         creds::own_umask().map_err(FilesError::System)?;
         let lowered = creds::Lowered::lower().map_err(FilesError::System)?;
         Standing::check(boundary).map_err(FilesError::Glob)?;
-        Ok(Self { root, callers: Callers::new()?, boundary, standing: OnceCell::new(), _lowered: lowered })
+        Ok(Self {
+            root,
+            callers: Callers::new()?,
+            boundary,
+            standing: OnceCell::new(),
+            shared: shared::Memory::default(),
+            _lowered: lowered,
+        })
+    }
+
+    /// Where shared memory with a name is kept, if the sandbox has no `/dev/shm` of its own: in the run's own directory.
+    #[must_use]
+    pub fn sharing_in(mut self, temp: &std::path::Path) -> Self {
+        self.shared = shared::Memory::beneath(temp);
+        self
     }
 
     /// Serves one call of [`CALLS`].
@@ -213,7 +229,7 @@ impl<'a> Files<'a> {
                 self.callers.changes_umask(call.tid);
                 return Served::Proceed;
             }
-            Ok(what) => what,
+            Ok(what) => self.shared.placed(what, self.root.as_fd()),
             Err(errno) => return fail(listener, call, errno),
         };
         self.attempt(listener, call, (what, Vec::new()))

@@ -12,7 +12,9 @@ use crate::resolve::Place;
 use crate::{Attempt, Stop, Wall};
 
 /// Where a run's private directories may be seen inside though their roots are named otherwise.
-const PRIVATE: [(&CStr, &str); 3] = [(c"/tmp", "/tmp"), (c"/var/tmp", "/var/tmp"), (c"/dev/shm", "/dev/shm")];
+const PRIVATE: [(&CStr, &str); 3] = [(c"/tmp", "/tmp"), (c"/var/tmp", "/var/tmp"), MEMORY];
+/// Shared memory with a name.
+const MEMORY: (&CStr, &str) = (c"/dev/shm", "/dev/shm");
 
 /// The boundary as hands need it.
 #[derive(Debug)]
@@ -139,6 +141,11 @@ fn inside(root: BorrowedFd<'_>, (path, _): (&CStr, &str)) -> Option<libc::stat> 
 fn is_at(inside: &libc::stat, outside: impl AsRef<std::path::Path>) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     std::fs::metadata(outside).is_ok_and(|meta| (meta.dev(), meta.ino()) == (inside.st_dev, inside.st_ino))
+}
+
+/// Whether the sandbox has the `/dev/shm` that all share.
+pub(crate) fn is_shared(root: BorrowedFd<'_>) -> bool {
+    inside(root, MEMORY).is_some_and(|stat| is_at(&stat, MEMORY.1))
 }
 
 /// The rights at a place that is private inside: those of the root that is shown there, or all where it is fresh.

@@ -142,7 +142,8 @@ impl<'a> Gate<'a> {
         let root = root_of(run.command).map_err(cannot("see the sandbox's root"))?;
         let news = unblocked(&run.news).map_err(cannot("hear from the guard"))?;
         let files = paths::hands(run.command, run.boundary)
-            .map_err(|err| cannot("prepare to write on behalf")(io::Error::other(err)))?;
+            .map_err(|err| cannot("prepare to write on behalf")(io::Error::other(err)))?
+            .map(|files| files.sharing_in(&run.temp));
         let pen = Pen::new(&run);
         Ok(Self {
             listener,

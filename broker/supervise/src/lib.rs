@@ -65,6 +65,8 @@ pub struct Run<'a> {
     pub deadline: Duration,
     /// The command's process id, as seen here.
     pub command: i32,
+    /// The run's own temp directory, as it lies outside.
+    pub temp: std::path::PathBuf,
     /// The guard's process id.
     pub guard: i32,
     /// The filter's listener; none where the kernel has no notifications (a gap that was looked at).

@@ -81,6 +81,7 @@ struct Settled {
     policy: Arc<Policy>,
     boundary: Boundary,
     sockets: PathBuf,
+    temp: PathBuf,
 }
 
 fn carry_out(sent: Sent, line: OwnedFd) -> Result<News, Failure> {
@@ -126,7 +127,7 @@ fn settle(sent: Sent, temp: &Path) -> Result<Settled, Failure> {
     run::insist(&mut boundary, &sent.terms.require)?;
     let sockets = places.sockets();
     run::keep_state_out(&boundary, &ground, &sockets)?;
-    Ok(Settled { sent, ground, policy: Arc::new(policy), boundary, sockets })
+    Ok(Settled { sent, ground, policy: Arc::new(policy), boundary, sockets, temp: temp.to_owned() })
 }
 
 impl Settled {
@@ -204,6 +205,7 @@ impl Settled {
             begun: Instant::now().checked_sub(self.sent.age).unwrap_or_else(Instant::now),
             deadline: run::deadline(&self.policy),
             command: started.command.as_raw(),
+            temp: self.temp.clone(),
             guard: started.guard.as_raw(),
             listener: started.listener,
             news: started.news,

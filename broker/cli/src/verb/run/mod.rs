@@ -70,6 +70,8 @@ struct Settled {
     sockets: PathBuf,
     wanted: Wanted,
     name: String,
+    /// The private temp directory.
+    temp: PathBuf,
     begun: Instant,
     /// Whether the command is an agent; it takes a look at the program.
     agent: OnceCell<bool>,
@@ -150,6 +152,7 @@ fn settle(args: args::Run, temp: &PrivateTemp, begun: Instant) -> Result<Settled
     };
     Ok(Settled {
         id,
+        temp: temp.path().to_owned(),
         terms,
         ground,
         policy: Arc::new(policy),
@@ -211,6 +214,7 @@ fn watch(
         begun: settled.begun,
         deadline: deadline(&settled.policy),
         command: started.command.as_raw(),
+        temp: settled.temp.clone(),
         guard: started.guard.as_raw(),
         listener: started.listener,
         news: started.news,

@@ -10,6 +10,7 @@
 )]
 
 mod fetch;
+mod hooked;
 mod kinds;
 mod play;
 mod screen;

@@ -4,7 +4,7 @@ use tollgate_tests::{Scene, cases, program, skip};
 
 use tollgate_tests::screen::Screen;
 
-cases! { everywhere: interrupts suspends_and_goes_on shell_with_job_control }
+cases! { everywhere: interrupts suspends_and_goes_on shell_with_job_control put_back_after_a_kill }
 cases! { both: under_a_harness_profile editor pager process_list window_size terminal_that_goes_away }
 
 fn with(scene: &Scene, name: &str, play: impl Fn(&Screen<'_>)) {
@@ -104,6 +104,21 @@ fn interrupts(scene: &Scene) {
         screen.until("sleep", |_| runs(scene, &format!("^{sleep}")));
         screen.keys(&["C-c"]);
         screen.ended(130);
+    });
+}
+
+/// A shell that is no help: it leaves the terminal as it finds it.
+fn put_back_after_a_kill(scene: &Scene) {
+    with(scene, "stty", |screen| {
+        let (sleep, tollgate) = (sleep(), scene.tollgate());
+        screen.line(&format!("sh -c '{} run -- {sleep}; sleep 1; stty -a; echo ov\"\"er'", tollgate.display()));
+        screen.until("sleep", |_| runs(scene, &format!("^{sleep}")));
+        let mut kill = scene.command("pkill");
+        kill.args(["-KILL", "-o", "-f", &format!("^{} run -- {sleep}", tollgate.display())]);
+        tollgate_tests::Job::new(kill).end().ended(0);
+        screen.shows("over");
+        let text = screen.text();
+        assert!(text.contains(" icanon") && text.contains(" echo "), "the terminal is still raw:\n{text}");
     });
 }
 

@@ -165,9 +165,10 @@ fn is_alone(word: BorrowedFd<'_>) -> bool {
 fn watch(task: &Task<'_>, wires: Wires, command: Pid) -> ! {
     let (parent, _) = task.post.temp.place();
     let slave = task.post.terminal.map_or(wires.news.as_fd(), |terminal| terminal.slave().as_fd());
-    // From here on 0 is the news, 1 the directory of the temp directory, 2 the terminal, 3 the last word; nothing else is
-    // open, so nobody waits for an end of file, or for a listener, because of the guard.
-    if fds::keep_only([wires.news.as_fd(), parent, slave, wires.swept.as_fd()]).is_err()
+    let keys = task.post.terminal.map_or(wires.news.as_fd(), Terminal::keys);
+    // From here on 0 is the news, 1 the directory of the temp directory, 2 the terminal, 3 the last word, 4 the user's
+    // terminal; nothing else is open, so nobody waits for an end of file, or for a listener, because of the guard.
+    if fds::keep_only([wires.news.as_fd(), parent, slave, wires.swept.as_fd(), keys]).is_err()
         || process::inspection(Inspection::Closed).is_err()
     {
         end(task, command, None)
@@ -242,6 +243,9 @@ fn end(task: &Task<'_>, command: Pid, mut ending: Option<News>) -> ! {
     }
     temp::remove(io::stdout().as_fd(), name);
     if fds::say(3, b"s").is_err() {
+        if let (Some(terminal), Ok(keys)) = (task.post.terminal, fds::take(4)) {
+            terminal.put_back(keys.as_fd());
+        }
         process::exit(1) // the supervisor is gone
     }
     process::exit(0)

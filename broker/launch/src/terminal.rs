@@ -7,7 +7,7 @@
 
 use std::fs::OpenOptions;
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -15,6 +15,7 @@ use std::thread::JoinHandle;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::unistd::{Pid, getpgrp, getpid};
+use tollgate_sys::pty::Settings;
 use tollgate_sys::{fds, pty};
 
 use crate::fault::{LaunchError, Step};
@@ -29,6 +30,8 @@ pub struct Terminal {
     is: [bool; 3],
     screen: Screen,
     start: Place,
+    /// The user's settings, where the command begins in the foreground.
+    before: Option<Settings>,
 }
 
 /// Where the job is in its terminal.
@@ -93,15 +96,32 @@ impl Terminal {
         // A terminal without a size (a serial line) gives none.
         let _sized = pty::copy_size(screen.keys(), pair.master.as_fd());
         let start = if is[0] && is[1] && screen.is_ours() { Place::Foreground } else { Place::Background };
-        if start == Place::Foreground {
-            screen.settings()?.apply(pair.slave.as_fd())?;
+        let before = if start == Place::Foreground { Some(screen.settings()?) } else { None };
+        if let Some(before) = &before {
+            before.apply(pair.slave.as_fd())?;
         }
-        Ok(Self { pair, is, screen, start })
+        Ok(Self { pair, is, screen, start, before })
     }
 
     /// The end that is the command's.
     pub(crate) fn slave(&self) -> &OwnedFd {
         &self.pair.slave
+    }
+
+    /// The user's end.
+    pub(crate) fn keys(&self) -> BorrowedFd<'_> {
+        self.screen.keys()
+    }
+
+    /// In the guard of a supervisor that was killed: puts the user's terminal back, of which this is a descriptor, if it
+    /// is still as that one made it.
+    pub(crate) fn put_back(&self, keys: BorrowedFd<'_>) {
+        if let (Some(before), Ok(now)) = (&self.before, Settings::of(keys))
+            && now.is(&before.raw())
+        {
+            // If it is gone there is nothing to put back.
+            let _restored = before.apply(keys);
+        }
     }
 
     /// In the command: puts the slave where the supervisor has a terminal.

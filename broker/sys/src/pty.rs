@@ -112,6 +112,13 @@ impl Settings {
         Self(raw.into())
     }
 
+    /// Whether the other ones are these.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        let flags = |of: &libc::termios| (of.c_iflag, of.c_oflag, of.c_cflag, of.c_lflag);
+        flags(&self.0) == flags(&other.0) && self.0.c_cc == other.0.c_cc
+    }
+
     /// Sets them, once what was written has been sent.
     ///
     /// # Errors

@@ -55,6 +55,7 @@ fn interrupts_with_its_job(scene: &Scene) {
         );
         screen.shows("begun");
         screen.keys(&["C-c"]);
+        screen.until("prompt", |text| text.trim_end().ends_with("inside>"));
         screen.line("echo still $((40 + 2))");
         screen.shows("still 42");
         let text = screen.text();
@@ -111,6 +112,7 @@ fn a_pipeline_keeps_its_keys(scene: &Scene) {
         approved(screen, scene, r#"env sh -c 'echo be""gun; exec sleep 300' | cat; echo "rc ${PIPESTATUS[0]}""#);
         screen.shows("begun");
         screen.keys(&["C-c"]);
+        screen.until("prompt", |text| text.trim_end().ends_with("inside>"));
         screen.line("echo still $((40 + 2))");
         screen.shows("still 42");
         screen.line("exit 3");

@@ -35,11 +35,12 @@ mod caller;
 mod contents;
 mod draft;
 mod guard;
+mod memory;
 mod names;
 mod open;
 mod repository;
 mod resolve;
-mod shared;
+
 mod standing;
 mod wait;
 mod walk;
@@ -73,7 +74,7 @@ pub struct Files<'a> {
     /// Worked out when the first call comes: it takes as long as a whole launch, and until then nothing inside has changed
     /// any name, since each such change is one of these calls.
     standing: OnceCell<Standing>,
-    shared: shared::Memory,
+    shared: memory::Memory,
     _lowered: creds::Lowered,
 }
 
@@ -209,7 +210,7 @@ impl<'a> Files<'a> {
             callers: Callers::new()?,
             boundary,
             standing: OnceCell::new(),
-            shared: shared::Memory::default(),
+            shared: memory::Memory::default(),
             _lowered: lowered,
         })
     }
@@ -217,7 +218,7 @@ impl<'a> Files<'a> {
     /// Where shared memory with a name is kept, if the sandbox has no `/dev/shm` of its own: in the run's own directory.
     #[must_use]
     pub fn sharing_in(mut self, temp: &std::path::Path) -> Self {
-        self.shared = shared::Memory::beneath(temp);
+        self.shared = memory::Memory::beneath(temp);
         self
     }
 

@@ -46,7 +46,7 @@ pub(crate) fn ready(scene: &Scene, kind: Kind, steps: Vec<Step>) -> Option<Ready
     scene.file(scene.workspace.join("README.md"), "hello\n");
     let model = Model::plays(steps);
     let variables = kind.settle(scene, &model);
-    let folders: Vec<String> = program.iter().map(|path| format!("{:?}", folder(path))).collect();
+    let folders: Vec<String> = program.iter().map(|path| format!("\"{}\"", folder(path).display())).collect();
     let policy = scene.policy(&format!("[roots]\nexec = [{}]\n{RULES}", folders.join(", ")));
     let net = format!("127.0.0.1:{}", model.port());
     let options = ["--profile", kind.profile(), "--policy", policy.to_str().unwrap(), "--net", &net].map(str::to_owned);
@@ -66,8 +66,9 @@ pub(crate) fn client(scene: &Scene, kind: Kind, steps: Vec<Step>) -> Option<(Mod
 impl Ready {
     /// A script that starts it with these words on the terminal that it is called from.
     pub(crate) fn script(&self, scene: &Scene, words: &str) -> PathBuf {
-        let exports =
-            self.variables.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect::<String>();
+        let exports: Vec<String> =
+            self.variables.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
+        let exports = exports.concat();
         let program: Vec<&str> = self.program.iter().map(|path| path.to_str().unwrap()).collect();
         let (options, tollgate) = (self.options.join(" "), scene.tollgate());
         let text =

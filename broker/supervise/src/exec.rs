@@ -141,11 +141,11 @@ impl Gate<'_> {
     /// Writes down that an action begins, where this exec begins one.
     fn begin_action(&mut self, asked: &Asked, program: &Program, verdict: &Verdict) -> Result<u64, ()> {
         if let Some(exec) = program.execs.first().filter(|_| self.run.started.agent) {
-            match &exec.image.executable {
-                Some(executable) if self.run.policy.is_starting(executable, &exec.argv) => {
-                    self.tree.starts_again(asked.tid)
-                }
-                Some(_) | None => self.tree.becomes_other(asked.tid),
+            let executable = exec.image.executable.as_ref();
+            if executable.is_some_and(|executable| self.run.policy.is_starting(executable, &exec.argv)) {
+                self.tree.starts_again(asked.tid);
+            } else {
+                self.tree.becomes_other(asked.tid);
             }
         }
         let place = self.tree.place(asked.tid);

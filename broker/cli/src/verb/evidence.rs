@@ -38,9 +38,9 @@ pub(crate) fn evidence(args: &Evidence) -> Outcome {
 
 impl Packet {
     fn started(&self) -> Option<(&Entry, &RunStarted)> {
-        self.entries.iter().find_map(|entry| match &entry.record.event {
-            Event::RunStarted(started) => Some((entry, started)),
-            _ => None,
+        self.entries.iter().find_map(|entry| {
+            let Event::RunStarted(started) = &entry.record.event else { return None };
+            Some((entry, started))
         })
     }
 

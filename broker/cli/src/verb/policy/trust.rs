@@ -35,9 +35,8 @@ pub(super) fn trust(args: &Trust) -> Outcome {
         return Ok(Exit::Done);
     }
     let checked = check_one(&policy)?;
-    let document = match &checked.outcome {
-        Ok(document) => document,
-        Err(_) => return super::tell(&[checked], args.json, |_| String::new()),
+    let Ok(document) = &checked.outcome else {
+        return super::tell(&[checked], args.json, |_| String::new());
     };
     let grants = grants(document);
     if !args.json.json {
@@ -74,9 +73,11 @@ fn list(state: &Path, args: &Trust) -> Outcome {
             |it: &trust::Trusted| json!({"policy": it.path, "sha256": it.sha256, "at": it.at, "now": now(&it.path)});
         return ui::json(&all.iter().map(one).collect::<Vec<_>>());
     }
-    ui::data(
-        all.iter().map(|it| format!("{:<13} {}\n", now(&it.path), neutral::short(&it.path, 400))).collect::<String>(),
-    )
+    let mut text = String::new();
+    for it in &all {
+        ui::add(&mut text, format_args!("{:<13} {}\n", now(&it.path), neutral::short(&it.path, 400)));
+    }
+    ui::data(text)
 }
 
 /// The file that is meant: of this folder, of a folder that is named, or the file itself.

@@ -29,7 +29,7 @@ fn one(rule: &str, effect: &str, because: &str) -> Option<Made> {
     let left = |why: &str| Some(Made::LeftOut(format!("{because}: {why}")));
     match (tool, what, effect) {
         // contained, they need none
-        ("Bash", _, "allow") | ("Read" | "Edit" | "Write" | "MultiEdit" | "NotebookEdit", _, "allow") => None,
+        ("Bash" | "Read" | "Edit" | "Write" | "MultiEdit" | "NotebookEdit", _, "allow") => None,
         ("Bash", None | Some("" | "*"), _) => Some(command(effect, &[vec!["*".to_owned()]], because)),
         ("Bash", Some(text), _) => Some(words(text).map_or_else(
             || {

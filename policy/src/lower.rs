@@ -14,9 +14,9 @@ use crate::pattern::placed::{Laying, Placed};
 use crate::pattern::{Pattern, resolve, tree};
 use crate::policy::Policy;
 use crate::profile::Document;
-use crate::profile::document::{List, PathRule, Text};
+use crate::profile::document::{CallLine, List, PathRule, Text};
 use crate::profile::rules::abstract_name;
-use crate::ready::{Prepared, Standing};
+use crate::ready::{Prepared, Ready, Standing};
 use crate::verdict::Effect;
 use crate::word::any_fits;
 
@@ -44,6 +44,32 @@ fn drafts() -> Vec<CallEntry> {
         entry(&["dup2", "dup3"], vec![test(1, whole, 2)]),
         entry(&["exit_group"], Vec::new()),
     ]
+}
+
+impl Ready {
+    /// The system-call filter of a run on this profile, unless other layers have lines for it.
+    #[must_use]
+    pub fn calls(&self) -> CallFilter {
+        let mut last_first: Vec<&u32> = Vec::new();
+        for at in self.beneath.iter().chain(self.chain).rev() {
+            if !last_first.contains(&at) {
+                last_first.push(at);
+            }
+        }
+        let documents = last_first.into_iter().filter_map(|at| self.shelf.documents.get(usize::try_from(*at).ok()?));
+        filter(documents.flat_map(|document| document.calls.iter()))
+    }
+}
+
+fn filter<'a>(lines: impl Iterator<Item = &'a CallLine>) -> CallFilter {
+    let entry = |line: &CallLine| CallEntry {
+        names: line.names.clone(),
+        then: line.then,
+        errno: line.errno.clone(),
+        when: line.when.clone(),
+        because: line.because.clone(),
+    };
+    CallFilter { entries: lines.map(entry).collect() }
 }
 
 /// What stands where nothing was prepared.
@@ -223,15 +249,9 @@ impl Policy {
     }
 
     fn lower_calls(&self) -> CallFilter {
-        let entries = self.calls().map(|(_, line)| CallEntry {
-            names: line.names.clone(),
-            then: line.then,
-            errno: line.errno.clone(),
-            when: line.when.clone(),
-            because: line.because.clone(),
-        });
+        let lines = filter(self.calls().map(|(_, line)| line)).entries;
         let drafts = if self.asks_about_writes() { drafts() } else { Vec::new() };
-        CallFilter { entries: drafts.into_iter().chain(entries).collect() }
+        CallFilter { entries: drafts.into_iter().chain(lines).collect() }
     }
 
     /// Whether somebody may be asked about a write: then what is written is to be known first.

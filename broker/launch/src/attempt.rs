@@ -135,7 +135,7 @@ impl Attempt {
                 landlock(6, "abstract unix sockets outside can be connected to", "Linux 6.12 or later")
             }
             Feature::Seccomp => None, // a run without its filter is never started
-            Feature::ExecGate => (!plan.program.notifies()).then(|| ("no call goes to the gate".to_owned(), "")),
+            Feature::ExecGate => (!plan.filter.notifies()).then(|| ("no call goes to the gate".to_owned(), "")),
             Feature::ExecVerify => {
                 plan.probe.trace.refusal().map(|why| (why.to_owned(), "sysctl kernel.yama.ptrace_scope=1"))
             }

@@ -23,18 +23,21 @@ use tollgate_sys::landlock::{Rights, Ruleset};
 use tollgate_sys::namespaces::{Set, bring_up_loopback};
 use tollgate_sys::news::News;
 use tollgate_sys::process::{self, Image, Inspection, Stack};
+use tollgate_sys::seccomp::Program;
 use tollgate_sys::{caps, fds, masks, mounts, pty};
 
 use crate::fault::Step;
 use crate::order::{Mount, Order};
-use crate::plan::Options;
 use crate::recipe::{self, Failed, Wires, at};
 use crate::sweep::{self, Scope};
 use crate::temp::{self, PrivateTemp};
 use crate::terminal::Terminal;
-use crate::usual::Usual;
+use crate::usual::Foresight;
 
 use mounting::Stock;
+
+/// The namespaces that it is forked into. The others it makes itself, while the supervisor goes on.
+pub(crate) const BIRTH: Set = Set::USER.with(Set::PID);
 
 /// What a guard has from birth.
 #[derive(Debug, Clone, Copy)]
@@ -44,8 +47,8 @@ pub(crate) struct Post<'a> {
     pub(crate) terminal: Option<&'a Terminal>,
     /// The namespaces that it was forked into.
     pub(crate) set: Set,
-    /// Roots to look up while there is no order yet, for this Landlock ABI of the kernel's.
-    pub(crate) usual: Option<(&'a Usual, u32, Options)>,
+    /// What to prepare while there is no order yet.
+    pub(crate) foresight: Option<&'a Foresight>,
 }
 
 /// What a guard and its command do.
@@ -56,6 +59,7 @@ pub(crate) struct Task<'a> {
     /// Roots that came to be with the mounts.
     pub(crate) late: Vec<(OwnedFd, Rights)>,
     pub(crate) image: Image,
+    pub(crate) filter: Program,
 }
 
 /// The guard's whole life. Does not return.
@@ -76,20 +80,11 @@ pub(crate) fn live(post: Post<'_>, wires: Wires, supervisor: OwnedFd) -> ! {
 fn start<'a>(post: Post<'a>, wires: &Wires) -> Result<(Task<'a>, Pid), Failed> {
     settle(post, wires)?;
     let stock = post.set.has(Set::MOUNT).then(|| Stock::lay_in(post.set)).transpose()?;
-    if let Some((usual, kernel, options)) = post.usual {
-        // Without one the supervisor makes its own.
-        let rules = usual.rules(kernel, options).ok();
-        let say = |word, with| handover::send(wires.word.as_fd(), word, with, &Pass::NONE).map_err(at(Step::Handover));
-        say(Word::Ahead, rules.as_ref().map(Ruleset::as_fd))?;
-        if let Some(rules) = &rules {
-            // Once there is an order, its mounts come first; the supervisor does the rest.
-            let filled = usual.fill(rules, || is_spoken_to(wires.word.as_fd())).map_err(at(Step::Ruleset))?;
-            say(Word::Filled(filled), None)?;
-        }
-    }
-    let Ok(order) = Order::receive(wires.word.as_fd()) else {
+    let filter = post.foresight.map(|foresight| prepare(foresight, wires)).transpose()?.flatten();
+    let Ok(mut order) = Order::receive(wires.word.as_fd()) else {
         process::exit(0) // the supervisor has gone, or found that nothing is to be started
     };
+    let filter = order.filter.take().or(filter).ok_or((Step::Filter, Errno::EINVAL.into()))?;
     if let Some(end) = order.numbers {
         // Before the mounts: what is there now may be written.
         std::fs::write("/proc/sys/kernel/pid_max", end.to_string()).map_err(at(Step::Limits))?;
@@ -101,10 +96,25 @@ fn start<'a>(post: Post<'a>, wires: &Wires) -> Result<(Task<'a>, Pid), Failed> {
     }
     let late = late(&order).map_err(at(Step::Ruleset))?;
     let image = Image::new(order.program.clone(), order.argv.clone(), order.env.clone());
-    let task = Task { post, order, late, image };
+    let task = Task { post, order, late, image, filter };
     let ground = Stack::new().map_err(at(Step::Fork))?;
     let command = process::vfork(&ground, &mut || recipe::cook(&task, wires)).map_err(at(Step::Fork))?;
     Ok((task, Pid::from_raw(command)))
+}
+
+/// What usually is needed; gives the filter.
+fn prepare(foresight: &Foresight, wires: &Wires) -> Result<Option<Program>, Failed> {
+    let say = |word, with| handover::send(wires.word.as_fd(), word, with, &Pass::NONE).map_err(at(Step::Handover));
+    // Without a ruleset the supervisor makes its own.
+    let rules = foresight.rules().and_then(Result::ok);
+    say(Word::Ahead, rules.as_ref().map(Ruleset::as_fd))?;
+    let filter = foresight.filter();
+    if let Some(rules) = &rules {
+        // Once there is an order, its mounts come first; the supervisor does the rest.
+        let filled = foresight.usual.fill(rules, || is_spoken_to(wires.word.as_fd())).map_err(at(Step::Ruleset))?;
+        say(Word::Filled(filled), None)?;
+    }
+    Ok(filter)
 }
 
 /// Opens what only exists now.
@@ -143,6 +153,7 @@ fn settle(post: Post<'_>, wires: &Wires) -> Result<(), Failed> {
     if let Some(maps) = &wires.maps {
         maps.write().map_err(at(Step::Maps))?;
     }
+    post.set.without(BIRTH).enter().map_err(at(Step::Guard))?;
     if post.set.has(Set::NET) {
         bring_up_loopback().map_err(at(Step::Loopback))?;
     }

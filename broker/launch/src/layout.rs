@@ -55,7 +55,7 @@ impl<'a> Layout<'a> {
             limits: plan.limits.iter().copied().chain(hold.limit()).collect(),
             numbers: hold.numbers(),
             abi: plan.landlock_abi(),
-            filter: plan.program.clone(),
+            filter: None,
             pass: plan.pass,
             cwd: text("the working directory", &command.cwd)?,
             program: text("the program's path", &command.program)?,

@@ -70,7 +70,8 @@ pub(crate) struct Order {
     pub(crate) numbers: Option<u64>,
     /// The Landlock ABI of the ruleset that follows; 0 for none.
     pub(crate) abi: u32,
-    pub(crate) filter: Program,
+    /// None for the one that the guard has compiled already.
+    pub(crate) filter: Option<Program>,
     pub(crate) pass: Pass,
     pub(crate) cwd: CString,
     pub(crate) program: CString,

@@ -16,6 +16,7 @@ use crate::fault::{LaunchError, Step};
 use crate::filter;
 use crate::hide::{self, Extent, Found};
 use crate::pattern;
+use crate::start::Ahead;
 use crate::tasks;
 use crate::temp::PrivateTemp;
 
@@ -49,7 +50,7 @@ pub struct Plan {
     pub(crate) network: Network,
     /// Whether the gate judges changes of permissions, owners, times and attributes.
     pub(crate) metadata_is_judged: bool,
-    pub(crate) program: Program,
+    pub(crate) filter: Filter,
     pub(crate) pass: Pass,
     pub(crate) limits: Vec<(Resource, u64)>,
     /// Processes and threads at once.
@@ -63,6 +64,36 @@ pub struct Plan {
     enforced: Enforced,
 }
 
+/// The filter of a plan.
+#[derive(Debug)]
+pub(crate) enum Filter {
+    /// The usual one, which the guard has compiled.
+    Usual(CallFilter),
+    /// Another.
+    Own(Program),
+}
+
+impl Filter {
+    /// Whether some call may wait for a listener.
+    pub(crate) fn notifies(&self) -> bool {
+        match self {
+            Self::Usual(calls) => {
+                calls.entries.iter().any(|entry| matches!(entry.then, CallFate::Refuse | CallFate::Judge))
+            }
+            Self::Own(program) => program.notifies(),
+        }
+    }
+
+    /// What a guard must be given of it; `foresees` if it was forked ahead.
+    pub(crate) fn to_send(&self, pass: &Pass, foresees: bool) -> Result<Option<Program>, LaunchError> {
+        match self {
+            Self::Usual(_) if foresees => Ok(None),
+            Self::Usual(calls) => filter::lower(calls, pass).map(Some),
+            Self::Own(program) => Ok(Some(program.clone())),
+        }
+    }
+}
+
 impl Plan {
     /// Lowers a boundary. Looks at the tree for hidden paths; changes nothing.
     ///
@@ -70,7 +101,27 @@ impl Plan {
     /// [`LaunchError::Required`] if it requires what this kernel is known not to hold;
     /// [`LaunchError::Filter`] and [`LaunchError::Unknown`] for a boundary that makes no sense here.
     pub fn lower(boundary: &Boundary, probe: Probe, options: Options, temp: PrivateTemp) -> Result<Self, LaunchError> {
-        let pass = Pass::new().map_err(|e| LaunchError::Step(Step::Filter, e))?;
+        Self::lower_with(boundary, (probe, options), temp, None)
+    }
+
+    /// As [`Plan::lower`], for a guard that was forked ahead.
+    ///
+    /// # Errors
+    /// As [`Plan::lower`].
+    pub fn lower_with(
+        boundary: &Boundary,
+        (probe, options): (Probe, Options),
+        temp: PrivateTemp,
+        ahead: Option<&Ahead>,
+    ) -> Result<Self, LaunchError> {
+        let foresight = ahead.and_then(Ahead::foresight);
+        let pass = foresight.map_or_else(Pass::new, |foresight| Ok(foresight.pass));
+        let pass = pass.map_err(|e| LaunchError::Step(Step::Filter, e))?;
+        let filter = if foresight.is_some_and(|foresight| foresight.usual.calls == boundary.calls) {
+            Filter::Usual(boundary.calls.clone())
+        } else {
+            Filter::Own(filter::lower(&boundary.calls, &pass)?)
+        };
         let (hidden, extent) = hide::expand(&covered(&plain(&boundary.hidden), &boundary.roots));
         let (protected, _) = hide::expand(&literal(&plain(&boundary.protected)));
         let mut plan = Self {
@@ -81,7 +132,7 @@ impl Plan {
             governed: governed(&boundary.network, options),
             network: boundary.network.clone(),
             metadata_is_judged: METADATA.iter().all(|call| is_judged(&boundary.calls, call)),
-            program: filter::lower(&boundary.calls, &pass)?,
+            filter,
             pass,
             limits: limits(boundary)?,
             tasks: tasks::most(boundary),
@@ -208,7 +259,7 @@ fn wanted(boundary: &Boundary, plan: &Plan) -> BTreeSet<Feature> {
     if boundary.network.reach != Reach::Open {
         wanted.insert(Feature::LandlockTcp);
     }
-    if plan.program.notifies() {
+    if plan.filter.notifies() {
         wanted.extend([Feature::ExecGate, Feature::ExecVerify]);
     }
     if !plan.hidden.is_empty() || plan.extent == Extent::Bounded {

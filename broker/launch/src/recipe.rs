@@ -132,7 +132,7 @@ impl<'a> Limited<'a> {
 impl<'a> Powerless<'a> {
     /// Before the ruleset is there: the kernel compiles the filter while the supervisor still looks up roots.
     fn install_filter(self) -> Result<Filtered<'a>, Failed> {
-        let installed = seccomp::install(&self.0.order.filter).map_err(at(Step::Filter))?;
+        let installed = seccomp::install(&self.0.filter).map_err(at(Step::Filter))?;
         Ok(Filtered(self.0, installed))
     }
 }

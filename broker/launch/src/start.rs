@@ -9,7 +9,7 @@ use nix::fcntl::OFlag;
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, pipe2, read};
 use tollgate_policy::boundary::Enforced;
-use tollgate_sys::handover::{self, Heard, Word};
+use tollgate_sys::handover::{self, Heard, Pass, Word};
 use tollgate_sys::namespaces::{Maps, Set};
 use tollgate_sys::probe::Probe;
 use tollgate_sys::process::{self, Fork};
@@ -25,7 +25,7 @@ use crate::recipe::{Failed, Wires, at};
 use crate::sweep::{self, Scope};
 use crate::temp::PrivateTemp;
 use crate::terminal::Terminal;
-use crate::usual::Usual;
+use crate::usual::{Foresight, Usual};
 
 /// A started run. The command is about to execute its program: its own `execve` is the first call that the gate sees.
 #[derive(Debug)]
@@ -108,19 +108,21 @@ impl Plan {
         meanwhile: &mut dyn FnMut(),
     ) -> Result<(Guarding, Heard), LaunchError> {
         // Never taken apart: a launch is short.
-        let layout = ManuallyDrop::new(Layout::new(self, attempt, what)?);
+        let mut layout = ManuallyDrop::new(Layout::new(self, attempt, what)?);
         // One that was forked into other namespaces goes here.
         let guarding = match ahead.and_then(|ahead| ahead.with(attempt.set)) {
             Some(guarding) => guarding,
-            None => Guarding::fork(Post { temp: &self.temp, terminal: what.1, set: attempt.set, usual: None })?,
+            None => Guarding::fork(Post { temp: &self.temp, terminal: what.1, set: attempt.set, foresight: None })?,
         };
+        layout.order.filter = self.filter.to_send(&self.pass, guarding.foresight.is_some())?;
         let end = guarding.end.as_fd();
         let ordered = layout.order.send(end).map_err(at(Step::Plumbing));
         // Guard and command are busy with mounts and limits meanwhile.
         let told = ordered.and_then(|()| guarding.ruleset()).and_then(|ahead| {
             let is_filled = ahead.is_some();
             let filled = || if is_filled { guarding.filled() } else { Ok(0) };
-            let rules = layout.rules(guarding.usual.as_ref().zip(ahead), filled)?;
+            let usual = guarding.foresight.as_ref().map(|foresight| &foresight.usual);
+            let rules = layout.rules(usual.zip(ahead), filled)?;
             rules.map_or(Ok(()), |rules| handover::deliver(end, rules.as_fd())).map_err(at(Step::Ruleset))
         });
         match told {
@@ -166,11 +168,15 @@ impl Ahead {
     ) -> Option<Self> {
         let namespaces = Set::MOUNT.with(Set::PID).with(Set::IPC).with(Set::UTS);
         let set = attempt::needed(namespaces, probe, options)?;
-        let roots = (probe.landlock_abi > 0).then_some((&usual, probe.landlock_abi, options));
-        let guarding = Guarding::fork(Post { temp, terminal, set, usual: roots });
-        let mut guarding = guarding.ok()?;
-        guarding.usual = (probe.landlock_abi > 0).then_some(usual);
+        let foresight = Foresight { usual, kernel: probe.landlock_abi, options, pass: Pass::new().ok()? };
+        let mut guarding = Guarding::fork(Post { temp, terminal, set, foresight: Some(&foresight) }).ok()?;
+        guarding.foresight = Some(foresight);
         Some(Self(Some(guarding)))
+    }
+
+    /// What it prepares.
+    pub(crate) fn foresight(&self) -> Option<&Foresight> {
+        self.0.as_ref().and_then(|guarding| guarding.foresight.as_ref())
     }
 
     /// It, if those are its namespaces.
@@ -195,8 +201,8 @@ struct Guarding {
     end: OwnedFd,
     news: OwnedFd,
     swept: OwnedFd,
-    /// What it looks up ahead, if anything.
-    usual: Option<Usual>,
+    /// What it prepares ahead, if anything.
+    foresight: Option<Foresight>,
 }
 
 impl Guarding {
@@ -216,7 +222,7 @@ impl Guarding {
         let maps = post.set.has(Set::USER).then(Maps::same);
         // Nothing may interrupt guard and command on their way; the command gets the old mask back.
         let mask = masks::block_all().map_err(plumbing)?;
-        let forked = process::fork(post.set);
+        let forked = process::fork(post.set.only(guard::BIRTH));
         if let Ok(Fork::Child) = forked {
             drop((news, swept));
             guard::live(post, Wires { word: ends.child, news: news_end, swept: swept_end, mask, maps }, ends.parent)
@@ -225,7 +231,7 @@ impl Guarding {
         let Fork::Parent(guard) = forked.map_err(|e| LaunchError::Step(Step::Guard, e))? else {
             process::exit(125) // never: the child has left above
         };
-        Ok(Self { guard: Pid::from_raw(guard), set: post.set, end: ends.parent, news, swept, usual: None })
+        Ok(Self { guard: Pid::from_raw(guard), set: post.set, end: ends.parent, news, swept, foresight: None })
     }
 
     /// How many usual roots it has added to that ruleset.
@@ -238,7 +244,7 @@ impl Guarding {
 
     /// The ruleset that it fills ahead.
     fn ruleset(&self) -> Result<Option<OwnedFd>, Failed> {
-        if self.usual.is_none() {
+        if self.foresight.is_none() {
             return Ok(None);
         }
         match handover::receive(self.end.as_fd()) {

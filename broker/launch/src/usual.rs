@@ -1,13 +1,17 @@
-//! Roots that most runs have. The guard looks them up while the supervisor still reads policies, as far as it comes; its
-//! ruleset is taken over where the policy turns out to grant every one of them, just so.
+//! Roots and the filter that most runs have. The guard compiles the one and looks up the others, as far as it comes, while
+//! the supervisor still reads policies; its ruleset is taken over where the policy turns out to grant every one of them,
+//! just so, and its filter where it is the policy's.
 
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
-use tollgate_policy::boundary::{self, Network, Reach, Root};
+use tollgate_policy::boundary::{self, CallFilter, Network, Reach, Root};
+use tollgate_sys::handover::Pass;
 use tollgate_sys::landlock::{Rights, Ruleset};
+use tollgate_sys::seccomp::Program;
 
+use crate::filter;
 use crate::layout::{NEW, rights};
 use crate::lookup::{Lookup, lies_in};
 use crate::plan::{Options, governed};
@@ -19,6 +23,31 @@ pub struct Usual {
     pub roots: Vec<(&'static str, boundary::Rights)>,
     /// How wide the network is open.
     pub reach: Reach,
+    /// The filter.
+    pub calls: CallFilter,
+}
+
+/// A [`Usual`], and what else a guard must know to prepare it.
+#[derive(Debug)]
+pub(crate) struct Foresight {
+    pub(crate) usual: Usual,
+    /// The kernel's Landlock ABI.
+    pub(crate) kernel: u32,
+    pub(crate) options: Options,
+    /// The run's.
+    pub(crate) pass: Pass,
+}
+
+impl Foresight {
+    /// The ruleset for its roots; none without Landlock.
+    pub(crate) fn rules(&self) -> Option<io::Result<Ruleset>> {
+        (self.kernel > 0).then(|| Ruleset::create(self.kernel, &governed(&self.usual.network(), self.options)))
+    }
+
+    /// Its filter, compiled; none where it makes no sense here, which the supervisor will say.
+    pub(crate) fn filter(&self) -> Option<Program> {
+        filter::lower(&self.usual.calls, &self.pass).ok()
+    }
 }
 
 impl Usual {
@@ -30,11 +59,6 @@ impl Usual {
 
     fn network(&self) -> Network {
         Network { reach: self.reach, ..Network::default() }
-    }
-
-    /// The ruleset for them.
-    pub(crate) fn rules(&self, kernel: u32, options: Options) -> io::Result<Ruleset> {
-        Ruleset::create(kernel, &governed(&self.network(), options))
     }
 
     /// Adds them, as far as this machine has them, until `enough` says so; gives how many were gone through.
@@ -105,7 +129,11 @@ mod tests {
 
     #[test]
     fn a_ruleset_is_taken_over_only_where_all_of_it_is_granted() {
-        let usual = Usual { roots: vec![("/usr", RUN), ("/proc", READ), ("/etc/hosts", READ)], reach: Reach::None };
+        let usual = Usual {
+            roots: vec![("/usr", RUN), ("/proc", READ), ("/etc/hosts", READ)],
+            reach: Reach::None,
+            ..Usual::default()
+        };
         let left = |of: &[(&str, Rights)], reach| {
             let root = |(path, rights): &(&str, Rights)| Root { path: AbsPath::new(path).unwrap(), rights: *rights };
             let roots: Vec<Root> = of.iter().map(root).collect();

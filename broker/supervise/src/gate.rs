@@ -28,6 +28,7 @@ use crate::limits::Watch;
 use crate::net::{self, Net};
 use crate::paths;
 use crate::places::{self, Runnable};
+use crate::processors::Processors;
 use crate::program::Programs;
 use crate::record::Pen;
 use crate::signals;
@@ -101,6 +102,8 @@ pub(crate) struct Gate<'a> {
     pub(crate) drafts: Drafts,
     /// Paths whose writing was refused.
     pub(crate) denied_writes: HashSet<tollgate_policy::path::AbsPath>,
+    /// Where the gate may run.
+    processors: Processors,
     /// Whether the command's own exec has been let through.
     pub(crate) under_way: bool,
     pub(crate) ending: Ending,
@@ -167,6 +170,7 @@ impl<'a> Gate<'a> {
             files,
             drafts: Drafts::default(),
             denied_writes: HashSet::new(),
+            processors: Processors::default(),
             under_way: false,
             ending: Ending {
                 news: None,
@@ -237,7 +241,10 @@ impl<'a> Gate<'a> {
         ];
         let watched: Vec<_> = watched.into_iter().flatten().collect();
         let mut fds: Vec<_> = watched.iter().map(|(_, fd)| PollFd::new(*fd, PollFlags::POLLIN)).collect();
-        match poll(&mut fds, timeout) {
+        let here = (!self.stopping.is_empty()).then(|| self.processors.stay_here());
+        let woken = poll(&mut fds, timeout);
+        drop(here);
+        match woken {
             Ok(_) => {}
             Err(Errno::EINTR) => return Ok(Vec::new()),
             Err(err) => return Err(err.into()),

@@ -23,6 +23,7 @@ pub mod outlet;
 pub mod outside;
 mod paths;
 mod places;
+mod processors;
 mod program;
 mod record;
 mod review;

@@ -14,6 +14,7 @@ use tollgate_deputy::content::opened;
 use tollgate_policy::action::{Exec, Form, Image};
 use tollgate_policy::path::AbsPath;
 use tollgate_policy::raw::Raw;
+use tollgate_sys::ptrace;
 
 use crate::image::{self, Format};
 use crate::loader;
@@ -319,11 +320,23 @@ impl Programs {
     }
 }
 
-/// Image and arguments of a thread at its exec stop: its address space is new, and nobody inside can write there
+/// What of a thread at its exec stop is not as expected. Its address space is new, and nobody inside can write there
 /// (`/proc/PID/mem` is beneath no writable root, `process_vm_writev` and `ptrace` are refused).
-pub(crate) fn standing(tid: i32) -> io::Result<Expected> {
+pub(crate) fn differs(tid: i32, expected: &Expected) -> io::Result<Option<&'static str>> {
     let stat = nix::sys::stat::stat(format!("/proc/{tid}/exe").as_str())?;
-    Ok(Expected { file: (stat.st_dev, stat.st_ino), cmdline: cmdline(tid)? })
+    if (stat.st_dev, stat.st_ino) != expected.file {
+        return Ok(Some("another executable stands there"));
+    }
+    let count = expected.cmdline.iter().filter(|byte| **byte == 0).count() as u64;
+    let is_same = match ptrace::arguments(tid, expected.cmdline.len()) {
+        Ok(found) => found.0 == count && found.1 == expected.cmdline,
+        // fewer arguments than expected may end where the stack does
+        Err(err) if matches!(err.raw_os_error(), Some(libc::ENOSYS | libc::EFAULT)) => {
+            cmdline(tid)? == expected.cmdline
+        }
+        Err(err) => return Err(err),
+    };
+    Ok((!is_same).then_some("its arguments changed"))
 }
 
 /// The bytes of `/proc/TID/cmdline`.

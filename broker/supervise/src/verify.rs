@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 use crate::exec::{Judged, NEXT_WALL};
 use crate::gate::Gate;
 
-use crate::program::{Program, standing};
+use crate::program::{Program, differs};
 
 /// A thread on its way to an exec stop.
 #[derive(Debug)]
@@ -117,15 +117,10 @@ impl Gate<'_> {
         let Some(expected) = &judged.program.expected else {
             return self.second_unforeseen(tid, stopping);
         };
-        match standing(tid) {
+        match differs(tid, expected) {
             Err(err) => return Second::Other(format!("its image can't be read: {err}")),
-            Ok(found) if found.file != expected.file => {
-                return Second::Other("another executable stands there".into());
-            }
-            Ok(found) if found.cmdline != expected.cmdline => {
-                return Second::Other("its arguments changed".into());
-            }
-            Ok(_) => {}
+            Ok(Some(difference)) => return Second::Other(difference.into()),
+            Ok(None) => {}
         }
         for exec in &judged.program.execs {
             let Some(known) = &exec.image.sha256 else { continue };

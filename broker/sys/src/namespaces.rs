@@ -37,6 +37,12 @@ impl Set {
         Self(self.0 & !other.0)
     }
 
+    /// What is in both sets.
+    #[must_use]
+    pub const fn only(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Whether all of `other` is in.
     #[must_use]
     pub const fn has(self, other: Self) -> bool {
@@ -47,6 +53,18 @@ impl Set {
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// Leaves those of the caller's for new ones. A process-id namespace would only be its children's.
+    ///
+    /// # Errors
+    /// What `unshare(2)` says.
+    pub fn enter(self) -> io::Result<()> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        // SAFETY: takes flags only; the caller has one thread, and sees other mounts from here on.
+        done(unsafe { libc::unshare(self.0) })
     }
 
     pub(crate) const fn flags(self) -> libc::c_int {

@@ -3,6 +3,8 @@
 
 use std::io;
 
+use crate::memory;
+
 const OPTIONS: libc::c_int = libc::PTRACE_O_TRACEEXEC | libc::PTRACE_O_EXITKILL;
 
 /// Attaches without stopping. If the supervisor dies before letting go, the kernel kills the thread.
@@ -45,6 +47,39 @@ pub fn former_tid(tid: i32) -> io::Result<i32> {
     i32::try_from(message).map_err(|_| io::Error::from_raw_os_error(libc::ESRCH))
 }
 
-fn check(result: libc::c_long) -> io::Result<()> {
+/// At an exec stop: how many arguments the new program has, and the first `length` bytes of their text, which lies in one
+/// piece, each with its NUL (`create_elf_tables` of fs/binfmt_elf.c). Nobody inside can write there yet.
+///
+/// # Errors
+/// `ESRCH` if it has gone; `EFAULT` where less is there; `ENOSYS` where the layout is not known.
+pub fn arguments(tid: i32, length: usize) -> io::Result<(u64, Vec<u8>)> {
+    let mut start = [[0u8; 8]; 2];
+    memory::read_exact(tid, stack(tid)?, start.as_flattened_mut())?;
+    let [count, first] = start.map(u64::from_ne_bytes);
+    let mut text = vec![0; length];
+    memory::read_exact(tid, first, &mut text)?;
+    Ok((count, text))
+}
+
+#[cfg(target_arch = "x86_64")]
+fn stack(tid: i32) -> io::Result<u64> {
+    registers(tid).map(|registers| registers.rsp)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn stack(_tid: i32) -> io::Result<u64> {
+    Err(io::Error::from_raw_os_error(libc::ENOSYS))
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn registers(tid: i32) -> io::Result<libc::user_regs_struct> {
+    let mut registers = std::mem::MaybeUninit::<libc::user_regs_struct>::zeroed();
+    // SAFETY: the kernel writes one user_regs_struct behind the pointer.
+    check(unsafe { libc::ptrace(libc::PTRACE_GETREGS, tid, 0usize, registers.as_mut_ptr()) })?;
+    // SAFETY: it is made of numbers, and was zeroed before the kernel filled it.
+    Ok(unsafe { registers.assume_init() })
+}
+
+pub(crate) fn check(result: libc::c_long) -> io::Result<()> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

@@ -7,6 +7,9 @@
 use std::io;
 
 #[cfg(target_arch = "x86_64")]
+use crate::ptrace::{check, registers};
+
+#[cfg(target_arch = "x86_64")]
 mod code {
     // Position-independent; uses no stack and no register that a system call changes.
     std::arch::global_asm!(
@@ -174,15 +177,6 @@ impl Standin {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn registers(tid: i32) -> io::Result<libc::user_regs_struct> {
-    let mut registers = std::mem::MaybeUninit::<libc::user_regs_struct>::zeroed();
-    // SAFETY: the kernel writes one user_regs_struct behind the pointer.
-    check(unsafe { libc::ptrace(libc::PTRACE_GETREGS, tid, 0usize, registers.as_mut_ptr()) })?;
-    // SAFETY: it is made of numbers, and was zeroed before the kernel filled it.
-    Ok(unsafe { registers.assume_init() })
-}
-
-#[cfg(target_arch = "x86_64")]
 fn set_registers(tid: i32, registers: &mut libc::user_regs_struct) -> io::Result<()> {
     // SAFETY: the kernel reads one user_regs_struct behind the pointer.
     check(unsafe { libc::ptrace(libc::PTRACE_SETREGS, tid, 0usize, &raw mut *registers) })
@@ -192,10 +186,6 @@ fn set_registers(tid: i32, registers: &mut libc::user_regs_struct) -> io::Result
 fn poke(tid: i32, place: u64, word: u64) -> io::Result<()> {
     // SAFETY: PTRACE_POKETEXT takes a number of the other process's address space and a word by value.
     check(unsafe { libc::ptrace(libc::PTRACE_POKETEXT, tid, place, word) })
-}
-
-fn check(result: libc::c_long) -> io::Result<()> {
-    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 #[cfg(all(test, target_arch = "x86_64"))]

@@ -96,7 +96,8 @@ pub(crate) fn run(args: args::Run) -> Outcome {
     if let Some(judged) = spoken::refused(&settled) {
         return spoken::refuse(&settled, &judged);
     }
-    let plan = Plan::lower(&settled.boundary, probe, options, temp).map_err(|e| not_started(&e))?;
+    let plan = Plan::lower_with(&settled.boundary, (probe, options), temp, ahead.as_ref());
+    let plan = plan.map_err(|e| not_started(&e))?;
     let mut opening = None;
     let mut meanwhile = || {
         opening.get_or_insert_with(|| Opening::now(settled.ground.state.as_path()));

@@ -7,7 +7,7 @@ use crate::args;
 use crate::layers;
 use crate::shipped;
 
-/// The roots and the network of the run's profile, where that is a shipped one.
+/// The roots, the network and the filter of the run's profile, where that is a shipped one.
 pub(super) fn usual(args: &args::Run) -> Usual {
     let name = args.profile.first().map_or_else(|| layers::default(args.ci), String::as_str);
     let Some(ready) = shipped::ready(name) else { return Usual::default() };
@@ -17,5 +17,6 @@ pub(super) fn usual(args: &args::Run) -> Usual {
     Usual {
         roots: roots.map(|(placed, rights)| (&*placed.rest, *rights)).collect(),
         reach: documents.filter_map(|document| document.network.reach).max().unwrap_or_default(),
+        calls: ready.calls(),
     }
 }

@@ -1,7 +1,5 @@
 //! Exit codes. The command's own pass through; these are Tollgate's, and a promise.
 
-use std::process::ExitCode;
-
 use tollgate_sys::news::News;
 
 /// How the program ends.
@@ -52,12 +50,6 @@ impl Exit {
             News::Failed(_) => Some(Self::Refused),
             News::Stopped(_) | News::Continued => None,
         }
-    }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit.code())
     }
 }
 

@@ -1,4 +1,5 @@
 //! The program `tollgate`: reads the command line, calls a verb, says what failed, leaves with a code.
+#![cfg_attr(not(test), no_main)]
 
 mod args;
 mod exit;
@@ -12,7 +13,6 @@ mod ui;
 mod verb;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use clap::Parser as _;
 
@@ -20,15 +20,24 @@ use crate::args::{Cli, Verb};
 use crate::exit::Exit;
 use crate::failure::Outcome;
 
-fn main() -> ExitCode {
+#[cfg(not(test))]
+tollgate_sys::entry!(begin);
+#[cfg(test)]
+const _: fn() -> u8 = begin; // tests have an entry of their own
+
+fn begin() -> u8 {
+    start().code()
+}
+
+fn start() -> Exit {
     if let Some(order) = verb::outside::ordered() {
-        return verb::outside::outside(order).unwrap_or_else(|failure| ui::failed(&failure)).into();
+        return verb::outside::outside(order).unwrap_or_else(|failure| ui::failed(&failure));
     }
     let cli = match read() {
         Ok(cli) => cli,
-        Err(fault) => return misread(&fault).into(),
+        Err(fault) => return misread(&fault),
     };
-    obey(cli.verb).unwrap_or_else(|failure| ui::failed(&failure)).into()
+    obey(cli.verb).unwrap_or_else(|failure| ui::failed(&failure))
 }
 
 /// Reads the command line. Nearly every start is a run, and the descriptions of all other verbs cost more than a run's: so

@@ -44,24 +44,21 @@ type Rest<'a> = &'a [&'a str];
 
 /// Finds what the globs cover. A glob that ends in `/**` covers the directory before it.
 pub(crate) fn expand(globs: &[String]) -> (Vec<Found>, Extent) {
+    let mut walk = Walk::default();
+    let (single, globs): (Vec<&str>, Vec<&str>) =
+        globs.iter().map(|glob| glob.strip_suffix("/**").unwrap_or(glob)).partition(|glob| !is_magic(glob));
+    for path in single {
+        walk.note(Path::new(path));
+    }
     let split: Vec<Vec<&str>> =
         globs.iter().map(|glob| glob.split('/').filter(|part| !part.is_empty()).collect()).collect();
-    let mut walk = Walk::default();
     let mut start = Vec::new();
     for parts in &split {
-        let parts = match parts.as_slice() {
-            [before @ .., "**"] => before,
-            all => all,
-        };
         // As far as a path is literal nothing is listed.
         let literal = parts.iter().take_while(|part| !is_magic(part)).count();
         let (head, rest) = parts.split_at_checked(literal).unwrap_or((parts, &[]));
         let base = PathBuf::from(if head.is_empty() { "/".to_owned() } else { format!("/{}", head.join("/")) });
-        if rest.is_empty() {
-            walk.note(&base);
-        } else if let Some((_, rests)) =
-            start.iter_mut().find(|(known, _): &&mut (PathBuf, Vec<Rest<'_>>)| *known == base)
-        {
+        if let Some((_, rests)) = start.iter_mut().find(|(known, _): &&mut (PathBuf, Vec<Rest<'_>>)| *known == base) {
             rests.push(rest);
         } else {
             start.push((base, vec![rest]));

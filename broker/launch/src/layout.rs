@@ -156,9 +156,10 @@ impl<'a> Layout<'a> {
 
     /// The rules for all roots that exist now; none without Landlock. `ahead` is what the guard fills with the usual ones;
     /// `filled` waits until it has done as many as it could.
-    pub(crate) fn rules(
-        &self,
-        ahead: Option<(&Usual, OwnedFd)>,
+    pub(crate) fn rules<'p>(
+        &'p self,
+        lookup: &mut Lookup<'p>,
+        ahead: Option<(&'p Usual, OwnedFd)>,
         filled: impl FnOnce() -> Result<u32, Failed>,
     ) -> Result<Option<Ruleset>, Failed> {
         let abi = self.plan.landlock_abi();
@@ -183,16 +184,15 @@ impl<'a> Layout<'a> {
                 None => self.ruleset().map_err(&fault)?,
             },
         };
-        let mut lookup = Lookup::default();
         for root in roots {
-            add(&mut lookup, &rules, (root.path.as_path(), rights(root.rights))).map_err(&fault)?;
+            add(lookup, &rules, (root.path.as_path(), rights(root.rights))).map_err(&fault)?;
         }
         if let Some(slave) = self.terminal.map(Terminal::slave) {
             rules.allow(slave, Rights { device: true, ..Rights::default() }).map_err(&fault)?;
         }
         let filled = filled()?;
         if let Some(usual) = taken {
-            usual.complete(&rules, filled).map_err(&fault)?;
+            usual.complete(lookup, (&rules, filled)).map_err(&fault)?;
         }
         Ok(Some(rules))
     }

@@ -15,6 +15,8 @@ pub(crate) struct Lookup<'a> {
     missing: Vec<&'a Path>,
     /// Directories that are there although a root in them is not.
     there: Vec<&'a Path>,
+    /// Kept open until all is done: nobody waits for their closing then.
+    kept: Vec<OwnedFd>,
 }
 
 impl<'a> Lookup<'a> {
@@ -22,14 +24,33 @@ impl<'a> Lookup<'a> {
         if self.missing.iter().any(|above| lies_in(path, above)) {
             return Ok(None);
         }
-        let found = object(path)?;
+        let found = self.open(path)?;
         if let (None, Some(parent)) = (&found, path.parent())
             && !self.there.iter().any(|known| known.as_os_str() == parent.as_os_str())
         {
-            let known = if object(parent)?.is_some() { &mut self.there } else { &mut self.missing };
+            let known = if self.open(parent)?.is_some() { &mut self.there } else { &mut self.missing };
             known.push(parent);
         }
         Ok(found)
+    }
+
+    /// What is done with, but need not be closed at once.
+    pub(crate) fn keep(&mut self, object: OwnedFd) {
+        self.kept.push(object);
+    }
+
+    /// The object at a root; none if there is none, or none that the caller could reach either.
+    fn open(&mut self, path: &Path) -> io::Result<Option<OwnedFd>> {
+        loop {
+            match open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) {
+                Ok(object) => return Ok(Some(object)),
+                Err(nix::Error::ENOENT | nix::Error::ENOTDIR | nix::Error::EACCES | nix::Error::ELOOP) => {
+                    return Ok(None);
+                }
+                Err(nix::Error::EMFILE) if !self.kept.is_empty() => self.kept.clear(),
+                Err(other) => return Err(other.into()),
+            }
+        }
     }
 }
 
@@ -37,15 +58,6 @@ impl<'a> Lookup<'a> {
 pub(crate) fn lies_in(path: &Path, directory: &Path) -> bool {
     let rest = path.as_os_str().as_bytes().strip_prefix(directory.as_os_str().as_bytes());
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-}
-
-/// The object at a root; none if there is none, or none that the caller could reach either.
-fn object(path: &Path) -> io::Result<Option<OwnedFd>> {
-    match open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) {
-        Ok(object) => Ok(Some(object)),
-        Err(nix::Error::ENOENT | nix::Error::ENOTDIR | nix::Error::EACCES | nix::Error::ELOOP) => Ok(None),
-        Err(other) => Err(other.into()),
-    }
 }
 
 #[cfg(test)]

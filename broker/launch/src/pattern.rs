@@ -3,6 +3,9 @@
 /// The glob with nothing but `*` and `?` as magic: `[[]` is `[`, `\\x` is `x`; a class, or an escaped `*` or `?`, becomes
 /// `?`, which covers more and never less.
 pub(crate) fn plain(glob: &str) -> String {
+    if !glob.contains(['[', '\\']) {
+        return glob.to_owned();
+    }
     let mut out = String::with_capacity(glob.len());
     let mut rest = glob;
     while let Some(next) = rest.chars().next() {

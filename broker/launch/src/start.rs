@@ -20,6 +20,7 @@ use crate::command::Command;
 use crate::fault::{LaunchError, Step};
 use crate::guard::{self, Post};
 use crate::layout::Layout;
+use crate::lookup::Lookup;
 use crate::plan::{Options, Plan};
 use crate::recipe::{Failed, Wires, at};
 use crate::sweep::{self, Scope};
@@ -118,13 +119,15 @@ impl Plan {
         let end = guarding.end.as_fd();
         let ordered = layout.order.send(end).map_err(at(Step::Plumbing));
         // Guard and command are busy with mounts and limits meanwhile.
+        let mut lookup = Lookup::default();
         let told = ordered.and_then(|()| guarding.ruleset()).and_then(|ahead| {
             let is_filled = ahead.is_some();
             let filled = || if is_filled { guarding.filled() } else { Ok(0) };
             let usual = guarding.foresight.as_ref().map(|foresight| &foresight.usual);
-            let rules = layout.rules(usual.zip(ahead), filled)?;
+            let rules = layout.rules(&mut lookup, usual.zip(ahead), filled)?;
             rules.map_or(Ok(()), |rules| handover::deliver(end, rules.as_fd())).map_err(at(Step::Ruleset))
         });
+        drop(lookup);
         match told {
             Ok(()) => meanwhile(),
             // It has given up already, and said why.

@@ -76,10 +76,9 @@ impl Usual {
     }
 
     /// Adds those that the guard did not get to.
-    pub(crate) fn complete(&self, rules: &Ruleset, count: u32) -> io::Result<()> {
-        let mut lookup = Lookup::default();
+    pub(crate) fn complete<'p>(&'p self, lookup: &mut Lookup<'p>, (rules, count): (&Ruleset, u32)) -> io::Result<()> {
         let mut rest = self.lasting().skip(usize::try_from(count).map_err(io::Error::other)?);
-        rest.try_for_each(|(path, of)| add(&mut lookup, rules, (path, rights(of))))
+        rest.try_for_each(|(path, of)| add(lookup, rules, (path, rights(of))))
     }
 
     /// Which of `roots` are not among them, in order; none if not all of them are among `roots`, just so.
@@ -109,7 +108,11 @@ impl Usual {
 
 /// Allows a root, if this machine has it.
 pub(crate) fn add<'p>(lookup: &mut Lookup<'p>, rules: &Ruleset, (path, of): (&'p Path, Rights)) -> io::Result<()> {
-    lookup.object(path)?.map_or(Ok(()), |object| rules.allow(object, of))
+    if let Some(object) = lookup.object(path)? {
+        rules.allow(&object, of)?;
+        lookup.keep(object);
+    }
+    Ok(())
 }
 
 /// By bytes: a path compares by component.

@@ -98,9 +98,9 @@ pub(crate) fn run(args: args::Run) -> Outcome {
     }
     let plan = Plan::lower_with(&settled.boundary, (probe, options), temp, ahead.as_ref());
     let plan = plan.map_err(|e| not_started(&e))?;
-    let mut opening = None;
+    let mut counter = None;
     let mut meanwhile = || {
-        opening.get_or_insert_with(|| Opening::now(settled.ground.state.as_path()));
+        counter.get_or_insert_with(|| Counter::set_up(&settled));
         settled.policy.prepare();
         settled.is_agent();
     };
@@ -110,8 +110,8 @@ pub(crate) fn run(args: args::Run) -> Outcome {
     if verbose {
         ending::holds(&settled.id, &started.enforced);
     }
-    let writer = writer(&settled, opening);
-    let ending = watch(&settled, started, (signals, terminal, writer));
+    let counter = counter.unwrap_or_else(|| Counter::set_up(&settled));
+    let ending = watch(&settled, started, (signals, terminal, counter));
     if let Some(call) = &settled.call {
         call.kept.tidy();
     }
@@ -181,12 +181,23 @@ pub(crate) fn deadline(policy: &Policy) -> Duration {
     policy.deadline().map_or(DEADLINE, Duration::from_secs)
 }
 
-/// Who writes the ledger; it was opened while the command was on its way.
-fn writer(settled: &Settled, opening: Option<Opening>) -> Writer {
-    let (state, redactor) = (settled.ground.state.as_path(), ground::redactor(&settled.command.env));
-    match opening {
-        Some(opening) => Writer::opened(state, redactor, opening),
-        None => Writer::open_with(state, redactor),
+/// All that the gate turns to, set up while the command is on its way.
+struct Counter {
+    writer: Writer,
+    asker: Box<dyn Asker>,
+    outlet: Arc<Network>,
+}
+
+impl Counter {
+    fn set_up(settled: &Settled) -> Self {
+        let state = settled.ground.state.as_path();
+        let opening = Opening::now(state);
+        let about = About { ground: Some(&settled.ground), unattended: settled.terms.unattended };
+        Self {
+            writer: Writer::opened(state, ground::redactor(&settled.command.env), opening),
+            asker: asker((&settled.id, settled.sockets.clone()), &settled.policy, &about),
+            outlet: Arc::new(Network::new(&settled.policy)),
+        }
     }
 }
 
@@ -194,7 +205,7 @@ fn writer(settled: &Settled, opening: Option<Opening>) -> Writer {
 fn watch(
     settled: &Settled,
     started: Started,
-    (signals, terminal, writer): (Signals, Option<Terminal>, Writer),
+    (signals, terminal, counter): (Signals, Option<Terminal>, Counter),
 ) -> Result<Ending, GateError> {
     let attached = match terminal.map(|terminal| terminal.attach(started.command, started.guard)).transpose() {
         Ok(attached) => attached,
@@ -203,8 +214,7 @@ fn watch(
             None
         }
     };
-    let about = About { ground: Some(&settled.ground), unattended: settled.terms.unattended };
-    let mut asker = asker((&settled.id, settled.sockets.clone()), &settled.policy, &about);
+    let Counter { writer, mut asker, outlet } = counter;
     let mut beyond = Beyond(settled.terms.clone());
     let ending = supervise(tollgate_supervise::Run {
         id: settled.id.clone(),
@@ -222,7 +232,7 @@ fn watch(
         signals,
         recorder: &writer,
         ready: &mut || writer.ready().map_err(|fault| Unwritten(ending::chain(&fault))),
-        outlet: Arc::new(network::Network::new(&settled.policy)),
+        outlet,
         asker: asker.as_mut(),
         role: Role::Inside(Some(&mut beyond)),
         stopped: &mut |signal| {

@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use tollgate_policy::boundary::{self, CallFilter, Network, Reach, Root};
@@ -63,7 +64,8 @@ impl Usual {
 
     /// Adds them, as far as this machine has them, until `enough` says so; gives how many were gone through.
     pub(crate) fn fill(&self, rules: &Ruleset, mut enough: impl FnMut() -> bool) -> io::Result<u32> {
-        let mut lookup = Lookup::default();
+        // The guard closes all but a few descriptors at once, when the command is on its way.
+        let mut lookup = ManuallyDrop::new(Lookup::default());
         let mut count = 0;
         for (path, of) in self.lasting() {
             if enough() {

@@ -10,10 +10,10 @@ cases! { everywhere: approved denied_with_a_reason }
 cases! { both: expired unattended two_answers_at_once wrong_digest for_the_run prefix prefix_never_covers_shells
 unanswerable_from_inside unknown_question not_for_other_users withdrawn }
 
-const PUSH: [&str; 4] = ["git", "push", "origin", "HEAD:refs/heads/main"];
+pub(crate) const PUSH: [&str; 4] = ["git", "push", "origin", "HEAD:refs/heads/main"];
 
 /// A repository with a commit, and a bare one to push to, in a root of its own.
-fn repository(scene: &Scene) -> PathBuf {
+pub(crate) fn repository(scene: &Scene) -> PathBuf {
     let bare = scene.workspace.join("remote.git");
     let text = format!(
         "set -e; cd {workspace}; git init -q -b work .; git init -q --bare remote.git
@@ -28,7 +28,7 @@ fn repository(scene: &Scene) -> PathBuf {
     bare
 }
 
-fn has_arrived(bare: &Path) -> bool {
+pub(crate) fn has_arrived(bare: &Path) -> bool {
     let show = Command::new("git")
         .args(["-c", "safe.directory=*", "--git-dir"])
         .arg(bare)

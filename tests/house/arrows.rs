@@ -21,6 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tollgate-approve", &["policy", "sys", "wire", "ledger"]),
     ("tollgate-hooks", &["policy", "sys", "wire", "ledger"]),
     ("tollgate-report", &["policy", "sys", "wire", "ledger"]),
+    ("tollgate-notice", &["policy", "wire"]),
     ("tollgate-watch", &["policy", "wire"]),
     ("tollgate-web", &["policy", "wire", "ledger"]),
     ("tollgate-evidence", &["policy", "sys", "wire", "ledger"]),
@@ -43,6 +44,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "web",
             "evidence",
             "review",
+            "notice",
         ],
     ),
     (

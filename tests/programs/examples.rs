@@ -2,11 +2,13 @@
 //! runs it by itself, so here it is run only where `TOLLGATE_FIRST_RUN` asks for it.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use tollgate_tests::{Job, Scene, cases, skip};
 
 cases! { both: ci_runner }
+cases! { user: answer_in_a_browser }
 cases! { user: first_run }
 
 fn example(name: &str) -> std::path::PathBuf {
@@ -32,6 +34,20 @@ fn ci_runner(scene: &Scene) {
     // And the command's own failure stays its own.
     std::fs::remove_dir_all(&scene.state).unwrap();
     job("exit 7").ended(7);
+}
+
+fn answer_in_a_browser(scene: &Scene) {
+    let mut command = scene.command("node");
+    if Command::new("node").arg("--version").output().is_err() {
+        return skip("needs node");
+    }
+    command.arg(example("answer-in-a-browser/story.mjs")).env("TOLLGATE", scene.tollgate()).env("STORY_FOLDER", &scene.home);
+    let outcome = Job::new(command).deadline(Duration::from_mins(4)).end();
+    if outcome.status.code() == Some(77) {
+        return skip("needs chromium");
+    }
+    outcome.ended(0);
+    assert!(outcome.out.contains("All as it should be"), "{outcome}");
 }
 
 fn first_run(scene: &Scene) {

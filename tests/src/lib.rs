@@ -15,6 +15,7 @@ pub mod approver;
 pub mod compile;
 pub mod job;
 pub mod model;
+pub mod page;
 pub mod program;
 pub mod scene;
 pub mod screen;

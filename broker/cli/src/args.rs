@@ -54,6 +54,9 @@ pub(crate) enum Verb {
     /// Read and verify the ledger of decisions
     #[command(after_help = "Example:\n  tollgate ledger verify")]
     Ledger(Ledger),
+    /// Show and answer the questions of all runs in this terminal
+    #[command(after_help = "Example:\n  tollgate watch")]
+    Watch,
     /// Show the questions, the runs and the report as a page on loopback
     #[command(after_help = WEB)]
     Web(Web),
@@ -317,6 +320,9 @@ pub(crate) enum ApprovalsVerb {
     /// List the open questions of all runs
     #[command(after_help = "Example:\n  tollgate approvals list")]
     List(Json),
+    /// Send a test notice to all that `notify.toml` names
+    #[command(after_help = "Example:\n  tollgate approvals notify")]
+    Notify,
     /// Show all that is known about a question
     #[command(after_help = "Example:\n  tollgate approvals show k3f9x2ab-1")]
     Show {

@@ -33,6 +33,9 @@ fn start() -> Exit {
     if let Some(order) = verb::outside::ordered() {
         return verb::outside::outside(order).unwrap_or_else(|failure| ui::failed(&failure));
     }
+    if verb::notice::ordered() {
+        return verb::notice::send().unwrap_or_else(|failure| ui::failed(&failure)).into();
+    }
     let cli = match read() {
         Ok(cli) => cli,
         Err(fault) => return misread(&fault),
@@ -76,6 +79,7 @@ fn obey(verb: Verb) -> Outcome {
         Verb::Approvals(args) => verb::approvals::approvals(args.verb),
         Verb::Policy(args) => verb::policy::policy(args.verb),
         Verb::Ledger(args) => verb::ledger::ledger(args.verb),
+        Verb::Watch => verb::watch::watch(),
         Verb::Web(args) => verb::web::web(&args),
         Verb::Evidence(args) => verb::evidence::evidence(&args),
         Verb::Report(args) => verb::report::report(&args),

@@ -62,6 +62,7 @@ fn help() {
         &["ledger", "verify"],
         &["ledger", "export"],
         &["ledger", "checkpoint"],
+        &["watch"],
         &["web"],
         &["report"],
         &["completions"],

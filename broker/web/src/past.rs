@@ -1,4 +1,5 @@
 //! What still stands, and what was: grants, runs, and one run with its decisions and what held around it.
+#![allow(clippy::wildcard_enum_match_arm, reason = "a page picks the events that it shows")]
 
 use std::collections::HashMap;
 
@@ -68,7 +69,7 @@ fn standing((shop, session): (&Shop, &Session), grant: &Grant, now: i64) -> Stan
             Covers::Once(_) => "one attempt of exactly what was asked".to_owned(),
             Covers::Digest(_) => "exactly what was asked".to_owned(),
             Covers::Prefix(words) => {
-                format!("commands that begin with {}", neutral::short_command(words.iter().map(|w| w.as_bytes()), 200))
+                format!("commands that begin with {}", neutral::short_command(words.iter().map(String::as_bytes), 200))
             }
         },
         until: grant.until.map_or_else(|| "the run's end".to_owned(), time),

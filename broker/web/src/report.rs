@@ -90,7 +90,8 @@ fn laid_out(frame: Frame, fault: String, value: &Value) -> Report {
 }
 
 fn thousandths(part: u64, whole: u64) -> u32 {
-    if whole == 0 { 0 } else { u32::try_from(part.saturating_mul(1000) / whole).unwrap_or(1000).min(1000) }
+    let share = part.saturating_mul(1000).checked_div(whole).unwrap_or(0);
+    u32::try_from(share).unwrap_or(1000).min(1000)
 }
 
 fn share(label: &'static str, rate: &Value) -> Option<Share> {

@@ -42,7 +42,7 @@ impl Brief {
             digest: neutral::short(&question.digest, 80),
             run: neutral::short(&question.run, 80),
             verb: pile::verb(question),
-            what: object(question),
+            what: pile::object(question),
             class: question.verdict.class.as_deref().map_or_else(String::new, |class| neutral::short(class, 30)),
             because: neutral::short(&question.verdict.reason.because, 160),
             risk: risk(question.risk),
@@ -50,17 +50,6 @@ impl Brief {
             deadline: question.deadline,
             left: pile::left(question.deadline, now),
         }
-    }
-}
-
-/// What the verb is about. The verbs of paths and connections are said once.
-fn object(question: &Question) -> String {
-    let what = card::what(&question.action);
-    let bare = ["read ", "write ", "connect to ", "call ", "use tool "].iter().find_map(|verb| what.strip_prefix(verb));
-    match question.action {
-        tollgate_policy::action::Action::Exec(_) => what,
-        _ if question.verdict.class.is_some() && pile::verb(question) != "Connect to" => what,
-        _ => bare.map_or_else(|| what.clone(), str::to_owned),
     }
 }
 
@@ -127,7 +116,7 @@ impl View {
         let lines = |lines: &[String]| lines.iter().take(3).map(|line| neutral::short_quoted(line, 160)).collect();
         let offers = &question.offers;
         let prefixes = offers.prefixes.iter().map(|offer| Prefix {
-            words: neutral::short_command(offer.words.iter().map(|word| word.as_bytes()), 120),
+            words: neutral::short_command(offer.words.iter().map(String::as_bytes), 120),
             covers: lines(&offer.covers),
             spares: lines(&offer.spares),
         });

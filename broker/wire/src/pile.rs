@@ -4,9 +4,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use tollgate_policy::action::{Access, Action};
+use tollgate_policy::action::{Access, Action, Target};
 use tollgate_policy::digest::sha256_hex;
+use tollgate_policy::evidence::Section;
 use tollgate_policy::question::{Question, Risk};
+
+use crate::card;
 
 /// Classes of which each question is looked at by itself.
 const ALONE: [&str; 5] = ["publish", "destructive", "credential", "privilege", "persistence"];
@@ -83,19 +86,45 @@ pub fn piles(questions: &[Question]) -> Vec<Pile<'_>> {
 /// What a question may share a pile by; none where it is to be looked at by itself.
 fn key(question: &Question) -> Option<String> {
     let class = question.verdict.class.as_deref().unwrap_or_default();
-    let alone = question.group.is_empty()
-        || ALONE.contains(&class)
+    let removes =
+        |section: &Section| matches!(section, Section::File(file) if file.would != "write" && file.would != "create");
+    let alone = ALONE.contains(&class)
+        || question.evidence.iter().any(removes)
         || question.risk == Risk::High
         || question.approvers.needed > 1
         || question.canary
         || Friction::of(question).is_any();
     (!alone).then(|| {
         let rule = &question.verdict.reason;
-        let parts = [question.run.as_str(), class, &rule.file, &rule.line.to_string(), &question.group];
+        let root = if question.group.is_empty() { root(&question.action) } else { question.group.clone() };
+        let parts = [question.run.as_str(), class, &rule.file, &rule.line.to_string(), &root];
         let mut key = sha256_hex(parts.map(|part| format!("{}:{part}", part.len())).concat().as_bytes());
         key.truncate(32);
         key
     })
+}
+
+/// What like questions have in common: the domain, the folder, the program.
+fn root(action: &Action) -> String {
+    match action {
+        Action::Exec(exec) => {
+            let program = exec.image.executable.as_ref().map(|path| path.as_path().display().to_string());
+            format!("exec {}", program.unwrap_or_default())
+        }
+        Action::Path(access) => {
+            let folder = access.path.as_path().parent().map(|folder| folder.display().to_string());
+            format!("path {:?} {}", access.access, folder.unwrap_or_default())
+        }
+        Action::Connect(connect) => match &connect.target {
+            Target::Name(name) => {
+                let labels: Vec<&str> = name.rsplit('.').take(2).collect();
+                format!("name {labels:?} {}", connect.port)
+            }
+            target @ (Target::Address(_) | Target::Unix(_) | Target::Abstract(_)) => format!("{target:?}"),
+        },
+        Action::Call(call) => format!("call {}", call.name),
+        Action::Tool(tool) => format!("tool {} {}", tool.server, tool.tool),
+    }
 }
 
 /// The verb before the object, by class.
@@ -115,8 +144,17 @@ pub fn verb(question: &Question) -> &'static str {
         },
         (_, Action::Connect(_)) => "Connect to",
         (_, Action::Call(_)) => "Call",
-        (_, Action::Tool(_)) => "Use the tool",
+        (_, Action::Tool(_)) => "Use tool",
     }
+}
+
+/// What the verb is about, in one line of neutral text; a verb of its own is not said twice.
+#[must_use]
+pub fn object(question: &Question) -> String {
+    let what = card::what(&question.action);
+    let verb = verb(question).to_lowercase();
+    let bare = what.strip_prefix(&verb).and_then(|rest| rest.strip_prefix(' ')).map(str::to_owned);
+    if matches!(question.action, Action::Exec(_)) { what } else { bare.unwrap_or(what) }
 }
 
 /// What is left until a deadline: `4m 12s`; `over` where it has passed. Both in Unix milliseconds.
@@ -134,13 +172,18 @@ pub fn left(until: i64, now: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tollgate_policy::action::{Connect, Target};
+    use tollgate_policy::action::Connect;
+    use tollgate_policy::evidence::File;
     use tollgate_policy::verdict::{Effect, Reason, Verdict};
 
     type Change = fn(&mut Question);
 
+    fn connect(name: &str) -> Action {
+        Action::Connect(Connect { target: Target::Name(name.to_owned()), port: 443 })
+    }
+
     fn question(id: u32, group: &str, class: Option<&str>) -> Question {
-        let action = Action::Connect(Connect { target: Target::Name(format!("h{id}.example")), port: 443 });
+        let action = connect(&format!("h{id}.example"));
         let reason = Reason { file: "policy.toml".into(), line: 3, because: "x".into() };
         let verdict = Verdict { effect: Effect::Ask, reason, class: class.map(str::to_owned), profile: None };
         let mut question = Question::new(&format!("r-{id}"), "r", action, verdict);
@@ -166,8 +209,17 @@ mod tests {
             let two = [question(1, "g", Some(class)), question(2, "g", Some(class))];
             assert_eq!(sizes(&two), [1, 1], "{class}");
         }
+        let mut gone = [question(1, "g", None), question(2, "g", None)];
+        for question in &mut gone {
+            question.evidence = vec![Section::File(File { would: "remove".into(), ..File::default() })];
+        }
+        assert_eq!(sizes(&gone), [1, 1]);
+        // Without a group of their own, the same domain, folder or program makes them alike.
         let plain = [question(1, "", None), question(2, "", None)];
         assert_eq!(sizes(&plain), [1, 1]);
+        let mut same = plain.map(|question| Question { action: connect("a.example.com"), ..question });
+        same[0].action = connect("b.example.com");
+        assert_eq!(sizes(&same), [2]);
         let changes: [Change; 6] = [
             |q| q.risk = Risk::High,
             |q| q.approvers.needed = 2,

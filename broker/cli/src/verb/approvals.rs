@@ -27,6 +27,7 @@ pub(crate) fn approvals(verb: ApprovalsVerb) -> Outcome {
             .hint("answer from a terminal outside of the run"));
     }
     match verb {
+        ApprovalsVerb::Notify => super::notice::test(),
         ApprovalsVerb::List(json) => list(json),
         ApprovalsVerb::Show { id, json } => show(&id, json),
         ApprovalsVerb::Approve { id, scope, answer } => {

@@ -244,7 +244,9 @@ fn text_of_the_sandbox_stays_text() {
     question.offers.confirm = evil.into();
     question.seal("");
     let mut like = [connection("r1-2", evil, "g"), connection("r1-3", evil, "g")];
-    like.iter_mut().for_each(|question| question.verdict.reason.because = evil.into());
+    for question in &mut like {
+        question.verdict.reason.because = evil.into();
+    }
     let [second, third] = like;
     let page = Page::with(vec![question, second, third]);
     let browser = page.browser();

@@ -98,7 +98,7 @@ impl Page {
         assert_eq!(reply.status, 200, "{}", reply.head);
         let cookie = reply.header("set-cookie").unwrap().to_owned();
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
-        browser.cookie = cookie.split(';').next().unwrap().to_owned();
+        cookie.split(';').next().unwrap().clone_into(&mut browser.cookie);
         browser
     }
 }

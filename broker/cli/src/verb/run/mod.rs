@@ -47,6 +47,7 @@ use crate::failure::{Failure, Outcome};
 use crate::layers::{Layers, Wanted};
 use crate::place::{Ground, places};
 use crate::ui;
+use crate::verb::notice::Announced;
 use crate::verb::shell::Call;
 use outside::{Beyond, Terms};
 
@@ -284,7 +285,8 @@ pub(crate) fn asker((run, sockets): (&str, PathBuf), policy: &Arc<Policy>, about
         Ok(queue) => {
             let queue = collector.into_iter().fold(queue, |queue, it| queue.collecting(it));
             let queue = reviewer.into_iter().fold(queue, Queue::reviewed_by);
-            Box::new(if about.unattended { queue.unattended(UNATTENDED) } else { queue })
+            let queue = if about.unattended { queue.unattended(UNATTENDED) } else { queue };
+            Box::new(Announced::new(Box::new(queue)))
         }
         Err(e) => Box::new(Nobody::because(&format!("nobody can be asked: {e}"))),
     }

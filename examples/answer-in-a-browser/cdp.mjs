@@ -39,7 +39,7 @@ export class Browser {
       const { done, failed } = this.waiting.get(id);
       this.waiting.delete(id);
       if (error) { failed(new Error(error.message)); } else { done(result); }
-    } else if (method === 'Log.entryAdded' || method === 'Runtime.exceptionThrown') {
+    } else if (method === 'Runtime.exceptionThrown' || (method === 'Log.entryAdded' && params.entry.source !== 'network')) {
       this.faults.push(params.entry?.text ?? params.exceptionDetails?.text);
     }
   }
@@ -100,7 +100,7 @@ class Tab {
     }
   }
 
-  shows(text, seconds) { return this.until(`document.body?.innerText.includes(${JSON.stringify(text)})`, seconds); }
+  shows(text, seconds) { return this.until(`document.body?.innerText.toLowerCase().includes(${JSON.stringify(text.toLowerCase())})`, seconds); }
 
   async key(key) {
     const keys = { Enter: { key: 'Enter', code: 'Enter', windowsVirtualKeyCode: 13, text: '\r' }, Tab: { key: 'Tab', code: 'Tab', windowsVirtualKeyCode: 9 } };

@@ -24,5 +24,5 @@ mod state;
 mod streams;
 mod tally;
 mod verbs;
-mod writes;
 mod watch;
+mod writes;

@@ -1,8 +1,11 @@
 //! The queue in a terminal, in tmux: 80 by 24, without colour, narrow, resized; and the terminal as it is left.
 
 use std::process::Command;
+use std::str::FromStr as _;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tollgate_tests::{Scene, cases, skip};
 
 use crate::approvals::{PUSH, has_arrived, repository};
@@ -10,34 +13,36 @@ use crate::approvals::{PUSH, has_arrived, repository};
 cases! { user: answered_in_the_terminal the_terminal_is_given_back without_a_terminal }
 
 /// A terminal of a tmux server of its own, with a shell in it.
-struct Tmux {
+struct Tmux<'a> {
+    scene: &'a Scene,
     socket: String,
 }
 
-impl Drop for Tmux {
+impl Drop for Tmux<'_> {
     fn drop(&mut self) {
         self.tmux(&["kill-server"]);
     }
 }
 
-impl Tmux {
+impl<'a> Tmux<'a> {
     /// None where there is no tmux.
-    fn open(scene: &Scene) -> Option<Self> {
+    fn open(scene: &'a Scene) -> Option<Self> {
         if Command::new("tmux").arg("-V").output().is_err() {
             skip("needs tmux");
             return None;
         }
         let socket = scene.path().join("tmux").to_str().unwrap().to_owned();
-        let tmux = Self { socket };
+        let tmux = Self { scene, socket };
         // As the person, whose terminal it is.
         let mut command = scene.command("tmux");
         command.args(["-S", &tmux.socket, "-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "sh"]);
-        assert!(command.env("PS1", "$ ").status().unwrap().success());
+        assert!(command.env("PS1", "$ ").env("SHELL", "/bin/sh").status().unwrap().success());
         Some(tmux)
     }
 
     fn tmux(&self, words: &[&str]) -> String {
-        let output = Command::new("tmux").args(["-S", &self.socket]).args(words).output().unwrap();
+        let output =
+            self.scene.command("tmux").env("SHELL", "/bin/sh").args(["-S", &self.socket]).args(words).output().unwrap();
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
@@ -47,6 +52,20 @@ impl Tmux {
 
     fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p"])
+    }
+
+    /// The last of what was started: a child of the shell's, or of its child.
+    fn child(&self) -> Pid {
+        let mut pid = self.tmux(&["display-message", "-p", "#{pane_pid}"]).trim().to_owned();
+        while let Some(child) = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))
+            .ok()
+            .and_then(|children| children.split_whitespace().next().map(str::to_owned))
+        {
+            pid = child;
+        }
+        let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap();
+        assert_eq!(name.trim(), "tollgate");
+        Pid::from_raw(pid.parse().unwrap())
     }
 
     /// Waits until the screen holds this.
@@ -117,14 +136,16 @@ fn the_terminal_is_given_back(scene: &Scene) {
         if signal.is_empty() {
             tmux.keys(&["C-c"]);
         } else {
-            tmux.tmux(&[
-                "run-shell",
-                &format!("kill -{signal} $(ps -o pid= -t '#{{pane_tty}}' -C tollgate | tail -1)"),
-            ]);
+            kill(tmux.child(), Signal::from_str(&format!("SIG{signal}")).unwrap()).unwrap();
+        }
+        let begun = Instant::now();
+        while tmux.screen().contains("nothing waits") {
+            assert!(begun.elapsed() < Duration::from_secs(10), "{signal}: it goes on");
+            std::thread::sleep(Duration::from_millis(50));
         }
         // What was on the screen before is there again, and the shell reads as it did.
-        tmux.keys(&[&format!("stty -a > after; cmp before after && echo same{count}"), "Enter"]);
-        let screen = tmux.shows(&format!("\nsame{count}"));
+        tmux.keys(&[&format!("stty -a > after; cmp before after && echo sa''me{count}"), "Enter"]);
+        let screen = tmux.shows(&format!("same{count}"));
         assert!(screen.contains("begun") && !screen.contains("nothing waits"), "{signal}: {screen}");
     }
 }

@@ -41,7 +41,10 @@ fn answer_in_a_browser(scene: &Scene) {
     if Command::new("node").arg("--version").output().is_err() {
         return skip("needs node");
     }
-    command.arg(example("answer-in-a-browser/story.mjs")).env("TOLLGATE", scene.tollgate()).env("STORY_FOLDER", &scene.home);
+    command
+        .arg(example("answer-in-a-browser/story.mjs"))
+        .env("TOLLGATE", scene.tollgate())
+        .env("STORY_FOLDER", &scene.home);
     let outcome = Job::new(command).deadline(Duration::from_mins(4)).end();
     if outcome.status.code() == Some(77) {
         return skip("needs chromium");

@@ -136,10 +136,12 @@ impl View {
     }
 }
 
-/// Sections under their headings; what belongs together follows on.
+/// Sections under their headings, what weighs most first; the agent's own words come last.
 fn blocks(evidence: &[Section]) -> Vec<Block> {
+    let mut sorted: Vec<&Section> = evidence.iter().collect();
+    sorted.sort_by_key(|section| rank(section));
     let mut blocks: Vec<Block> = Vec::new();
-    for section in evidence {
+    for section in sorted {
         let (title, form) = heading(section);
         let rows = card::section(section).into_iter().map(Line::from);
         match blocks.last_mut().filter(|block| block.title == title) {
@@ -148,6 +150,24 @@ fn blocks(evidence: &[Section]) -> Vec<Block> {
         }
     }
     blocks
+}
+
+fn rank(section: &Section) -> u8 {
+    match section {
+        Section::File(_) | Section::Destination(_) => 0,
+        Section::Commits(_) | Section::Packages(_) => 1,
+        Section::Secrets(_) | Section::Readable { .. } => 2,
+        Section::Missing { .. } => 3,
+        Section::Diff(_) => 4,
+        Section::Opens(_) => 5,
+        Section::Recovery { .. } => 6,
+        Section::Note { .. } => 7,
+        Section::Refused { .. } => 8,
+        Section::Earlier(_) => 9,
+        Section::Review { .. } => 10,
+        Section::Executable(_) => 11,
+        Section::Says { .. } => 12,
+    }
 }
 
 fn heading(section: &Section) -> (&'static str, &'static str) {

@@ -203,7 +203,7 @@ fn tell(config: &Config, notice: &Notice) -> Vec<String> {
 /// The person's file, if nobody else could have written it.
 fn config() -> Result<Config, Failure> {
     let none = || Failure::new(Exit::Failed, "nobody is to be told: there is no notify.toml");
-    let path = file().ok_or_else(none)?;
+    let path = file().filter(|path| path.exists()).ok_or_else(none)?;
     let text = layers::read(&path).map_err(|unread| unread.failure(&path))?;
     parse(&text)
         .map_err(|wrong| Failure::new(Exit::Policy, format!("{} is wrong", place::shown(&path))).because(&wrong))

@@ -58,12 +58,12 @@ impl Page {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let rest = line.trim().strip_prefix("http://").unwrap_or_else(|| panic!("no link: {line}")).to_owned();
-        let (address, link) = rest.split_once('/').unwrap();
-        let mut page = Self { child, address: address.to_owned(), link: format!("/{link}"), cookie: String::new() };
+        let (address, path) = rest.split_once('/').unwrap();
+        let mut page = Self { child, address: address.to_owned(), link: format!("/{path}"), cookie: String::new() };
         let entered = page.get(&page.link);
         assert_eq!(entered.status, 200, "{entered:?}");
         let cookie = entered.head.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
-        page.cookie = cookie.split(';').next().unwrap().to_owned();
+        cookie.split(';').next().unwrap().clone_into(&mut page.cookie);
         page
     }
 
@@ -147,7 +147,7 @@ impl Stream {
             assert!(begun.elapsed() < longest, "no `{text}` within {longest:?} in {read}");
             self.0.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
             if let Ok(count) = (&self.0).read(&mut chunk) {
-                read.push_str(&String::from_utf8_lossy(&chunk[..count]));
+                read.push_str(&String::from_utf8_lossy(chunk.get(..count).unwrap()));
             }
         }
         read

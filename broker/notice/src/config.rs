@@ -139,7 +139,7 @@ mod tests {
             ("version = 1\npage = \"x\"\n".into(), "no address of a page"),
             (hook("http://ntfy.sh/x"), "not encrypted"),
             (hook("ftp://ntfy.sh/x"), "neither https"),
-            (hook("file:///etc/passwd"), "neither https"),
+            (hook("file:///etc/passwd"), "no address"),
             (hook("http://127.0.0.1.evil.example/"), "not encrypted"),
             (hook("http://localhost.evil.example/"), "not encrypted"),
             (hook("x"), "neither https"),

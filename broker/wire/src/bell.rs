@@ -3,6 +3,7 @@
 
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -16,6 +17,8 @@ const BLIND: Duration = Duration::from_millis(500);
 pub struct Bell {
     folders: Vec<PathBuf>,
     inotify: Option<Inotify>,
+    /// How many folders are watched.
+    fastened: AtomicUsize,
 }
 
 impl Bell {
@@ -23,17 +26,22 @@ impl Bell {
     #[must_use]
     pub fn hang(folders: &[PathBuf]) -> Self {
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok();
-        let bell = Self { folders: folders.to_vec(), inotify };
+        let bell = Self { folders: folders.to_vec(), inotify, fastened: AtomicUsize::new(0) };
         bell.fasten();
         bell
     }
 
     /// Waits until there may be news, at most so long. A burst counts as one.
     pub fn wait(&self, longest: Duration) {
-        let missing = self.fasten();
         let Some(inotify) = &self.inotify else {
             return std::thread::sleep(longest.min(BLIND));
         };
+        let before = self.fastened.load(Ordering::Relaxed);
+        let missing = self.fasten();
+        if self.fastened.load(Ordering::Relaxed) > before {
+            // What happened in there before it was watched is news.
+            return;
+        }
         let longest = if missing { longest.min(BLIND) } else { longest };
         let millis = u16::try_from(longest.as_millis()).unwrap_or(u16::MAX);
         let mut fds = [PollFd::new(inotify.as_fd(), PollFlags::POLLIN)];
@@ -55,7 +63,9 @@ impl Bell {
             | AddWatchFlags::IN_ONLYDIR
             | AddWatchFlags::IN_DONT_FOLLOW;
         let fastened = self.folders.iter().filter(|folder| inotify.add_watch(*folder, what).is_ok());
-        fastened.count() < self.folders.len()
+        let count = fastened.count();
+        self.fastened.store(count, Ordering::Relaxed);
+        count < self.folders.len()
     }
 }
 

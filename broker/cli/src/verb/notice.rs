@@ -83,6 +83,10 @@ impl Asker for Announced {
         self.asker.prepares(question)
     }
 
+    fn binds(&self, question: &Question) -> bool {
+        self.asker.binds(question)
+    }
+
     fn prepare(&mut self, question: Question) {
         self.asker.prepare(question);
     }

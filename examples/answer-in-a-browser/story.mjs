@@ -88,7 +88,7 @@ async function story() {
   await tab.key('j');
   await tab.key('Enter');
   await tab.shows('Approve once');
-  for (const fact of ['git push origin HEAD:refs/heads/main']) { await tab.shows(fact); }
+  for (const fact of ['git push origin HEAD:refs/heads/main', 'greet people', 'println!("two")', 'main.rs']) { await tab.shows(fact); }
   hold(pushed() === 'begin', 'it was pushed before anybody answered');
   await picture('question-light');
   await tab.look({ width: 1200, height: 850, scheme: 'dark' });

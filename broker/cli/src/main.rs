@@ -34,7 +34,7 @@ fn start() -> Exit {
         return verb::outside::outside(order).unwrap_or_else(|failure| ui::failed(&failure));
     }
     if verb::notice::ordered() {
-        return verb::notice::send().unwrap_or_else(|failure| ui::failed(&failure)).into();
+        return verb::notice::send().unwrap_or_else(|failure| ui::failed(&failure));
     }
     let cli = match read() {
         Ok(cli) => cli,

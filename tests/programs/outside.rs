@@ -38,7 +38,8 @@ fn asks_on_the_terminal(scene: &Scene) {
         screen.line("open");
         screen.shows("<open>");
         assert_eq!(screen.text().matches("open").count(), 1, "it was echoed:\n{}", screen.text());
-        // the terminal is as it was
+        // the terminal is as it was, once the shell has it again
+        screen.until("prompt", |text| text.trim_end().ends_with("inside>"));
         screen.line("echo still $((40 + 2))");
         screen.shows("still 42");
         screen.line("exit 3");
@@ -86,6 +87,7 @@ fn suspends_and_goes_on(scene: &Scene) {
         screen.line("three");
         screen.until("its echo", |text| text.matches("three").count() >= 2);
         screen.keys(&["C-d"]);
+        screen.until("prompt", |text| text.trim_end().ends_with("inside>"));
         screen.line("echo rc $?");
         screen.shows("rc 0");
         screen.line("exit 3");

@@ -283,6 +283,7 @@ impl Gathering<'_> {
                 (document.calls.first().map(|c| c.spot), "[[call]]"),
                 (document.risks.first().map(|r| r.spot), "[[risk]]"),
                 (document.reviewer.as_ref().map(|r| r.spot), "[reviewer]"),
+                (document.programs.first().map(|p| p.spot), "[[program]]"),
             ] {
                 if let Some(spot) = line {
                     let message = format!("a project's policy and a contract can't have {key}");

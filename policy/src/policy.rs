@@ -15,10 +15,11 @@ use crate::layer::Bounds;
 pub use crate::layer::Layer;
 use crate::place::Place;
 use crate::profile::Document;
-use crate::profile::document::{CallLine, Defaults};
+use crate::profile::document::{CallLine, Defaults, ProgramLine};
 use crate::ready::{Shelf, Standing};
 use crate::subject::Subject;
 use crate::verdict::{Effect, Verdict};
+use crate::word::any_fits;
 
 /// Documents of all layers, resolved in a place and indexed.
 #[derive(Debug)]
@@ -156,6 +157,20 @@ impl Policy {
             }
         }
         last_first.into_iter().flat_map(|(at, document)| document.calls.iter().map(move |line| (at, line)))
+    }
+
+    /// The table of wrappers and interpreters; of layers that may grant.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &ProgramLine> {
+        self.sources()
+            .filter(|(at, _)| self.stand(*at).0.may_grant())
+            .flat_map(|(_, document)| document.programs.iter())
+    }
+
+    /// Whether a variable may be set for a command without changing what it does, as far as layers that may grant say so.
+    pub(crate) fn is_harmless(&self, name: &str) -> bool {
+        let lists =
+            self.sources().filter(|(at, _)| self.stand(*at).0.may_grant()).map(|(_, d)| &d.environment.harmless);
+        lists.into_iter().any(|list| any_fits(list, name.as_bytes()))
     }
 
     /// The action's digest, as a question about it carries it.

@@ -383,13 +383,17 @@ pub(crate) struct Policy {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyVerb {
-    /// Check policy files: syntax, keys, types, globs and the rules' examples
-    #[command(
-        after_help = "Without FILE, the files that a run here would use.\n\nExample:\n  tollgate policy check .tollgate/policy.toml"
-    )]
+    /// Check policy files: syntax, keys, types, globs and the rules' examples; or what policy says about shell text
+    #[command(after_help = CHECK)]
     Check {
         /// Files to check
         files: Vec<PathBuf>,
+        /// Judge command lines instead, as text that would run outside of any boundary: one `{"id": …, "command": …}` a line of FILE, or of stdin for `-`
+        #[arg(long, value_name = "FILE", conflicts_with = "files")]
+        shell_lines: Option<PathBuf>,
+        /// With --shell-lines: judge by this policy file instead of the profile `listed` (may be repeated)
+        #[arg(long, value_name = "FILE", requires = "shell_lines")]
+        policy: Vec<PathBuf>,
         #[command(flatten)]
         json: Json,
     },
@@ -430,6 +434,17 @@ pub(crate) enum PolicyVerb {
     #[command(after_help = "Example:\n  tollgate policy schema > policy.schema.json")]
     Schema,
 }
+
+const CHECK: &str = "\
+Without FILE, the files that a run here would use.
+
+With --shell-lines each line gets what its text alone gets, wherever it is run:
+home is /home/user, the working directory and workspace /home/user/workspace.
+Answers are {\"id\", \"verdict\", \"opaque\", \"reason\"}, one a line.
+
+Example:
+  tollgate policy check .tollgate/policy.toml
+  tollgate policy check --shell-lines lines.jsonl --json";
 
 #[derive(Debug, Args)]
 pub(crate) struct Explain {

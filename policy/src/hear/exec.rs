@@ -214,6 +214,15 @@ impl Policy {
         self.command_rules(&Seen::new(exec)).any(|(_, rule, _)| rule.sha256.is_some())
     }
 
+    /// Options that rules which may concern this command look for, so that a word which can become an option is tried as each.
+    pub(crate) fn options_looked_for(&self, exec: &Exec) -> Vec<String> {
+        let seen = Seen::new(exec);
+        let rules = self.command_rules(&seen);
+        rules
+            .flat_map(|(_, rule, _)| rule.without.iter().chain(rule.flags.iter()).map(|flag| flag.to_string()))
+            .collect()
+    }
+
     fn command_rules<'a>(
         &'a self,
         seen: &Seen<'_>,

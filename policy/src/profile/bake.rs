@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use super::document::{
     Approvals, CallLine, CommandRule, Defaults, Document, Envelope, EnvironmentTerms, Example, List, NetRule,
-    NetworkGrant, PathRule, Reference, Reviewer, RiskLine, Roots, Spot, Terms, Text, ToolRule, UnixRule,
+    NetworkGrant, PathRule, ProgramLine, Reference, Reviewer, RiskLine, Roots, Runs, Spot, Terms, Text, ToolRule,
+    UnixRule, Words,
 };
 use crate::action::Access;
 use crate::boundary::{ArgTest, CallFate, Feature, Namespace, Reach, Rights};
@@ -104,7 +105,7 @@ macro_rules! words {
         }
     })* };
 }
-words!(Access, Authorised, CallFate, Feature, Namespace, Reach, Effect, Risk);
+words!(Access, Authorised, CallFate, Feature, Namespace, Reach, Effect, Risk, Runs, Words);
 
 macro_rules! structs {
     ($($kind:ident { $($field:ident),* })*) => { $(impl Bake for $kind {
@@ -139,7 +140,7 @@ structs! {
 structs! {
     Document {
         source, sha256, name, about, extends, starters, defaults, roots, network, environment, limits, budget, namespaces,
-        require, approvals, reviewer, envelope, commands, paths, nets, sockets, tools, risks, calls
+        require, approvals, reviewer, envelope, commands, paths, nets, sockets, tools, risks, calls, programs
     }
     Spot { line, column }
     Reference { name, spot }
@@ -151,6 +152,8 @@ structs! {
     Reviewer {
         command, endpoint, dialect, model, key, deadline, tokens, budget, price_in, price_out, rate, breaker, spot
     }
+    EnvironmentTerms { pass, drop, set, harmless }
+    Approvals { deadline, exact }
     Envelope { read, exec, write, device, reach, ports, names, unix }
     Terms { effect, because, class, spot, matches, spares }
     Example { text, spot }
@@ -161,4 +164,5 @@ structs! {
     ToolRule { terms, server, tool }
     RiskLine { class, risk, reversible, authorised, then, because, matches, spot }
     CallLine { names, then, errno, when, because, spot }
+    ProgramLine { names, runs, words, skip, assignments, adds, fetches, values, text, code, commands, unless, spot }
 }

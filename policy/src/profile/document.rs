@@ -67,6 +67,8 @@ pub struct Document {
     pub risks: List<RiskLine>,
     /// `[[call]]`, in the file's order.
     pub calls: List<CallLine>,
+    /// `[[program]]`, in the file's order.
+    pub programs: List<ProgramLine>,
 }
 
 /// Where something stands in its file.
@@ -137,6 +139,8 @@ pub struct EnvironmentTerms {
     pub drop: List<Text>,
     /// Values, as written.
     pub set: List<(Text, Text)>,
+    /// Names that may be set for a command without changing what it runs, reads or writes.
+    pub harmless: List<Text>,
 }
 
 /// `[approvals]`
@@ -339,6 +343,73 @@ pub struct CallLine {
     pub because: Text,
     /// Where.
     pub spot: Spot,
+}
+
+/// `[[program]]`: what a program does with its words, for the reader of shell text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProgramLine {
+    /// Names; `*` is any text.
+    pub names: List<Text>,
+    /// What it runs.
+    pub runs: Runs,
+    /// What its other words are.
+    pub words: Words,
+    /// Words before the command, behind the options (`timeout 5 …`).
+    pub skip: u8,
+    /// Whether `NAME=value` may stand before the command.
+    pub assignments: bool,
+    /// Whether it adds words of its own to the command.
+    pub adds: bool,
+    /// Whether what it writes comes from the network.
+    pub fetches: bool,
+    /// Options that take a value.
+    pub values: List<Text>,
+    /// Options whose value a shell reads.
+    pub text: List<Text>,
+    /// Options whose value is code of another kind, or names something that is run.
+    pub code: List<Text>,
+    /// Options behind which a command follows, up to `;` or `+`.
+    pub commands: List<Text>,
+    /// Options with which nothing else is run.
+    pub unless: List<Text>,
+    /// Where.
+    pub spot: Spot,
+}
+
+/// What a program runs of its words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Runs {
+    /// Nothing but what its options name.
+    Nothing,
+    /// The words behind its options.
+    Rest,
+    /// The words behind its options, put together for a shell.
+    Text,
+    /// A file that the first word names, or standard input, as a shell.
+    Shell,
+    /// A file that the first word names, or standard input, in a language of its own.
+    Script,
+    /// A script of sed, in the first word.
+    Sed,
+    /// A program of awk, in the first word.
+    Awk,
+}
+
+/// What words of a program are that name no option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Words {
+    /// Paths that it reads, perhaps.
+    Reads,
+    /// Paths that it changes.
+    Writes,
+    /// Paths that it reads; the last it changes.
+    Last,
+    /// Data: no paths.
+    Data,
+    /// What is looked for, then paths that it reads.
+    Search,
 }
 
 impl Document {

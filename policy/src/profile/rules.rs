@@ -1,8 +1,8 @@
 //! The tables of which a file has many: rules, lines of the risk table, lines of the system-call filter.
 
 use super::document::{
-    Alternatives, CallLine, CommandRule, Document, Example, List, NetRule, PathRule, RiskLine, Terms, Text, ToolRule,
-    UnixRule,
+    Alternatives, CallLine, CommandRule, Document, Example, List, NetRule, PathRule, ProgramLine, RiskLine, Runs,
+    Terms, Text, ToolRule, UnixRule, Words,
 };
 use super::reader::{self, Reader, Section};
 use super::sections::{class, ports, program_fault, reference};
@@ -39,6 +39,9 @@ pub(super) fn read(reader: &mut Reader<'_>, top: Section<'_>, document: &mut Doc
     check_risks(reader, &places, document);
     for section in reader.tables(top, "call", words::CALL) {
         document.calls.to_mut().extend(call(reader, section));
+    }
+    for section in reader.tables(top, "program", words::PROGRAM) {
+        document.programs.to_mut().push(program(reader, section));
     }
 }
 
@@ -278,6 +281,32 @@ fn call(reader: &mut Reader<'_>, section: Section<'_>) -> Option<CallLine> {
         then: then?,
         spot: reader.spot(section.at),
     })
+}
+
+fn program(reader: &mut Reader<'_>, section: Section<'_>) -> ProgramLine {
+    needed(reader, section, "names");
+    let runs = reader.choice(section, "runs", words::RUNS);
+    let kind = reader.choice(section, "words", words::WORDS);
+    let skip = reader.number(section, "skip").map_or(0, |(skip, _)| u8::try_from(skip).unwrap_or(u8::MAX));
+    let [assignments, adds, fetches] =
+        ["assignments", "adds", "fetches"].map(|key| reader.flag(section, key).unwrap_or(false));
+    let [values, text, code, commands, unless] =
+        ["values", "text", "code", "commands", "unless"].map(|key| reader.checked(section, key, |_| None));
+    ProgramLine {
+        names: reader.checked(section, "names", program_fault),
+        runs: runs.unwrap_or(Runs::Nothing),
+        words: kind.unwrap_or(Words::Reads),
+        skip,
+        assignments,
+        adds,
+        fetches,
+        values,
+        text,
+        code,
+        commands,
+        unless,
+        spot: reader.spot(section.at),
+    }
 }
 
 fn when(reader: &mut Reader<'_>, section: Section<'_>) -> Option<ArgTest> {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
+use super::document::{Runs, Words};
 use crate::boundary::{ArgTest, CallFate, Feature, Namespace, Reach};
 use crate::verdict::Effect;
 
@@ -91,6 +92,8 @@ struct File {
     risk: Option<Vec<Risk>>,
     /// The system-call filter.
     call: Option<Vec<Call>>,
+    /// What programs do with their words, for the reader of shell text.
+    program: Option<Vec<Program>>,
 }
 
 #[derive(JsonSchema)]
@@ -142,6 +145,8 @@ struct Environment {
     pass: Option<Vec<String>>,
     /// Names that never pass.
     drop: Option<Vec<String>>,
+    /// Names that may be set for a command without changing what it runs, reads or writes.
+    harmless: Option<Vec<String>>,
     /// Values; a leading `~`, `@workspace`, `@temp` or `@state` is resolved.
     set: Option<BTreeMap<String, String>>,
 }
@@ -467,6 +472,36 @@ struct Call {
     because: String,
 }
 
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Program {
+    /// Names; `*` is any text.
+    #[schemars(length(min = 1))]
+    names: Vec<String>,
+    /// What it runs of its words; absent: nothing.
+    runs: Option<Runs>,
+    /// What its other words are; absent: paths that it may read.
+    words: Option<Words>,
+    /// Words before the command, behind the options.
+    skip: Option<u8>,
+    /// Whether `NAME=value` may stand before the command.
+    assignments: Option<bool>,
+    /// Whether it adds words of its own to the command.
+    adds: Option<bool>,
+    /// Whether what it writes comes from the network.
+    fetches: Option<bool>,
+    /// Options that take a value.
+    values: Option<Vec<String>>,
+    /// Options whose value a shell reads.
+    text: Option<Vec<String>>,
+    /// Options whose value is code of another kind, or names something that is run.
+    code: Option<Vec<String>>,
+    /// Options behind which a command follows, up to `;` or `+`.
+    commands: Option<Vec<String>>,
+    /// Options with which nothing else is run.
+    unless: Option<Vec<String>>,
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
@@ -505,6 +540,7 @@ mod tests {
             ("Tool", words::TOOL.1),
             ("Risk", words::RISK.1),
             ("Call", words::CALL.1),
+            ("Program", words::PROGRAM.1),
             ("ArgTest", words::WHEN.1),
         ] {
             assert_eq!(keys(&schema["$defs"][name]), sorted(known), "{name}");

@@ -103,7 +103,7 @@ fn head(reader: &mut Reader<'_>, top: Section<'_>, document: &mut Document) {
     document.extends = references(reader, top, "extends");
     document.starters = reader.checked(top, "starters", program_fault);
     if document.name.is_none() {
-        for key in ["about", "risk", "call"] {
+        for key in ["about", "risk", "call", "program"] {
             if let Some((key, _)) = top.table.get_key_value(key) {
                 let message = format!("only a profile may have `{}`, and a profile has a `name`", key.get_ref());
                 reader.fault(key.span().start, message);
@@ -188,7 +188,8 @@ fn environment(reader: &mut Reader<'_>, section: Section<'_>) -> EnvironmentTerm
     };
     let pass = reader.checked(section, "pass", name_fault);
     let drop = reader.checked(section, "drop", name_fault);
-    EnvironmentTerms { pass, drop, set: set(reader, section).into_iter().collect() }
+    let harmless = reader.checked(section, "harmless", name_fault);
+    EnvironmentTerms { pass, drop, set: set(reader, section).into_iter().collect(), harmless }
 }
 
 fn is_variable(name: &str) -> bool {

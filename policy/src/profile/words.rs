@@ -1,5 +1,6 @@
 //! The fixed words of the language: keys of each table, and names of effects, features, limits. Data only.
 
+use super::document::{Runs, Words};
 use crate::action::Access;
 use crate::boundary::{CallFate, Feature, Namespace, Reach};
 use crate::question::{Authorised, Risk};
@@ -31,11 +32,12 @@ pub(super) const TOP: Keys = &[
     "tool",
     "risk",
     "call",
+    "program",
 ];
 pub(super) const DEFAULTS: Shape = ("[defaults]", &["exec", "path", "name", "unix", "tool", "unnamed"]);
 pub(super) const ROOTS: Shape = ("[roots]", &["read", "exec", "write", "device"]);
 pub(super) const NETWORK: Shape = ("[network]", &["reach", "ports", "unix"]);
-pub(super) const ENVIRONMENT: Shape = ("[environment]", &["pass", "drop", "set"]);
+pub(super) const ENVIRONMENT: Shape = ("[environment]", &["pass", "drop", "set", "harmless"]);
 pub(super) const KERNEL: Shape = ("[kernel]", &["namespaces", "require"]);
 pub(super) const APPROVALS: Shape = ("[approvals]", &["deadline", "exact", "two", "open", "canaries"]);
 pub(super) const REVIEWER: Shape = (
@@ -88,6 +90,41 @@ pub(super) const WHEN: Shape = ("`when`", &["arg", "mask", "equal", "not"]);
 
 pub(super) const EFFECTS: &[(&str, Effect)] =
     &[("allow", Effect::Allow), ("review", Effect::Review), ("ask", Effect::Ask), ("deny", Effect::Deny)];
+pub(super) const PROGRAM: Shape = (
+    "[[program]]",
+    &[
+        "names",
+        "runs",
+        "words",
+        "skip",
+        "assignments",
+        "adds",
+        "fetches",
+        "values",
+        "text",
+        "code",
+        "commands",
+        "unless",
+    ],
+);
+/// What a program runs of its words.
+pub(super) const RUNS: &[(&str, Runs)] = &[
+    ("nothing", Runs::Nothing),
+    ("rest", Runs::Rest),
+    ("text", Runs::Text),
+    ("shell", Runs::Shell),
+    ("script", Runs::Script),
+    ("sed", Runs::Sed),
+    ("awk", Runs::Awk),
+];
+/// What its other words are.
+pub(super) const WORDS: &[(&str, Words)] = &[
+    ("reads", Words::Reads),
+    ("writes", Words::Writes),
+    ("last", Words::Last),
+    ("data", Words::Data),
+    ("search", Words::Search),
+];
 /// What the risk table may say: it closes a review, so it can't ask for another.
 pub(super) const CLOSED: &[(&str, Effect)] = &[("allow", Effect::Allow), ("ask", Effect::Ask), ("deny", Effect::Deny)];
 pub(super) const RISKS: &[(&str, Risk)] = &[("low", Risk::Low), ("medium", Risk::Medium), ("high", Risk::High)];

@@ -11,3 +11,5 @@ pub const NESTING: usize = 12;
 pub const TEXTS: usize = 6;
 /// Words that a brace expansion, a variable or a list may become.
 pub const WORDS: usize = 256;
+/// Commands, those behind wrappers included.
+pub const COMMANDS: usize = 512;

@@ -1,10 +1,11 @@
 //! What policy says about a text as a whole.
 
-use super::reading::{From, Opaque, Reading, Span};
+use super::reading::{From, Reading, Span};
 use crate::grant::Grants;
 use crate::policy::Policy;
+use crate::profile::document::ProgramLine;
 use crate::subject::Subject;
-use crate::verdict::{Effect, Reason, Verdict};
+use crate::verdict::Verdict;
 
 /// How the text would run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,21 +54,18 @@ impl Policy {
     /// Reads a text as bash would, seeing through the wrappers and interpreters that the policy's `[[program]]` tables list.
     #[must_use]
     pub fn read_text(&self, text: &str, from: &From) -> Reading {
-        super::read(text, from)
+        let lines: Vec<&ProgramLine> = self.programs().collect();
+        super::walk::read(text, from, super::table::Table::new(&lines))
     }
 
     /// What policy concludes about a text. Total: any text gets a verdict.
     #[must_use]
     pub fn judge_text(&self, text: &str, occasion: &Occasion<'_>) -> Judged {
-        let reading = self.read_text(text, occasion.from);
-        let effect = match occasion.stance {
-            Stance::Contained => Effect::Allow,
-            Stance::Bare => Effect::Ask,
-        };
-        let opaque = reading.opaque.first();
-        let because = opaque.map_or("it is contained", |opaque| opaque.why.text()).to_owned();
-        let reason = Reason { file: "default".to_owned(), line: 0, because };
-        let span = opaque.map(|Opaque { span, .. }| *span);
-        Judged { verdict: Verdict { effect, reason, class: None, profile: None }, span, reading }
+        let lines: Vec<&ProgramLine> = self.programs().collect();
+        let table = super::table::Table::new(&lines);
+        let reading = super::walk::read(text, occasion.from, table);
+        let (verdict, span) =
+            super::weigh::weigh(&super::weigh::Scales { policy: self, occasion, table, text }, &reading);
+        Judged { verdict, span, reading }
     }
 }

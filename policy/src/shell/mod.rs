@@ -16,9 +16,28 @@
 //! length, nesting and number of parts ([`caps`]) come first, so that no input can crash, stall or exhaust the reader: what is
 //! beyond them is opaque.
 
+mod arithmetic;
+mod braces;
+mod builtins;
 pub mod caps;
+mod characters;
+mod check;
+mod cursor;
+mod expand;
+mod filters;
 mod judged;
+mod loose;
+mod operands;
+mod parse;
 mod reading;
+mod simple;
+mod table;
+mod through;
+mod tree;
+mod vars;
+mod walk;
+mod weigh;
+mod words;
 
 pub use judged::{Judged, Occasion, Stance};
 pub use reading::{

@@ -263,8 +263,6 @@ impl Why {
 
 /// Reads a text, without a table of wrappers: `env ls` is the program `env` with a word.
 #[must_use]
-pub fn read(text: &str, _from: &From) -> Reading {
-    let whole = Span { start: 0, end: text.len() };
-    let why = if text.len() > super::caps::LENGTH { Why::TooLong } else { Why::Syntax };
-    Reading { opaque: vec![Opaque { why, span: whole }], ..Reading::default() }
+pub fn read(text: &str, from: &From) -> Reading {
+    super::walk::read(text, from, super::table::Table::new(&[]))
 }

@@ -15,13 +15,15 @@ use crate::{shipped, ui};
 
 mod explain;
 mod import;
+mod lines;
 mod lint;
 mod trust;
 
 /// Does what was asked.
 pub(crate) fn policy(verb: PolicyVerb) -> Outcome {
     match verb {
-        PolicyVerb::Check { files, json } => check(files, json),
+        PolicyVerb::Check { shell_lines: Some(lines), policy, json, .. } => lines::judge(&lines, &policy, json),
+        PolicyVerb::Check { files, json, .. } => check(files, json),
         PolicyVerb::Test { files, json } => test(&files, json),
         PolicyVerb::Explain(args) => explain::explain(&args),
         PolicyVerb::Lint { files, json } => lint::lint(files, json),

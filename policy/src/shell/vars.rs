@@ -1,0 +1,238 @@
+//! Variables, as far as the text alone tells their values.
+
+use std::collections::BTreeMap;
+
+use super::tree::{Assigned, Command, Item, List, Pipeline, Shape, Text};
+
+/// What a variable holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Held {
+    /// Just this.
+    Text(String),
+    /// An array of these.
+    List(Vec<String>),
+    /// Digits, perhaps with a sign.
+    Number,
+    /// Anything.
+    Unknown,
+}
+
+/// Names that bash fills, empties or reads by itself.
+const OWN: [&str; 24] = [
+    "RANDOM",
+    "SECONDS",
+    "LINENO",
+    "SRANDOM",
+    "EPOCHSECONDS",
+    "EPOCHREALTIME",
+    "UID",
+    "EUID",
+    "PPID",
+    "GROUPS",
+    "FUNCNAME",
+    "DIRSTACK",
+    "HISTCMD",
+    "PIPESTATUS",
+    "SHELLOPTS",
+    "REPLY",
+    "OPTARG",
+    "OPTIND",
+    "MAPFILE",
+    "COPROC",
+    "OLDPWD",
+    "PWD",
+    "_",
+    "COMP_WORDS",
+];
+const NUMBERS: [&str; 7] = ["RANDOM", "SECONDS", "LINENO", "SRANDOM", "EPOCHSECONDS", "UID", "EUID"];
+
+/// The variables of one shell.
+#[derive(Debug, Clone)]
+pub(super) struct Variables {
+    held: BTreeMap<String, Held>,
+    /// Those that functions and traps set, whenever they like.
+    fickle: Vec<String>,
+    /// Whether any variable may have been changed in a way that was not seen.
+    lost: Lost,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    No,
+    Yes,
+}
+
+impl Variables {
+    /// Those of a shell that has just started: bash takes no IFS from its environment.
+    pub(super) fn new(home: Option<&str>) -> Self {
+        let mut held = BTreeMap::from([("IFS".to_owned(), Held::Text(" \t\n".to_owned()))]);
+        held.extend(home.map(|home| ("HOME".to_owned(), Held::Text(home.to_owned()))));
+        Self { held, fickle: Vec::new(), lost: Lost::No }
+    }
+
+    pub(super) fn held(&self, name: &str) -> Held {
+        if NUMBERS.contains(&name) {
+            return Held::Number;
+        }
+        if self.lost == Lost::Yes {
+            return Held::Unknown;
+        }
+        self.held.get(name).cloned().unwrap_or(Held::Unknown)
+    }
+
+    pub(super) fn set(&mut self, name: &str, held: Held) {
+        let own = self.fickle.iter().any(|fickle| fickle == name)
+            || OWN.contains(&name)
+            || name.starts_with("BASH")
+            || name.starts_with("COMP_");
+        self.held.insert(name.to_owned(), if own { Held::Unknown } else { held });
+    }
+
+    /// From here on nothing is known of any.
+    pub(super) const fn lose(&mut self) {
+        self.lost = Lost::Yes;
+    }
+
+    /// The characters that split what is not quoted; none where that isn't known.
+    pub(super) fn separators(&self) -> Option<String> {
+        match self.held("IFS") {
+            Held::Text(text) => Some(text),
+            Held::List(_) | Held::Number | Held::Unknown => None,
+        }
+    }
+
+    /// What these commands set is never known again.
+    pub(super) fn never(&mut self, changes: &Changes) {
+        self.fickle.extend(changes.names.iter().cloned());
+        self.forget(changes);
+    }
+
+    /// What these commands may set is unknown.
+    pub(super) fn forget(&mut self, changes: &Changes) {
+        if changes.all == Lost::Yes {
+            self.lose();
+        }
+        for name in &changes.names {
+            self.set(name, Held::Unknown);
+        }
+    }
+}
+
+/// What commands may change that is not their own.
+#[derive(Debug)]
+pub(super) struct Changes {
+    names: Vec<String>,
+    all: Lost,
+    cwd: Lost,
+}
+
+impl Changes {
+    /// Of a list, whatever of it runs, however often.
+    pub(super) fn of(lists: &[&List]) -> Self {
+        let mut changes = Self { names: Vec::new(), all: Lost::No, cwd: Lost::No };
+        for list in lists {
+            changes.list(list);
+        }
+        changes
+    }
+
+    /// Of a pipeline; of several commands, each has a shell of its own.
+    pub(super) fn of_pipeline(pipeline: &Pipeline) -> Self {
+        let mut changes = Self { names: Vec::new(), all: Lost::No, cwd: Lost::No };
+        pipeline.commands.iter().for_each(|command| changes.command(command));
+        changes
+    }
+
+    /// Of one command.
+    pub(super) fn of_command(command: &Command) -> Self {
+        let mut changes = Self { names: Vec::new(), all: Lost::No, cwd: Lost::No };
+        changes.command(command);
+        changes
+    }
+
+    /// Whether the working directory may be another one behind them.
+    pub(super) fn moves(&self) -> bool {
+        self.cwd == Lost::Yes
+    }
+
+    fn list(&mut self, list: &List) {
+        for Item { first, rest, .. } in &list.items {
+            for pipeline in std::iter::once(first).chain(rest.iter().map(|(_, pipeline)| pipeline)) {
+                for command in &pipeline.commands {
+                    self.command(command);
+                }
+            }
+        }
+    }
+
+    fn command(&mut self, command: &Command) {
+        match &command.shape {
+            Shape::Simple(plain) => {
+                for assign in &plain.assignments {
+                    self.names.push(assign.name.clone());
+                    match &assign.value {
+                        Assigned::One(text) => self.text(text),
+                        Assigned::Array(words) => words.iter().for_each(|word| self.text(word)),
+                    }
+                }
+                plain.words.iter().for_each(|word| self.text(word));
+                match plain.words.first().map(Text::bare) {
+                    None => {}
+                    Some(Some("cd" | "pushd" | "popd")) => self.cwd = Lost::Yes,
+                    Some(Some("eval" | "source" | "." | "builtin" | "command" | "trap") | None) => {
+                        (self.all, self.cwd) = (Lost::Yes, Lost::Yes);
+                    }
+                    Some(Some(
+                        "read" | "printf" | "unset" | "declare" | "typeset" | "local" | "export" | "readonly" | "let"
+                        | "getopts" | "mapfile" | "readarray" | "set" | "shift" | "wait",
+                    )) => self.all = Lost::Yes,
+                    Some(Some(_)) => {}
+                }
+            }
+            Shape::Subshell(list) | Shape::Group(list) => self.list(list),
+            Shape::While(test, body) => {
+                self.list(test);
+                self.list(body);
+            }
+            Shape::If(arms, otherwise) => {
+                for (test, body) in arms {
+                    self.list(test);
+                    self.list(body);
+                }
+                otherwise.iter().for_each(|list| self.list(list));
+            }
+            Shape::For(name, _, body) => {
+                self.names.push(name.clone());
+                self.list(body);
+            }
+            Shape::ForArithmetic(_, body) => {
+                self.all = Lost::Yes;
+                self.list(body);
+            }
+            Shape::Case(_, arms) => arms.iter().for_each(|arm| self.list(&arm.body)),
+            Shape::Function(_, body) | Shape::Coproc(body) => self.command(body),
+            Shape::Arithmetic(_) => self.all = Lost::Yes,
+            Shape::Test(words) => words.iter().for_each(|word| self.text(word)),
+        }
+    }
+
+    /// `${x:=…}` and arithmetic set variables, too.
+    fn text(&mut self, text: &Text) {
+        if sets(text) {
+            self.all = Lost::Yes;
+        }
+    }
+}
+
+/// Whether a word's own expansion sets a variable.
+fn sets(text: &Text) -> bool {
+    use super::tree::Piece;
+    text.pieces.iter().any(|piece| match piece {
+        Piece::Parameter(parameter, _) => {
+            matches!(&*parameter.operator, ":=" | "=")
+                || parameter.argument.iter().chain(&parameter.subscript).any(sets)
+        }
+        Piece::Arithmetic(..) => true,
+        Piece::Plain(_) | Piece::Quoted(_) | Piece::Tilde(_) | Piece::Substitution(..) | Piece::Process(_) => false,
+    })
+}

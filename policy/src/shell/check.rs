@@ -6,17 +6,17 @@ use std::borrow::Cow;
 use rable::{ListOperator, Node, NodeKind};
 
 use super::reading::Span;
-use super::tree::{Aim, Command, Here, Item, Joint, List, Pipeline, Plain, Redirect, Script, Shape, Text};
+use super::tree::{Aim, Command, Here, Item, Joint, List, Pipeline, Plain, Redirect, Shape, Text};
 
-/// Whether both parsers read a text in one way.
-pub(super) fn agrees(text: &str, script: &Script) -> bool {
+/// Whether both parsers read a text in one way. `offset` is where spans begin to count in it.
+pub(super) fn agrees(text: &str, (list, heres): (&List, &[Here]), offset: usize) -> bool {
     let Ok(nodes) = rable::parse(text, false) else { return false };
     let mut theirs = Vec::with_capacity(32);
     for node in &nodes {
         their_node(node, &mut theirs);
     }
-    let mut ours = Ours { text, heres: &script.heres, marks: Vec::with_capacity(32) };
-    ours.list(&script.list);
+    let mut ours = Ours { text, offset, heres, marks: Vec::with_capacity(32) };
+    ours.list(list);
     ours.marks == theirs
 }
 
@@ -45,6 +45,8 @@ fn squeezed(texts: &[&str]) -> Cow<'static, str> {
 
 struct Ours<'a> {
     text: &'a str,
+    /// Where the text starts, for the spans.
+    offset: usize,
     heres: &'a [Here],
     marks: Vec<Mark<'a>>,
 }
@@ -55,7 +57,11 @@ impl<'a> Ours<'a> {
     }
 
     fn word(&mut self, span: Span) {
-        self.marks.push(Mark::Word(word(span.of(self.text))));
+        self.marks.push(Mark::Word(word(self.slice(span))));
+    }
+
+    fn slice(&self, span: Span) -> &'a str {
+        self.text.get(span.start.saturating_sub(self.offset)..span.end.saturating_sub(self.offset)).unwrap_or_default()
     }
 
     fn list(&mut self, list: &'a List) {
@@ -114,7 +120,7 @@ impl<'a> Ours<'a> {
             }
             Shape::ForArithmetic(text, body) => {
                 self.sign("for");
-                self.marks.push(Mark::Word(squeezed(&[text.span.of(self.text)])));
+                self.marks.push(Mark::Word(squeezed(&[self.slice(text.span)])));
                 self.group(("do", "done"), body);
             }
             Shape::Case(word, arms) => {
@@ -176,7 +182,7 @@ impl<'a> Ours<'a> {
                     self.marks.push(Mark::Here(here.0, here.1));
                 }
                 Aim::Word(text) => {
-                    let target = word(text.span.of(self.text));
+                    let target = word(self.slice(text.span));
                     let copies = matches!(redirect.operator, ">&" | "<&");
                     let mark = match target.strip_suffix('-').filter(|_| copies) {
                         Some("") => Mark::Redirect(">&-", Cow::Borrowed("0")),
@@ -204,19 +210,16 @@ fn their_nodes<'a>(nodes: &'a [Node], marks: &mut Vec<Mark<'a>>) {
     }
 }
 
-#[expect(clippy::too_many_lines, reason = "a table of what each kind of node comes to")]
-#[expect(clippy::wildcard_enum_match_arm, reason = "what is not read by us is another reading")]
+/// Adds what a node of theirs comes to.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the rest is in the next two")]
 fn their_node<'a>(node: &'a Node, marks: &mut Vec<Mark<'a>>) {
-    let redirects = match &node.kind {
-        NodeKind::Word { value, .. } | NodeKind::CondTerm { value, .. } => {
-            marks.push(Mark::Word(word(value)));
-            return;
-        }
+    match &node.kind {
+        NodeKind::Word { value, .. } | NodeKind::CondTerm { value, .. } => marks.push(Mark::Word(word(value))),
         NodeKind::Command { assignments, words, redirects } => {
             marks.push(Mark::Sign("command"));
             their_nodes(assignments, marks);
             their_nodes(words, marks);
-            redirects
+            their_nodes(redirects, marks);
         }
         NodeKind::Pipeline { commands, .. } => {
             for (number, command) in commands.iter().enumerate() {
@@ -225,7 +228,6 @@ fn their_node<'a>(node: &'a Node, marks: &mut Vec<Mark<'a>>) {
                 }
                 their_node(command, marks);
             }
-            return;
         }
         NodeKind::List { items } => {
             for item in items {
@@ -237,8 +239,32 @@ fn their_node<'a>(node: &'a Node, marks: &mut Vec<Mark<'a>>) {
                     Some(ListOperator::Semi) | None => {}
                 }
             }
-            return;
         }
+        NodeKind::Redirect { op, target, .. } => {
+            if let NodeKind::Word { value, .. } = &target.kind {
+                marks.push(Mark::Redirect(op, word(value)));
+            }
+        }
+        NodeKind::HereDoc { delimiter, content, .. } => marks.push(Mark::Here(delimiter, content)),
+        NodeKind::Negation { pipeline: inner } | NodeKind::Time { pipeline: inner, .. } => their_node(inner, marks),
+        NodeKind::Coproc { command, .. } => {
+            marks.push(Mark::Sign("coproc"));
+            their_node(command, marks);
+        }
+        NodeKind::Function { name, body } => {
+            marks.push(Mark::Sign("function"));
+            marks.push(Mark::Word(Cow::Borrowed(name)));
+            their_node(body, marks);
+        }
+        NodeKind::Empty | NodeKind::Comment { .. } => {}
+        _ => their_compound(node, marks),
+    }
+}
+
+/// Adds a group, condition or loop of theirs.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the rest is in the next one")]
+fn their_compound<'a>(node: &'a Node, marks: &mut Vec<Mark<'a>>) {
+    let redirects = match &node.kind {
         NodeKind::If { condition, then_body, else_body, redirects } => {
             their_group(("if", "then"), condition, marks);
             their_node(then_body, marks);
@@ -280,12 +306,6 @@ fn their_node<'a>(node: &'a Node, marks: &mut Vec<Mark<'a>>) {
             marks.push(Mark::Sign("esac"));
             redirects
         }
-        NodeKind::Function { name, body } => {
-            marks.push(Mark::Sign("function"));
-            marks.push(Mark::Word(Cow::Borrowed(name)));
-            their_node(body, marks);
-            return;
-        }
         NodeKind::Subshell { body, redirects } => {
             their_group(("(", ")"), body, marks);
             redirects
@@ -293,11 +313,6 @@ fn their_node<'a>(node: &'a Node, marks: &mut Vec<Mark<'a>>) {
         NodeKind::BraceGroup { body, redirects } => {
             their_group(("{", "}"), body, marks);
             redirects
-        }
-        NodeKind::Coproc { command, .. } => {
-            marks.push(Mark::Sign("coproc"));
-            their_node(command, marks);
-            return;
         }
         NodeKind::ArithmeticCommand { redirects, raw_content, .. } => {
             marks.push(Mark::Sign("(("));
@@ -308,37 +323,32 @@ fn their_node<'a>(node: &'a Node, marks: &mut Vec<Mark<'a>>) {
             their_group(("[[", "]]"), body, marks);
             redirects
         }
+        _ => return their_test(node, marks),
+    };
+    their_nodes(redirects, marks);
+}
+
+/// Adds a part of `[[ … ]]` of theirs. What is none is another reading.
+#[expect(clippy::wildcard_enum_match_arm, reason = "what is not read by us is another reading")]
+fn their_test<'a>(node: &'a Node, marks: &mut Vec<Mark<'a>>) {
+    match &node.kind {
         NodeKind::UnaryTest { op, operand } => {
+            // They write `-n` where nothing is written.
             if op != "-n" {
                 marks.push(Mark::Word(Cow::Borrowed(op)));
             }
             their_node(operand, marks);
-            return;
         }
         NodeKind::BinaryTest { op, left, right } => {
             their_node(left, marks);
             marks.push(Mark::Word(Cow::Borrowed(op)));
             their_node(right, marks);
-            return;
         }
         NodeKind::CondAnd { left, right } | NodeKind::CondOr { left, right } => {
             their_node(left, marks);
             their_node(right, marks);
-            return;
         }
-        NodeKind::Negation { pipeline: inner }
-        | NodeKind::Time { pipeline: inner, .. }
-        | NodeKind::CondNot { operand: inner }
-        | NodeKind::CondParen { inner } => return their_node(inner, marks),
-        NodeKind::Redirect { op, target, .. } => {
-            if let NodeKind::Word { value, .. } = &target.kind {
-                marks.push(Mark::Redirect(op, word(value)));
-            }
-            return;
-        }
-        NodeKind::HereDoc { delimiter, content, .. } => return marks.push(Mark::Here(delimiter, content)),
-        NodeKind::Empty | NodeKind::Comment { .. } => return,
-        _ => return marks.push(Mark::Sign("?")),
-    };
-    their_nodes(redirects, marks);
+        NodeKind::CondNot { operand: inner } | NodeKind::CondParen { inner } => their_node(inner, marks),
+        _ => marks.push(Mark::Sign("?")),
+    }
 }

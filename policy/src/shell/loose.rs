@@ -5,7 +5,7 @@ use super::operands;
 use super::reading::{Cwd, Place, Simple, Span, Value, Word};
 use super::weigh::{Found, Scales, exec_at};
 use crate::action::{Access, Action};
-use crate::profile::document::Words;
+use crate::profile::document::{Runs, Words};
 use crate::verdict::Effect;
 
 /// Words that are tried as the start of a command.
@@ -40,6 +40,8 @@ pub(super) fn look(scales: &Scales<'_>, found: &mut Found) {
 
 /// A path that the words of a known program would change, or that nobody may touch.
 fn refused_path(scales: &Scales<'_>, words: Vec<String>, place: &Place) -> Option<crate::verdict::Verdict> {
+    let line = scales.table.find(words.first()?);
+    let scripted = line.is_some_and(|line| matches!(line.runs, Runs::Sed | Runs::Awk | Runs::Script));
     let changes = scales.table.find(words.first()?).is_some_and(|line| line.words == Words::Writes);
     let word = |text| Word { value: Value::Known(text), span: Span::default() };
     let words = words.into_iter().map(word).collect();
@@ -53,7 +55,9 @@ fn refused_path(scales: &Scales<'_>, words: Vec<String>, place: &Place) -> Optio
     };
     for operand in operands::of(&simple, scales.table) {
         let Some(path) = operands::at(operand.path, place) else { continue };
-        let verdict = scales.judge_path(path, operand.access);
+        // A script may write what it names.
+        let access = if scripted { Access::Write } else { operand.access };
+        let verdict = scales.judge_path(path, access);
         let refused = verdict.effect == Effect::Deny;
         if refused && (!verdict.reason.is_default() || changes && operand.access == Access::Write) {
             return Some(verdict);
@@ -90,15 +94,13 @@ fn segments(text: &str, home: Option<&str>) -> Vec<Vec<String>> {
                 Some(next) => word.push(next),
             },
             '~' if word.is_empty() && home.is_some() => word.push_str(home.unwrap_or_default()),
-            ';' | '|' | '&' | '\n' | '`' | ')' | '<' | '>' => {
+            ';' | '|' | '&' | '\n' | '<' | '>' => {
                 last(&mut segments, &mut word);
                 segments.push(Vec::new());
             }
-            '(' if word.is_empty() || word == "$" => {
-                word.clear();
-                segments.push(Vec::new());
-            }
-            ' ' | '\t' | '\r' | ',' | '(' | '{' | '}' | '=' | '!' => last(&mut segments, &mut word),
+            '$' if chars.peek() == Some(&'(') => {}
+            '(' if word.is_empty() && segments.last().is_some_and(Vec::is_empty) => {}
+            '`' | ')' | ' ' | '\t' | '\r' | ',' | '(' | '{' | '}' | '=' | '!' => last(&mut segments, &mut word),
             c => word.push(c),
         }
     }

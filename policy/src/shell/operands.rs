@@ -4,7 +4,7 @@ use super::reading::{Cwd, Place, Simple, Span, Value, Word};
 use super::table::Table;
 use crate::action::Access;
 use crate::path::AbsPath;
-use crate::profile::document::{Runs, Words};
+use crate::profile::document::{ProgramLine, Runs, Words};
 
 /// A word, or the part of one, that names a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +31,9 @@ pub(super) fn of<'a>(simple: &'a Simple, table: Table<'_>) -> Vec<Operand<'a>> {
     if words == Words::Data {
         return Vec::new();
     }
-    let script = line.is_some_and(|line| matches!(line.runs, Runs::Sed | Runs::Awk)) || words == Words::Search;
-    let mut skipped = !script;
+    let removes = line.is_some_and(|line| !line.commands.is_empty()) && removes(simple, table);
+    let writes = words == Words::Writes || removes;
+    let mut first = first_is_script(simple, line);
     let mut behind = false;
     let mut found: Vec<Operand<'a>> = Vec::new();
     for word in simple.words.iter().skip(1) {
@@ -46,18 +47,13 @@ pub(super) fn of<'a>(simple: &'a Simple, table: Table<'_>) -> Vec<Operand<'a>> {
             continue;
         }
         let option = text.starts_with('-') && !behind;
-        if !option && !skipped {
-            skipped = true;
+        if !option && first {
+            first = false;
             continue;
         }
-        let path = if option || !is_path(text) { value_of(text) } else { text };
-        let writes = matches!(words, Words::Writes) || text.starts_with("of=");
-        let named = is_path(path) || writes && !option;
-        if named && !path.is_empty() && !(option && path == text) {
-            let access = if writes { Access::Write } else { Access::Read };
+        if let Some((path, access)) = path_in(text, option, words) {
+            let access = if writes && !option { Access::Write } else { access };
             found.push(Operand { path, access, span: word.span });
-        } else if words == Words::Last && !option && !text.is_empty() {
-            found.push(Operand { path: text, access: Access::Read, span: word.span });
         }
     }
     if words == Words::Last
@@ -69,15 +65,61 @@ pub(super) fn of<'a>(simple: &'a Simple, table: Table<'_>) -> Vec<Operand<'a>> {
     found
 }
 
+/// The path in a word, if there is one, and what is surely done to it.
+fn path_in(text: &str, option: bool, words: Words) -> Option<(&str, Access)> {
+    let named = text
+        .split_once('=')
+        .filter(|(name, _)| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+    if let Some((name, value)) = named {
+        let writes = matches!(
+            name,
+            "of" | "--output" | "--outfile" | "--out" | "--log-file" | "--output-file" | "--output-document"
+        );
+        let access = if writes { Access::Write } else { Access::Read };
+        let value = value.strip_prefix('@').unwrap_or(value);
+        return (is_path(value) || writes && !value.is_empty()).then_some((value, access));
+    }
+    if option {
+        // `-f/etc/x`
+        let letters = text.bytes().skip(1).take_while(u8::is_ascii_alphanumeric).count();
+        let value = text.get(letters + 1..).filter(|value| letters > 0 && value.starts_with('/'));
+        return value.map(|value| (value, Access::Read));
+    }
+    let text = text.strip_prefix('@').unwrap_or(text);
+    let named = is_path(text) || matches!(words, Words::Writes | Words::Last) && !text.is_empty();
+    named.then_some((text, Access::Read))
+}
+
+/// Whether the first word that is no option is a script or what is looked for, and no path.
+fn first_is_script(simple: &Simple, line: Option<&ProgramLine>) -> bool {
+    let Some(line) = line.filter(|line| line.words == Words::Search || matches!(line.runs, Runs::Sed | Runs::Awk))
+    else {
+        return false;
+    };
+    let given = |word: &Word| {
+        let text = word.start();
+        let short = text.starts_with('-') && !text.starts_with("--") && text.contains(['e', 'f']);
+        short || ["--reg", "--fil", "--exp", "--sou"].iter().any(|option| text.starts_with(option))
+    };
+    // Options that take scripts elsewhere leave no script among the words.
+    !simple.words.iter().skip(1).any(given) && line.words != Words::Data
+}
+
+/// Whether what is found is removed or changed.
+fn removes(simple: &Simple, table: Table<'_>) -> bool {
+    let changes = |word: &Word| {
+        word.known().and_then(|program| table.find(program)).is_some_and(|line| line.words == Words::Writes)
+    };
+    let runs = |word: &Word| {
+        matches!(word.known(), Some("-exec" | "-execdir" | "-ok" | "-okdir" | "-x" | "-X" | "--exec" | "--exec-batch"))
+    };
+    simple.words.iter().any(|word| word.known() == Some("-delete"))
+        || simple.words.windows(2).any(|pair| matches!(pair, [option, program] if runs(option) && changes(program)))
+}
+
 /// Whether a word looks like a path. One without a slash lies where the command runs.
 fn is_path(text: &str) -> bool {
     (text.contains('/') && !text.contains("://")) || text.starts_with('.')
-}
-
-/// What stands behind `=` or `@`: `--file=x`, `if=x`, `@x`, `f=@x`.
-fn value_of(text: &str) -> &str {
-    let value = text.split_once('=').map_or(text, |(_, value)| value);
-    value.strip_prefix('@').unwrap_or(value)
 }
 
 /// Of a pattern, the folder in which its names lie.

@@ -191,7 +191,8 @@ fn half_known(line: &ProgramLine, word: &Word, at: usize, found: &mut Found) -> 
             found.rest = Some(at);
             usize::MAX
         }
-        Runs::Nothing if line.commands.is_empty() && line.text.is_empty() && line.code.is_empty() => at + 1,
+        // It may be an option, but none behind which a command stands.
+        Runs::Nothing if line.commands.is_empty() => at + 1,
         Runs::Nothing | Runs::Sed | Runs::Awk => {
             found.unknown = Some(word.span);
             at + 1

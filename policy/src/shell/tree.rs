@@ -165,6 +165,8 @@ pub(super) struct Body {
     pub(super) list: List,
     pub(super) heres: Vec<Here>,
     pub(super) text: String,
+    /// Where the spans in `list` count from, in `text`'s terms: `text` starts there.
+    pub(super) offset: usize,
     pub(super) span: Span,
 }
 

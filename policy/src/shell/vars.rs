@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::tree::{Assigned, Command, Item, List, Pipeline, Shape, Text};
+use super::tree::{Assigned, Command, Item, List, Piece, Pipeline, Shape, Text};
 
 /// What a variable holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl Variables {
 
     /// What these commands set is never known again.
     pub(super) fn never(&mut self, changes: &Changes) {
-        self.fickle.extend(changes.names.iter().cloned());
+        self.fickle.extend(changes.names.iter().chain(&changes.numbers).cloned());
         self.forget(changes);
     }
 
@@ -115,6 +115,14 @@ impl Variables {
         for name in &changes.names {
             self.set(name, Held::Unknown);
         }
+        for name in &changes.numbers {
+            let number = match self.held(name) {
+                Held::Number => true,
+                Held::Text(text) => !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()),
+                Held::List(_) | Held::Unknown => false,
+            };
+            self.set(name, if number { Held::Number } else { Held::Unknown });
+        }
     }
 }
 
@@ -122,6 +130,8 @@ impl Variables {
 #[derive(Debug)]
 pub(super) struct Changes {
     names: Vec<String>,
+    /// Names that arithmetic may set, which can only be to a number.
+    numbers: Vec<String>,
     all: Lost,
     cwd: Lost,
 }
@@ -129,7 +139,7 @@ pub(super) struct Changes {
 impl Changes {
     /// Of a list, whatever of it runs, however often.
     pub(super) fn of(lists: &[&List]) -> Self {
-        let mut changes = Self { names: Vec::new(), all: Lost::No, cwd: Lost::No };
+        let mut changes = Self::none();
         for list in lists {
             changes.list(list);
         }
@@ -138,16 +148,20 @@ impl Changes {
 
     /// Of a pipeline; of several commands, each has a shell of its own.
     pub(super) fn of_pipeline(pipeline: &Pipeline) -> Self {
-        let mut changes = Self { names: Vec::new(), all: Lost::No, cwd: Lost::No };
+        let mut changes = Self::none();
         pipeline.commands.iter().for_each(|command| changes.command(command));
         changes
     }
 
     /// Of one command.
     pub(super) fn of_command(command: &Command) -> Self {
-        let mut changes = Self { names: Vec::new(), all: Lost::No, cwd: Lost::No };
+        let mut changes = Self::none();
         changes.command(command);
         changes
+    }
+
+    const fn none() -> Self {
+        Self { names: Vec::new(), numbers: Vec::new(), all: Lost::No, cwd: Lost::No }
     }
 
     /// Whether the working directory may be another one behind them.
@@ -169,7 +183,12 @@ impl Changes {
         match &command.shape {
             Shape::Simple(plain) => {
                 for assign in &plain.assignments {
-                    self.names.push(assign.name.clone());
+                    match &assign.value {
+                        Assigned::One(text) if is_arithmetic(text) && !assign.append => {
+                            self.numbers.push(assign.name.clone())
+                        }
+                        Assigned::One(_) | Assigned::Array(_) => self.names.push(assign.name.clone()),
+                    }
                     match &assign.value {
                         Assigned::One(text) => self.text(text),
                         Assigned::Array(words) => words.iter().for_each(|word| self.text(word)),
@@ -205,34 +224,48 @@ impl Changes {
                 self.names.push(name.clone());
                 self.list(body);
             }
-            Shape::ForArithmetic(_, body) => {
-                self.all = Lost::Yes;
+            Shape::ForArithmetic(text, body) => {
+                names_in(text, &mut self.numbers);
                 self.list(body);
             }
             Shape::Case(_, arms) => arms.iter().for_each(|arm| self.list(&arm.body)),
             Shape::Function(_, body) | Shape::Coproc(body) => self.command(body),
-            Shape::Arithmetic(_) => self.all = Lost::Yes,
+            Shape::Arithmetic(text) => names_in(text, &mut self.numbers),
             Shape::Test(words) => words.iter().for_each(|word| self.text(word)),
         }
     }
 
     /// `${x:=…}` and arithmetic set variables, too.
     fn text(&mut self, text: &Text) {
-        if sets(text) {
-            self.all = Lost::Yes;
+        for piece in &text.pieces {
+            match piece {
+                Piece::Parameter(parameter, _) => {
+                    if matches!(&*parameter.operator, ":=" | "=") {
+                        self.all = Lost::Yes;
+                    }
+                    parameter.argument.iter().chain(&parameter.subscript).for_each(|text| self.text(text));
+                }
+                Piece::Arithmetic(inner, _) => names_in(inner, &mut self.numbers),
+                Piece::Plain(_) | Piece::Quoted(_) | Piece::Tilde(_) | Piece::Substitution(..) | Piece::Process(_) => {}
+            }
         }
     }
 }
 
-/// Whether a word's own expansion sets a variable.
-fn sets(text: &Text) -> bool {
-    use super::tree::Piece;
-    text.pieces.iter().any(|piece| match piece {
-        Piece::Parameter(parameter, _) => {
-            matches!(&*parameter.operator, ":=" | "=")
-                || parameter.argument.iter().chain(&parameter.subscript).any(sets)
+/// Whether a word is one expression that bash works out.
+fn is_arithmetic(text: &Text) -> bool {
+    matches!(text.pieces.as_slice(), [Piece::Arithmetic(..)])
+}
+
+/// All names in an expression.
+fn names_in(text: &Text, names: &mut Vec<String>) {
+    for piece in &text.pieces {
+        if let Piece::Plain(plain) | Piece::Quoted(plain) = piece {
+            let words = plain.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            names.extend(words.filter(|word| !word.is_empty()).map(str::to_owned));
         }
-        Piece::Arithmetic(..) => true,
-        Piece::Plain(_) | Piece::Quoted(_) | Piece::Tilde(_) | Piece::Substitution(..) | Piece::Process(_) => false,
-    })
+        if let Piece::Arithmetic(inner, _) = piece {
+            names_in(inner, names);
+        }
+    }
 }

@@ -72,7 +72,7 @@ pub(super) fn read(text: &str, from: &From, table: Table<'_>) -> Reading {
             for at in translated {
                 walker.reading.opaque.push(Opaque { why: Why::Words, span: Span { start: at, end: at + 1 } });
             }
-            if !check::agrees(text, &script) {
+            if !check::agrees(text, (&script.list, &script.heres), 0) {
                 walker.reading.opaque.push(Opaque { why: Why::Disagreement, span: parse::whole(text) });
             }
             walker.list(&script.list, &script.heres);
@@ -354,10 +354,16 @@ impl Walker<'_> {
                 |piece| matches!(piece, super::tree::Piece::Process(inner) if std::ptr::eq(&raw const **inner, body)),
             );
             let context = if process { Context::Process } else { Context::Substitution };
-            if !check::agrees(&body.text, &Script { list: body.list.clone(), heres: body.heres.clone() }) {
+            if !check::agrees(&body.text, (&body.list, &body.heres), body.offset) {
                 self.opaque(Why::Disagreement, body.span);
             }
+            // Backticks are a text of their own, whose spans are not of this one.
+            let outer = self.fixed;
+            if body.offset == 0 {
+                self.fixed = Some(self.span(body.span));
+            }
             self.apart(context, |walker| walker.list(&body.list, &body.heres));
+            self.fixed = outer;
         }
     }
 
@@ -446,7 +452,7 @@ impl Walker<'_> {
             }
             Err(why) => return self.opaque_here(why, span),
         };
-        if !check::agrees(text, &script) {
+        if !check::agrees(text, (&script.list, &script.heres), 0) {
             self.opaque_here(Why::Disagreement, span);
         }
         self.texts += 1;

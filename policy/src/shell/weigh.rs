@@ -124,7 +124,13 @@ impl Scales<'_> {
             }
         }
         self.downloads(reading, found);
-        if !reading.opaque.is_empty() && found.effect() != Some(Effect::Deny) {
+        let doubtful = !reading.opaque.is_empty()
+            || reading.commands.iter().any(|simple| !simple.assignments.is_empty())
+            || !reading.assignments.is_empty();
+        if doubtful
+            && found.effect().is_some_and(|effect| effect > Effect::Allow)
+            && found.effect() != Some(Effect::Deny)
+        {
             super::loose::look(self, found);
         }
     }
@@ -178,7 +184,10 @@ impl Scales<'_> {
             let fine = match &word.value {
                 Value::Known(_) => true,
                 Value::Unknown | Value::Partly(_) => false,
-                Value::Pattern(_) if !word.start().is_empty() => !word.start().starts_with('-'),
+                // Behind `--option=` it is the option's value, whatever it becomes.
+                Value::Pattern(_) if !word.start().is_empty() => {
+                    !word.start().starts_with('-') || word.start().contains('=')
+                }
                 Value::Pattern(_) => {
                     let options = options.get_or_insert_with(|| self.policy.options_looked_for(exec));
                     options.iter().all(|option| self.holds_with(simple, (words, number), option))

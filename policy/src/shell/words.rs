@@ -233,7 +233,7 @@ impl Parser<'_> {
         self.waiting = waiting;
         let heres = std::mem::replace(&mut self.heres, heres);
         let text = span.of(self.cursor.text).to_owned();
-        Ok(Body { list, heres, text, span })
+        Ok(Body { list, heres, text, offset: span.start, span })
     }
 
     /// Backticks: their text is read once more, without the backslashes that kept it together.
@@ -258,7 +258,7 @@ impl Parser<'_> {
         let (script, budget) =
             super::parse::within(&text, self.cursor.budget).map_err(|why| super::cursor::Fault { why, at: start })?;
         self.cursor.budget.parts = budget.parts;
-        Ok(Body { list: script.list, heres: script.heres, text, span })
+        Ok(Body { list: script.list, heres: script.heres, text, offset: 0, span })
     }
 
     /// `$'…'`, decoded (bash manual, 3.1.2.4). What stands behind `\0` is cut off by bash: no text of ours.

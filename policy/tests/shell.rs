@@ -3,28 +3,18 @@
 
 mod common;
 
-use common::{abs, document, layer, place};
+use common::{abs, shipped};
 use tollgate_policy::grant::Grants;
 use tollgate_policy::shell::{From, Judged, Occasion, Reading, Stance, Target, Value, Why};
 use tollgate_policy::verdict::Effect;
-use tollgate_policy::{Document, Policy, Subject};
-
-fn profile(name: &str) -> Option<Document> {
-    let file = format!("{}/../profiles/{name}.toml", env!("CARGO_MANIFEST_DIR"));
-    Some(document(&format!("profile:{name}"), &std::fs::read_to_string(file).ok()?))
-}
-
-pub(crate) fn policy(name: &str) -> Policy {
-    let layers = vec![(layer("built-in"), profile(name).unwrap())];
-    Policy::assemble(layers, &profile, &place()).unwrap_or_else(|faults| panic!("{faults}"))
-}
+use tollgate_policy::{Policy, Subject};
 
 fn from() -> From {
     From { cwd: Some(abs("/home/me/w")), home: Some(abs("/home/me")) }
 }
 
 fn read(text: &str) -> Reading {
-    policy("programs").read_text(text, &from())
+    shipped("programs").read_text(text, &from())
 }
 
 fn judge(policy: &Policy, stance: Stance, text: &str) -> Judged {
@@ -208,7 +198,7 @@ fn a_directory_that_may_be_another() {
 
 #[test]
 fn contained_text_needs_no_rule() {
-    let policy = policy("workspace");
+    let policy = shipped("workspace");
     for (text, effect) in [
         ("ls", Effect::Allow),
         ("make && ./x", Effect::Allow),
@@ -229,7 +219,7 @@ fn contained_text_needs_no_rule() {
 
 #[test]
 fn spans_point_at_what_decided() {
-    let policy = policy("listed");
+    let policy = shipped("listed");
     for (text, part) in [
         ("ls; git push --force; ls", "git push --force"),
         ("echo é; cat ~/.ssh/id_rsa", "~/.ssh/id_rsa"),

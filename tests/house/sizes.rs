@@ -57,7 +57,8 @@ fn function_faults(file: &File) -> Faults {
 }
 
 /// Crates that were looked at again, and how long they may be until the next look.
-const LOOKED_AT: [(&str, usize); 1] = [("broker/cli", 11_000)];
+/// `policy`: half of it is the reader of shell text, which is judged by the rules' own index and can't stand below it.
+const LOOKED_AT: [(&str, usize); 2] = [("broker/cli", 11_000), ("policy", 14_500)];
 
 /// Lines of source by crate; a crate's own tests count, the crate `tests` doesn't.
 fn crate_faults(files: &[File]) -> Faults {

@@ -218,9 +218,7 @@ impl Policy {
     pub(crate) fn options_looked_for(&self, exec: &Exec) -> Vec<String> {
         let seen = Seen::new(exec);
         let rules = self.command_rules(&seen);
-        rules
-            .flat_map(|(_, rule, _)| rule.without.iter().chain(rule.flags.iter()).map(|flag| flag.to_string()))
-            .collect()
+        rules.flat_map(|(_, rule, _)| rule.without.iter().chain(rule.flags.iter()).map(ToString::to_string)).collect()
     }
 
     fn command_rules<'a>(

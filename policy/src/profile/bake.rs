@@ -147,13 +147,11 @@ structs! {
     Defaults { exec, path, name, unix, tool, unnamed }
     Roots { read, exec, write, device }
     NetworkGrant { reach, ports, unix }
-    EnvironmentTerms { pass, drop, set }
     Approvals { deadline, exact, two, open, canaries }
     Reviewer {
         command, endpoint, dialect, model, key, deadline, tokens, budget, price_in, price_out, rate, breaker, spot
     }
     EnvironmentTerms { pass, drop, set, harmless }
-    Approvals { deadline, exact }
     Envelope { read, exec, write, device, reach, ports, names, unix }
     Terms { effect, because, class, spot, matches, spares }
     Example { text, spot }

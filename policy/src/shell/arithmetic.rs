@@ -2,14 +2,14 @@
 //! to hold a number.
 
 use super::reading::{Value, Why};
-use super::tree::{Here, Piece, Text};
+use super::tree::{Piece, Text};
 use super::vars::Held;
 use super::walk::Walker;
 
 impl Walker<'_> {
     /// `((…))`, and the head of a `for ((…))`.
-    pub(super) fn arithmetic_command(&mut self, text: &Text, heres: &[Here]) {
-        self.bodies(text, heres);
+    pub(super) fn arithmetic_command(&mut self, text: &Text) {
+        self.bodies(text);
         self.arithmetic(text);
     }
 
@@ -90,9 +90,9 @@ impl Walker<'_> {
     }
 
     /// `[[ … ]]`
-    pub(super) fn test(&mut self, words: &[Text], heres: &[Here]) {
+    pub(super) fn test(&mut self, words: &[Text]) {
         for (number, word) in words.iter().enumerate() {
-            self.bodies(word, heres);
+            self.bodies(word);
             let value = self.joined(word).value;
             let before = number.checked_sub(1).and_then(|before| words.get(before)).and_then(Text::bare);
             let named = matches!(before, Some("-v" | "-R")) && !is_name(&value);

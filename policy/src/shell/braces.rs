@@ -23,9 +23,10 @@ pub(super) fn expand(pieces: &[Piece]) -> Option<Vec<Vec<Piece>>> {
     }
     let mut atoms = Vec::new();
     for piece in pieces {
-        match piece {
-            Piece::Plain(text) => atoms.extend(text.chars().map(Atom::Plain)),
-            other => atoms.push(Atom::Whole(other)),
+        if let Piece::Plain(text) = piece {
+            atoms.extend(text.chars().map(Atom::Plain));
+        } else {
+            atoms.push(Atom::Whole(piece));
         }
     }
     let words = variants(&atoms)?;

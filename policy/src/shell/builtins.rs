@@ -88,16 +88,13 @@ impl Walker<'_> {
     }
 
     fn evaluated(&mut self, words: &[Word], simple: &Simple) {
-        let words = words.strip_prefix(&[]).unwrap_or(words);
         let known: Option<Vec<&str>> = words.iter().map(Word::known).collect();
-        match known {
-            Some(known) => self.text(known.join(" ").trim_start_matches("-- "), simple.span, Shell::Same),
-            None => {
-                self.opaque_here(Why::Code, simple.span);
-                self.variables.lose();
-                self.cwd = Cwd::Unknown;
-            }
+        if let Some(known) = known {
+            return self.text(known.join(" ").trim_start_matches("-- "), simple.span, Shell::Same);
         }
+        self.opaque_here(Why::Code, simple.span);
+        self.variables.lose();
+        self.cwd = Cwd::Unknown;
     }
 
     fn trap(&mut self, words: &[Word], simple: &Simple) {
@@ -210,12 +207,11 @@ impl Walker<'_> {
             _ => return,
         };
         let plain = format.and_then(Word::known).filter(|text| words.len() == 3 && !text.contains(['%', '\\']));
-        match name.known().filter(|_| is_name(&name.value)) {
-            Some(name) => self.variables.set(name, plain.map_or(Held::Unknown, |text| Held::Text(text.to_owned()))),
-            None => {
-                self.variables.lose();
-                self.opaque_here(Why::Arithmetic, simple.span);
-            }
+        if let Some(name) = name.known().filter(|_| is_name(&name.value)) {
+            self.variables.set(name, plain.map_or(Held::Unknown, |text| Held::Text(text.to_owned())));
+        } else {
+            self.variables.lose();
+            self.opaque_here(Why::Arithmetic, simple.span);
         }
     }
 

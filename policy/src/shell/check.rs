@@ -91,20 +91,7 @@ impl<'a> Ours<'a> {
             Shape::Simple(plain) => self.simple(plain),
             Shape::Subshell(list) => self.group(("(", ")"), list),
             Shape::Group(list) => self.group(("{", "}"), list),
-            Shape::If(arms, otherwise) => {
-                for (number, (test, body)) in arms.iter().enumerate() {
-                    if number > 0 {
-                        self.sign("else");
-                    }
-                    self.group(("if", "then"), test);
-                    self.list(body);
-                }
-                if let Some(otherwise) = otherwise {
-                    self.sign("else");
-                    self.list(otherwise);
-                }
-                arms.iter().for_each(|_| self.sign("fi"));
-            }
+            Shape::If(arms, otherwise) => self.condition(arms, otherwise.as_ref()),
             Shape::While(test, body) => {
                 self.group(("while", "do"), test);
                 self.group(("", "done"), body);
@@ -159,6 +146,23 @@ impl<'a> Ours<'a> {
         self.redirects(&command.redirects);
     }
 
+    fn condition(&mut self, arms: &'a [(List, List)], otherwise: Option<&'a List>) {
+        for (number, (test, body)) in arms.iter().enumerate() {
+            if number > 0 {
+                self.sign("else");
+            }
+            self.group(("if", "then"), test);
+            self.list(body);
+        }
+        if let Some(otherwise) = otherwise {
+            self.sign("else");
+            self.list(otherwise);
+        }
+        for _ in arms {
+            self.sign("fi");
+        }
+    }
+
     fn group(&mut self, (opens, closes): (&'static str, &'static str), list: &'a List) {
         self.sign(opens);
         self.list(list);
@@ -170,7 +174,9 @@ impl<'a> Ours<'a> {
         let assigned = plain.assignments.iter().map(|assign| assign.span);
         let mut spans: Vec<Span> = assigned.chain(plain.words.iter().map(|word: &Text| word.span)).collect();
         spans.sort_unstable();
-        spans.into_iter().for_each(|span| self.word(span));
+        for span in spans {
+            self.word(span);
+        }
         self.redirects(&plain.redirects);
     }
 

@@ -173,7 +173,7 @@ impl Walker<'_> {
                 (Quotes::None, _) => Part::Loose(words.join(" ")),
             },
             _ if quotes == Quotes::Double && starred => Part::Data,
-            _ => Part::Anything,
+            Held::Text(_) | Held::List(_) | Held::Number | Held::Unknown => Part::Anything,
         }
     }
 
@@ -252,13 +252,11 @@ impl Fields {
                 self.add(&text);
             }
             // Only what a variable held is split; what is written was split by the parser.
-            Part::Loose(text) => match piece {
-                Piece::Parameter(..) => self.split(&text),
-                _ => {
-                    self.begin();
-                    self.patterned(&text);
-                }
-            },
+            Part::Loose(text) if matches!(piece, Piece::Parameter(..)) => self.split(&text),
+            Part::Loose(text) => {
+                self.begin();
+                self.patterned(&text);
+            }
             Part::Several(words) => {
                 for (number, word) in words.iter().enumerate() {
                     if number > 0 {

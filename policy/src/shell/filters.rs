@@ -66,11 +66,8 @@ impl Rest<'_> {
     fn until(&mut self, delimiter: char) -> bool {
         while let Some(next) = self.next() {
             match next {
-                '\\' => {
-                    if self.next().is_none() {
-                        return false;
-                    }
-                }
+                '\\' if self.next().is_none() => return false,
+                '\\' => {}
                 // A delimiter in brackets counts for some and not for others.
                 '[' if self.0.split(']').next().is_some_and(|inside| inside.contains(delimiter)) => return false,
                 _ if next == delimiter => return true,

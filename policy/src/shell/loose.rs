@@ -42,7 +42,8 @@ pub(super) fn look(scales: &Scales<'_>, found: &mut Found) {
 fn refused_path(scales: &Scales<'_>, words: Vec<String>, place: &Place) -> Option<crate::verdict::Verdict> {
     let line = scales.table.find(words.first()?);
     let scripted = line.is_some_and(|line| matches!(line.runs, Runs::Sed | Runs::Awk | Runs::Script));
-    let changes = scales.table.find(words.first()?).is_some_and(|line| line.words == Words::Writes);
+    let changes =
+        scales.table.find(words.first()?).is_some_and(|line| matches!(line.words, Words::Writes | Words::Last));
     let word = |text| Word { value: Value::Known(text), span: Span::default() };
     let words = words.into_iter().map(word).collect();
     let simple = Simple {

@@ -51,7 +51,7 @@ pub(super) fn of<'a>(simple: &'a Simple, table: Table<'_>) -> Vec<Operand<'a>> {
             first = false;
             continue;
         }
-        if let Some((path, access)) = path_in(text, option, words) {
+        if let Some((path, access)) = path_in(text, if option { Sort::Option } else { Sort::Plain }, words) {
             let access = if writes && !option { Access::Write } else { access };
             found.push(Operand { path, access, span: word.span });
         }
@@ -65,8 +65,15 @@ pub(super) fn of<'a>(simple: &'a Simple, table: Table<'_>) -> Vec<Operand<'a>> {
     found
 }
 
+/// Whether a word is an option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Option,
+    Plain,
+}
+
 /// The path in a word, if there is one, and what is surely done to it.
-fn path_in(text: &str, option: bool, words: Words) -> Option<(&str, Access)> {
+fn path_in(text: &str, sort: Sort, words: Words) -> Option<(&str, Access)> {
     let named = text
         .split_once('=')
         .filter(|(name, _)| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
@@ -79,7 +86,7 @@ fn path_in(text: &str, option: bool, words: Words) -> Option<(&str, Access)> {
         let value = value.strip_prefix('@').unwrap_or(value);
         return (is_path(value) || writes && !value.is_empty()).then_some((value, access));
     }
-    if option {
+    if sort == Sort::Option {
         // `-f/etc/x`
         let letters = text.bytes().skip(1).take_while(u8::is_ascii_alphanumeric).count();
         let value = text.get(letters + 1..).filter(|value| letters > 0 && value.starts_with('/'));

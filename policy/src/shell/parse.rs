@@ -3,8 +3,8 @@
 
 use super::caps;
 use super::cursor::{Budget, Cursor, Fault, Read, ends_word};
-use super::reading::{Direction, Span, Why};
-use super::tree::{Command, Here, Item, Joint, List, Pipeline, Redirect, Script, Shape, Text};
+use super::reading::{Span, Why};
+use super::tree::{Command, Here, Item, Joint, List, Pipeline, Script, Shape, Text};
 
 /// One text in reading.
 #[derive(Debug)]
@@ -236,6 +236,7 @@ impl<'a> Parser<'a> {
         let shape = self.shape()?;
         let mut redirects = Vec::new();
         if !matches!(shape, Shape::Simple(_) | Shape::Function(..) | Shape::Coproc(_)) {
+            self.cursor.blanks();
             while let Some(redirect) = self.redirect()? {
                 redirects.push(redirect);
                 self.cursor.blanks();
@@ -432,10 +433,10 @@ impl<'a> Parser<'a> {
     pub(super) fn function_body(&mut self, name: String) -> Read<Shape> {
         self.empty_lines()?;
         let body = self.command()?;
-        match body.shape {
-            Shape::Simple(_) | Shape::Function(..) | Shape::Coproc(_) => Err(self.cursor.fault(Why::Syntax)),
-            _ => Ok(Shape::Function(name, Box::new(body))),
+        if matches!(body.shape, Shape::Simple(_) | Shape::Function(..) | Shape::Coproc(_)) {
+            return Err(self.cursor.fault(Why::Syntax));
         }
+        Ok(Shape::Function(name, Box::new(body)))
     }
 
     fn coproc(&mut self) -> Read<Shape> {
@@ -478,19 +479,6 @@ impl<'a> Parser<'a> {
 
     fn process(&self) -> bool {
         self.cursor.rest().starts_with("<(") || self.cursor.rest().starts_with(">(")
-    }
-}
-
-impl Command {
-    /// `|&`: what goes to standard error goes into the pipe.
-    fn errors_too(&mut self, at: usize) {
-        let span = Span { start: at, end: at };
-        let target = super::tree::Aim::Word(Text { pieces: vec![super::tree::Piece::Plain("1".to_owned())], span });
-        let redirect = Redirect { descriptor: Some(2), operator: ">&", direction: Direction::Out, target, span };
-        match &mut self.shape {
-            Shape::Simple(plain) => plain.redirects.push(redirect),
-            _ => self.redirects.push(redirect),
-        }
     }
 }
 

@@ -65,7 +65,6 @@ impl Walker<'_> {
         let rest =
             found.rest.map(|at| at + usize::from(line.skip)).and_then(|at| simple.words.get(at..)).unwrap_or_default();
         match line.runs {
-            Runs::Nothing => {}
             Runs::Rest => {
                 let mut words = rest.to_vec();
                 if line.adds && !words.is_empty() {
@@ -81,10 +80,9 @@ impl Walker<'_> {
                     None => self.opaque_here(Why::Code, simple.span),
                 }
             }
-            Runs::Text => {}
             Runs::Shell => self.shell(simple, &found),
             Runs::Script if found.code.is_none() => self.opaque_here(Why::Language, simple.span),
-            Runs::Script => {}
+            Runs::Nothing | Runs::Text | Runs::Script => {}
             Runs::Sed | Runs::Awk => self.filter(line.runs, simple, &found),
         }
     }
@@ -95,7 +93,7 @@ impl Walker<'_> {
             return;
         }
         let place = self.place();
-        self.run(Simple { assignments, words, redirections: Vec::new(), place, by: self.by, span: outer.span });
+        self.run(&Simple { assignments, words, redirections: Vec::new(), place, by: self.by, span: outer.span });
     }
 
     /// A shell without a text: a file, or standard input.
@@ -124,12 +122,12 @@ impl Walker<'_> {
         } else {
             found.rest.and_then(|at| simple.words.get(at)).map(Word::known).into_iter().collect()
         };
-        let plain = |script: &Option<&str>| {
+        let plain = |script: Option<&str>| {
             script.is_some_and(|script| {
                 if runs == Runs::Sed { super::filters::sed(script) } else { super::filters::awk(script) }
             })
         };
-        if scripts.is_empty() || !scripts.iter().all(plain) {
+        if scripts.is_empty() || !scripts.iter().copied().all(plain) {
             self.opaque_here(Why::Language, simple.span);
         } else {
             self.reading.opaque.retain(|opaque| !(opaque.why == Why::Language && Some(opaque.span) == found.code));

@@ -38,6 +38,20 @@ pub(super) struct Command {
     pub(super) span: Span,
 }
 
+impl Command {
+    /// `|&`: what goes to standard error goes into the pipe.
+    pub(super) fn errors_too(&mut self, at: usize) {
+        let span = Span { start: at, end: at };
+        let target = Aim::Word(Text { pieces: vec![Piece::Plain("1".to_owned())], span });
+        let redirect = Redirect { descriptor: Some(2), operator: ">&", direction: Direction::Out, target, span };
+        if let Shape::Simple(plain) = &mut self.shape {
+            plain.redirects.push(redirect);
+        } else {
+            self.redirects.push(redirect);
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Shape {
     Simple(Plain),
@@ -198,4 +212,25 @@ pub(super) struct Here {
 pub(super) struct Script {
     pub(super) list: List,
     pub(super) heres: Vec<Here>,
+}
+
+/// Whether a pipeline surely ends the shell, the function or the round of the loop.
+pub(super) fn leaves(pipeline: &Pipeline) -> bool {
+    let [command] = pipeline.commands.as_slice() else { return false };
+    match &command.shape {
+        Shape::Simple(plain) => {
+            matches!(plain.words.first().and_then(Text::bare), Some("exit" | "return" | "continue" | "break"))
+        }
+        Shape::Group(list) => list.items.last().is_some_and(|item| item.rest.is_empty() && leaves(&item.first)),
+        Shape::Subshell(_)
+        | Shape::If(..)
+        | Shape::While(..)
+        | Shape::For(..)
+        | Shape::ForArithmetic(..)
+        | Shape::Case(..)
+        | Shape::Function(..)
+        | Shape::Coproc(_)
+        | Shape::Arithmetic(_)
+        | Shape::Test(_) => false,
+    }
 }

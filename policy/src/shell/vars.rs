@@ -185,7 +185,7 @@ impl Changes {
                 for assign in &plain.assignments {
                     match &assign.value {
                         Assigned::One(text) if is_arithmetic(text) && !assign.append => {
-                            self.numbers.push(assign.name.clone())
+                            self.numbers.push(assign.name.clone());
                         }
                         Assigned::One(_) | Assigned::Array(_) => self.names.push(assign.name.clone()),
                     }
@@ -196,7 +196,6 @@ impl Changes {
                 }
                 plain.words.iter().for_each(|word| self.text(word));
                 match plain.words.first().map(Text::bare) {
-                    None => {}
                     Some(Some("cd" | "pushd" | "popd")) => self.cwd = Lost::Yes,
                     Some(Some("eval" | "source" | "." | "builtin" | "command" | "trap") | None) => {
                         (self.all, self.cwd) = (Lost::Yes, Lost::Yes);
@@ -205,7 +204,7 @@ impl Changes {
                         "read" | "printf" | "unset" | "declare" | "typeset" | "local" | "export" | "readonly" | "let"
                         | "getopts" | "mapfile" | "readarray" | "set" | "shift" | "wait",
                     )) => self.all = Lost::Yes,
-                    Some(Some(_)) => {}
+                    None | Some(Some(_)) => {}
                 }
             }
             Shape::Subshell(list) | Shape::Group(list) => self.list(list),
@@ -218,7 +217,9 @@ impl Changes {
                     self.list(test);
                     self.list(body);
                 }
-                otherwise.iter().for_each(|list| self.list(list));
+                if let Some(list) = otherwise {
+                    self.list(list);
+                }
             }
             Shape::For(name, _, body) => {
                 self.names.push(name.clone());

@@ -10,6 +10,7 @@ use super::reading::{
 use super::table::Table;
 use super::tree::{
     Aim, Assign, Assigned, Body, Command, Here, Item, Joint, List, Pipeline, Plain, Redirect, Script, Shape, Text,
+    leaves,
 };
 use super::vars::{Changes, Held, Variables};
 
@@ -201,16 +202,16 @@ impl Walker<'_> {
             }),
             Shape::For(name, words, body) => self.each(name, words.as_deref(), body, heres),
             Shape::ForArithmetic(text, body) => {
-                self.arithmetic_command(text, heres);
+                self.arithmetic_command(text);
                 self.repeated(&[body], |walker| walker.list(body, heres));
             }
             Shape::Case(word, arms) => {
-                self.bodies(word, heres);
+                self.bodies(word);
                 let _tested = self.joined(word);
                 let lists: Vec<&List> = arms.iter().map(|arm| &arm.body).collect();
                 for arm in arms {
                     for pattern in &arm.patterns {
-                        self.bodies(pattern, heres);
+                        self.bodies(pattern);
                         let _tested = self.joined(pattern);
                     }
                     self.branch(&arm.body, heres);
@@ -222,8 +223,8 @@ impl Walker<'_> {
                 self.apart(Context::Background, |walker| walker.command(body, heres));
                 self.variables.set("COPROC", Held::Unknown);
             }
-            Shape::Arithmetic(text) => self.arithmetic_command(text, heres),
-            Shape::Test(words) => self.test(words, heres),
+            Shape::Arithmetic(text) => self.arithmetic_command(text),
+            Shape::Test(words) => self.test(words),
         }
     }
 
@@ -232,7 +233,9 @@ impl Walker<'_> {
             self.within(Context::Condition, |walker| walker.list(test, heres));
             self.branch(body, heres);
         }
-        otherwise.iter().for_each(|list| self.branch(list, heres));
+        if let Some(list) = otherwise {
+            self.branch(list, heres);
+        }
         let lists: Vec<&List> = arms.iter().flat_map(|(test, body)| [test, body]).chain(otherwise).collect();
         self.behind(&Changes::of(&lists));
     }
@@ -259,7 +262,7 @@ impl Walker<'_> {
     fn each(&mut self, name: &str, words: Option<&[Text]>, body: &List, heres: &[Here]) {
         let mut values = Vec::new();
         for word in words.unwrap_or_default() {
-            self.bodies(word, heres);
+            self.bodies(word);
             values.extend(self.fields(word));
         }
         self.repeated(&[body], |walker| {
@@ -288,16 +291,15 @@ impl Walker<'_> {
     }
 
     fn simple(&mut self, plain: &Plain, span: Span, heres: &[Here]) {
-        for text in plain.words.iter() {
-            self.bodies(text, heres);
+        for text in &plain.words {
+            self.bodies(text);
         }
         let mut words = Vec::new();
         for text in &plain.words {
             words.extend(self.fields(text));
         }
         let redirections = plain.redirects.iter().map(|redirect| self.redirection(redirect, heres)).collect();
-        let assignments: Vec<Assignment> =
-            plain.assignments.iter().map(|assign| self.assignment(assign, heres)).collect();
+        let assignments: Vec<Assignment> = plain.assignments.iter().map(|assign| self.assignment(assign)).collect();
         let span = self.span(span);
         if words.is_empty() {
             for (assignment, assign) in assignments.iter().zip(&plain.assignments) {
@@ -314,11 +316,11 @@ impl Walker<'_> {
             self.variables.set(&assign.name, Held::Unknown);
         }
         let simple = Simple { assignments, words, redirections, place: self.place(), by: self.by, span };
-        self.run(simple);
+        self.run(&simple);
     }
 
     /// A command, and what it runs in turn.
-    pub(super) fn run(&mut self, simple: Simple) {
+    pub(super) fn run(&mut self, simple: &Simple) {
         if self.reading.commands.len() >= caps::COMMANDS {
             return self.opaque(Why::TooMuch, simple.span);
         }
@@ -330,8 +332,8 @@ impl Walker<'_> {
             None => self.opaque_here(Why::Program, span),
             Some(program) if program.is_empty() => {}
             Some(program) => {
-                self.builtin(&program, &simple);
-                self.through(number, &program, &simple);
+                self.builtin(&program, simple);
+                self.through(number, &program, simple);
             }
         }
     }
@@ -345,8 +347,7 @@ impl Walker<'_> {
     }
 
     /// Substitutions in a word run before it.
-    pub(super) fn bodies(&mut self, text: &Text, heres: &[Here]) {
-        let _outer = heres;
+    pub(super) fn bodies(&mut self, text: &Text) {
         let mut found: Vec<&Body> = Vec::new();
         text.bodies(&mut found);
         for body in found {
@@ -367,21 +368,21 @@ impl Walker<'_> {
         }
     }
 
-    fn assignment(&mut self, assign: &Assign, heres: &[Here]) -> Assignment {
+    fn assignment(&mut self, assign: &Assign) -> Assignment {
         let value = match &assign.value {
             Assigned::One(text) => {
-                self.bodies(text, heres);
+                self.bodies(text);
                 self.joined(text).value
             }
             Assigned::Array(words) => {
                 for word in words {
-                    self.bodies(word, heres);
+                    self.bodies(word);
                 }
                 Value::Unknown
             }
         };
         if let Some(subscript) = &assign.subscript {
-            self.bodies(subscript, heres);
+            self.bodies(subscript);
             if !subscript.bare().is_some_and(|text| text.bytes().all(|b| b.is_ascii_digit())) {
                 self.opaque(Why::Arithmetic, subscript.span);
             }
@@ -415,13 +416,13 @@ impl Walker<'_> {
                 // Its substitutions have spans of their own text.
                 let outer = self.fixed;
                 self.fixed = Some(self.span(text.span));
-                self.bodies(&text, heres);
+                self.bodies(&text);
                 let word = self.joined(&text);
                 self.fixed = outer;
                 Target::Text(word)
             }
             Aim::Word(text) => {
-                self.bodies(text, heres);
+                self.bodies(text);
                 let word = self.joined(text);
                 match (redirect.operator, word.known()) {
                     ("<<<", _) => Target::Text(word),
@@ -483,17 +484,5 @@ impl Walker<'_> {
         if self.adrift {
             self.cwd = Cwd::Unknown;
         }
-    }
-}
-
-/// Whether a pipeline surely ends the shell, the function or the round of the loop.
-fn leaves(pipeline: &Pipeline) -> bool {
-    let [command] = pipeline.commands.as_slice() else { return false };
-    match &command.shape {
-        Shape::Simple(plain) => {
-            matches!(plain.words.first().and_then(Text::bare), Some("exit" | "return" | "continue" | "break"))
-        }
-        Shape::Group(list) => list.items.last().is_some_and(|item| item.rest.is_empty() && leaves(&item.first)),
-        _ => false,
     }
 }

@@ -124,9 +124,10 @@ impl Scales<'_> {
             }
         }
         self.downloads(reading, found);
-        let doubtful = !reading.opaque.is_empty()
-            || reading.commands.iter().any(|simple| !simple.assignments.is_empty())
-            || !reading.assignments.is_empty();
+        let moved =
+            |simple: &Simple| !simple.assignments.is_empty() || simple.place.context.contains(&Context::Function);
+        let doubtful =
+            !reading.opaque.is_empty() || !reading.assignments.is_empty() || reading.commands.iter().any(moved);
         if doubtful
             && found.effect().is_some_and(|effect| effect > Effect::Allow)
             && found.effect() != Some(Effect::Deny)
@@ -285,8 +286,7 @@ pub(super) fn exec_at(program: &str, words: &[String], place: &Place) -> Option<
     };
     let executable = executable.ok()?;
     let lies = |root: &&str| AbsPath::new(root).is_ok_and(|root| executable.is_within(&root));
-    let writable =
-        program.contains('/') && (!SYSTEM.iter().any(|root| lies(&root)) || cwd.is_none() && !program.starts_with('/'));
+    let writable = program.contains('/') && (!SYSTEM.iter().any(lies) || cwd.is_none() && !program.starts_with('/'));
     let image = Image { executable: Some(executable), form: Form::Native, writable, sha256: None };
     let argv = words.iter().map(|word| Raw::from(word.as_str())).collect();
     Some(Exec { given: Raw::from(program), image, argv, cwd: root })

@@ -198,7 +198,7 @@ impl Parser<'_> {
         if name.is_empty() {
             return Err(self.cursor.fault(Why::Syntax));
         }
-        parameter.name = name.to_owned();
+        name.clone_into(&mut parameter.name);
         self.cursor.at += name.len();
         if self.cursor.skip("[") {
             parameter.subscript = Some(self.pieces(Until::Bracket)?);

@@ -1,7 +1,7 @@
 //! What the tests share: a place, and actions written in one line.
 
 #![allow(dead_code, reason = "each test uses some of it")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may")]
 
 use std::collections::BTreeMap;
 
@@ -105,4 +105,17 @@ fn bytes(word: &str) -> Raw {
         out.extend(rest.as_bytes());
     }
     Raw(out)
+}
+
+/// A shipped profile, as it lies in the tree.
+#[allow(clippy::disallowed_methods, reason = "the judge reads no files, its tests do")]
+pub(crate) fn profile(name: &str) -> Option<Document> {
+    let file = format!("{}/../profiles/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+    Some(document(&format!("profile:{name}"), &std::fs::read_to_string(file).ok()?))
+}
+
+/// A run on a shipped profile alone.
+pub(crate) fn shipped(name: &str) -> Policy {
+    let layers = vec![(Layer::BuiltIn, profile(name).unwrap())];
+    Policy::assemble(layers, &profile, &place()).unwrap_or_else(|faults| panic!("{faults}"))
 }

@@ -331,18 +331,17 @@ impl Section {
     #[must_use]
     pub fn lasts(&self) -> bool {
         match self {
-            Self::Executable(_)
-            | Self::Opens(_)
-            | Self::Diff(_)
-            | Self::Commits(_)
-            | Self::Secrets(_)
-            | Self::Packages(_) => true,
+            // what could not be looked at is not known to be the same
+            Self::Executable(_) | Self::Opens(_) | Self::Missing { .. } => true,
+            Self::Diff(diff) => !diff.files.is_empty() || diff.more > 0,
+            Self::Commits(commits) => !commits.list.is_empty(),
+            Self::Secrets(secrets) => !secrets.found.is_empty(),
+            Self::Packages(packages) => !packages.list.is_empty(),
             Self::Note { .. }
             | Self::File(_)
             | Self::Destination(_)
             | Self::Readable { .. }
             | Self::Recovery { .. }
-            | Self::Missing { .. }
             | Self::Refused { .. }
             | Self::Earlier(_)
             | Self::Review { .. }

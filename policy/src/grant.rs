@@ -113,7 +113,9 @@ impl Grant {
         match self.covers {
             Covers::Prefix(_) => same_policy,
             Covers::Once(_) | Covers::Digest(_) => {
-                same_policy && self.bound.lasting == now.lasting && self.bound.held == now.held
+                let held = self.bound.held.is_empty() || self.bound.held == now.held;
+                let known = now.lasting.iter().all(|fact| self.bound.lasting.contains(fact));
+                same_policy && known && held
             }
         }
     }

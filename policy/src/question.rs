@@ -74,9 +74,10 @@ pub struct Bound {
     pub action: String,
     /// SHA-256 over the evidence that binds, hex.
     pub evidence: String,
-    /// SHA-256 over that part of it to which an approval for more than once is held, hex.
+    /// SHA-256 of each fact to which an approval for more than once is held, hex: later attempts may show fewer of them
+    /// (what was pushed is not published again), and no other ones.
     #[serde(default)]
-    pub lasting: String,
+    pub lasting: Vec<String>,
     /// SHA-256 over the policy, hex.
     pub policy: String,
     /// What the gate itself holds the action to until it takes effect (files, references, environment of a command
@@ -217,11 +218,11 @@ impl Question {
     /// Binds it to its action, its evidence as it is now, and the policy (a digest of it).
     pub fn seal(&mut self, policy: &str) {
         let binding: Vec<&Section> = self.evidence.iter().filter(|section| section.binds()).collect();
-        let lasting: Vec<&Section> = binding.iter().copied().filter(|section| section.lasts()).collect();
+        let lasting = binding.iter().filter(|section| section.lasts()).map(sealed).collect();
         self.bound = Bound {
             action: digest_of(&self.action),
             evidence: sealed(&binding),
-            lasting: sealed(&lasting),
+            lasting,
             policy: policy.to_owned(),
             held: std::mem::take(&mut self.bound.held),
         };

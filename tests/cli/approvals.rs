@@ -8,7 +8,7 @@ use tollgate_tests::{Job, Scene, cases};
 
 cases! { everywhere: approved denied_with_a_reason }
 cases! { both: expired unattended two_answers_at_once wrong_digest for_the_run prefix prefix_never_covers_shells
-unanswerable_from_inside unknown_question not_for_other_users withdrawn }
+evidence_of_a_push uses_end revoked denied_for_the_run unanswerable_from_inside unknown_question not_for_other_users withdrawn }
 
 pub(crate) const PUSH: [&str; 4] = ["git", "push", "origin", "HEAD:refs/heads/main"];
 
@@ -143,6 +143,71 @@ fn prefix(scene: &Scene) {
     scene.answer("deny", &question, &[]).ended(0);
     let outcome = running.end();
     assert!(outcome.out.trim() != "0", "{outcome}");
+}
+
+/// What the question shows was looked up by the broker: commits, what in them looks like a secret, what others run.
+fn evidence_of_a_push(scene: &Scene) {
+    repository(scene);
+    let text = "mkdir -p .github/workflows; echo 'x: 1' > .github/workflows/ci.yml; printf 'key=%s%s\n' ghp_ \
+                abcdefghijklmnopqrstuvwxyz0123456789 > key; git add -A . ':!remote.git'; git commit -qm two";
+    let mut command = scene.command("/bin/bash");
+    command.args(["-c", &format!("cd {}; {text}", scene.workspace.display())]);
+    Job::new(command).end().ended(0);
+    let running = scene.job::<&str, _>(&[], &PUSH).start();
+    let question = scene.question();
+    let kinds: Vec<&str> =
+        question["evidence"].as_array().unwrap().iter().map(|s| s["kind"].as_str().unwrap()).collect();
+    for kind in ["executable", "destination", "commits", "secrets", "diff"] {
+        assert!(kinds.contains(&kind), "{kind}: {question}");
+    }
+    assert_eq!(question["risk"], "high", "{question}");
+    let shown = scene.verb(&["approvals", "show", question["id"].as_str().unwrap()]).end();
+    assert!(shown.out.contains("runs on the build server") && shown.out.contains("secrets"), "{shown}");
+    assert!(!shown.out.contains("abcdefghijklmnopqrstuvwxyz0123456789"), "{shown}");
+    scene.answer("deny", &question, &[]).ended(0);
+    running.end();
+}
+
+fn uses_end(scene: &Scene) {
+    repository(scene);
+    let push = "git push origin HEAD:refs/heads/main";
+    let running = scene.job::<&str, _>(&[], &["bash", "-c", &format!("{push} && {push} && {push}; echo $?")]).start();
+    let first = scene.question();
+    scene.answer("approve", &first, &["--scope", "uses=2"]).ended(0);
+    let third = scene.question();
+    assert_ne!(first["id"], third["id"]);
+    scene.answer("deny", &third, &[]).ended(0);
+    assert!(running.end().out.trim() != "0");
+    assert_eq!(scene.events("decided"), 3);
+}
+
+fn revoked(scene: &Scene) {
+    repository(scene);
+    let push = "git push origin HEAD:refs/heads/main";
+    let text = format!("{push} && while ! test -e go; do sleep 0.1; done; {push}; echo $?");
+    let running = scene.job::<&str, _>(&[], &["bash", "-c", &text]).start();
+    let first = scene.question();
+    scene.answer("approve", &first, &["--scope", "run"]).ended(0);
+    let begun = std::time::Instant::now();
+    while !scene.verb(&["approvals", "grants"]).end().out.contains(first["id"].as_str().unwrap()) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the grant is not listed");
+    }
+    scene.answer("revoke", &first, &[]).ended(0);
+    std::fs::write(scene.workspace.join("go"), "").unwrap();
+    let second = scene.question();
+    scene.answer("deny", &second, &[]).ended(0);
+    assert!(running.end().out.trim() != "0");
+    assert_eq!(scene.events("revoked"), 1);
+}
+
+fn denied_for_the_run(scene: &Scene) {
+    repository(scene);
+    let push = "git push origin HEAD:refs/heads/main";
+    let running = scene.job::<&str, _>(&[], &["bash", "-c", &format!("{push}; sleep 0.2; {push}; echo $?")]).start();
+    let question = scene.question();
+    scene.answer("deny", &question, &["--scope", "run"]).ended(0);
+    assert!(running.end().out.trim() != "0");
+    assert!(scene.questions().is_empty());
 }
 
 fn prefix_never_covers_shells(scene: &Scene) {

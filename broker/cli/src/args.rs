@@ -48,6 +48,12 @@ pub(crate) enum Verb {
     /// List and answer what runs ask
     #[command(after_help = "Example:\n  tollgate approvals list\n  tollgate approvals approve k3f9x2ab-1 --scope run")]
     Approvals(Approvals),
+    /// Try the reviewer
+    #[command(after_help = "Example:\n  tollgate reviewer test corpus.jsonl")]
+    Reviewer(Reviewer),
+    /// Ask a person, from inside a boundary, to let something be done
+    #[command(after_help = REQUEST)]
+    Request(Request),
     /// Check, try and explain policies
     #[command(after_help = "Example:\n  tollgate policy explain -- git push origin main")]
     Policy(Policy),
@@ -336,7 +342,7 @@ pub(crate) enum ApprovalsVerb {
     Approve {
         /// The question
         id: String,
-        /// How wide: once, run, until=30m, prefix='git push'
+        /// How wide: once, run, until=30m, uses=3, prefix='git push'
         #[arg(long, default_value = "once")]
         scope: String,
         #[command(flatten)]
@@ -347,8 +353,22 @@ pub(crate) enum ApprovalsVerb {
     Deny {
         /// The question
         id: String,
+        /// How wide: once, run (the same action for the rest of the run), stop (and the run is stopped)
+        #[arg(long, default_value = "once")]
+        scope: String,
         #[command(flatten)]
         answer: Answer,
+    },
+    /// List what earlier answers opened and still stands
+    #[command(after_help = "Example:\n  tollgate approvals grants")]
+    Grants(Json),
+    /// Take back what an answer opened
+    #[command(after_help = "Example:\n  tollgate approvals revoke k3f9x2ab-1")]
+    Revoke {
+        /// The question that was answered
+        id: String,
+        #[command(flatten)]
+        json: Json,
     },
 }
 
@@ -357,6 +377,7 @@ Scopes:
   once             this one attempt
   run              this exact command for the rest of the run
   until=30m        this exact command for half an hour of the run
+  uses=3           this exact command, three times in all
   prefix='git push'  commands of the run that start with these words; never for
                    shells, interpreters, runners and wrappers
 
@@ -373,6 +394,83 @@ pub(crate) struct Answer {
     pub(crate) digest: Option<String>,
     #[command(flatten)]
     pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reviewer {
+    #[command(subcommand)]
+    pub(crate) verb: ReviewerVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReviewerVerb {
+    /// Run the reviewer over labelled command lines, and over the same lines with lies added
+    #[command(
+        after_help = "FILE has a JSON object a line: id, command, label (allow, ask, deny).\nWithout a reviewer in the policy, rules alone are tried.\n\nExample:\n  tollgate reviewer test corpus.jsonl"
+    )]
+    Test {
+        /// Labelled lines
+        file: PathBuf,
+        /// Also use this profile
+        #[arg(long, value_name = "NAME")]
+        profile: Vec<String>,
+        /// Also use this policy file
+        #[arg(long, value_name = "FILE")]
+        policy: Vec<PathBuf>,
+        /// Only the lines as they are, without the mutations
+        #[arg(long)]
+        plain: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+const REQUEST: &str = "\
+It waits for the answer. A yes covers the attempt that follows; a no, or no answer,
+is a refusal. Nothing inside a boundary can answer.
+
+Example:
+  tollgate request path ../notes.md --reason 'the task says to update it'
+  tollgate request host example.com:443
+  tollgate request command -- git push origin main";
+
+#[derive(Debug, Args)]
+pub(crate) struct Request {
+    #[command(subcommand)]
+    pub(crate) what: RequestVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RequestVerb {
+    /// Ask to write a path
+    #[command(after_help = "Example:\n  tollgate request path ../notes.md")]
+    Path {
+        /// The path
+        path: PathBuf,
+        /// Why
+        #[arg(long, default_value = "")]
+        reason: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Ask to connect to a host
+    #[command(after_help = "Example:\n  tollgate request host example.com:443")]
+    Host {
+        /// The host, and its port (443 if none is given)
+        host: String,
+        /// Why
+        #[arg(long, default_value = "")]
+        reason: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Run a command: the question is raised when it starts
+    #[command(after_help = "Example:\n  tollgate request command -- git push origin main")]
+    Command {
+        /// The command
+        #[arg(last = true, required = true)]
+        command: Vec<std::ffi::OsString>,
+    },
 }
 
 #[derive(Debug, Args)]

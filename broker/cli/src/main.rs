@@ -83,6 +83,8 @@ fn obey(verb: Verb) -> Outcome {
         Verb::Web(args) => verb::web::web(&args),
         Verb::Evidence(args) => verb::evidence::evidence(&args),
         Verb::Report(args) => verb::report::report(&args),
+        Verb::Request(args) => verb::request::request(args),
+        Verb::Reviewer(args) => verb::reviewer::reviewer(args.verb),
         Verb::Completions { shell } => verb::pages::completions(shell),
         Verb::Man { dir } => verb::pages::man(dir.as_deref()),
     }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::action::{Action, Path};
 use crate::decide;
+use crate::health::Approver;
 use crate::rate::Rate;
 
 /// Metrics 1 and 2 over one ledger.
@@ -31,6 +32,8 @@ pub struct Report {
     pub agreement: Agreement,
     /// Records that name an action whose start is not in the ledger; they are counted nowhere else.
     pub unattributed: u64,
+    /// How approvers fare.
+    pub approvers: Vec<Approver>,
 }
 
 /// Actions by path.
@@ -126,6 +129,7 @@ impl Report {
             human: decide::human(actions),
             agreement: decide::agreement(actions),
             unattributed: 0,
+            approvers: Vec::new(),
         }
     }
 
@@ -159,6 +163,7 @@ impl Report {
                 "human_stop": self.human_stop,
                 "reviewer_agreement": Rate::of(self.agreement.agreed, self.agreement.n),
             },
+            "approver_health": self.approvers.iter().map(Approver::to_json).collect::<Vec<_>>(),
             "unattributed": self.unattributed,
         })
     }

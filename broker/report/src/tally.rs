@@ -10,6 +10,7 @@ use tollgate_policy::path::AbsPath;
 use tollgate_policy::raw::Raw;
 
 use crate::action::{Action, Asked, Attempt, Moment, Path, Walls};
+use crate::health::Health;
 use crate::report::Report;
 
 /// A retry comes at most this long after the refusal, in milliseconds.
@@ -50,6 +51,7 @@ pub struct Tally {
     /// Where the attempt of a run's action is; none for one that the filter leaves out.
     places: HashMap<(u32, u64), Option<usize>>,
     unattributed: u64,
+    health: Health,
 }
 
 /// What a run's beginning said.
@@ -81,13 +83,17 @@ impl Tally {
                 self.begin_action(action, now, effects, read_only);
             }
             Event::Asked { action, question } => {
+                self.health.asked(&question);
                 let attended = self.run(run).is_some_and(|r| r.attended);
                 let asked = Asked { effect: question.verdict.effect, attended, decisions: Vec::new() };
                 self.with(run, action, |a| {
                     a.questions.entry(question.id).or_insert(asked);
                 });
             }
-            Event::Decided { action, question, decision } => self.decide(run, action, (&question, decision)),
+            Event::Decided { action, question, decision } => {
+                self.health.decided(record.at, &question, &decision);
+                self.decide(run, action, (&question, decision));
+            }
             Event::Denied { action, .. } | Event::Tampered { action, .. } => {
                 self.with(run, action, |a| a.denied = true);
             }
@@ -109,8 +115,8 @@ impl Tally {
     #[must_use]
     pub fn finish(self) -> Report {
         let runs: BTreeSet<u32> = self.attempts.iter().map(|a| a.started.run).collect();
-        let unattributed = self.unattributed;
-        Report { runs: runs.len() as u64, unattributed, ..Report::of(&merge(self.attempts)) }
+        let (unattributed, approvers) = (self.unattributed, self.health.finish());
+        Report { runs: runs.len() as u64, unattributed, approvers, ..Report::of(&merge(self.attempts)) }
     }
 
     fn run_number(&mut self, run: &str) -> u32 {

@@ -14,7 +14,7 @@ use crate::program::{Asked, Look, Program};
 use crate::record::{ReadOnly, now};
 use crate::tell::{Refusal, Spare, block};
 use crate::tree::{Place, line};
-use crate::{Role, calls, verify};
+use crate::{Role, calls, request, verify};
 
 /// The kernel's own limit is a quarter of the stack limit (6 MiB at most, `bprm_stack_limits` of fs/exec.c).
 const ARGV_LIMIT: usize = 6 << 20;
@@ -107,6 +107,9 @@ impl Gate<'_> {
             return self.refuse(&call, libc::EPERM);
         };
         let judged = Judged { asked, program, verdict, action, outside: None };
+        if let (Effect::Allow, Some(wanted)) = (judged.verdict.effect, judged.exec().and_then(request::wanted)) {
+            return self.request(call, judged, wanted);
+        }
         match judged.verdict.effect {
             Effect::Allow => self.let_on(&call, judged, None),
             Effect::Review | Effect::Ask if self.is_answered_for(&call) => self.let_on(&call, judged, None),

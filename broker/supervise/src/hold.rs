@@ -43,7 +43,7 @@ impl Held {
     pub(crate) fn outside(&self) -> Option<&Prepared> {
         match &self.then {
             Then::Exec(judged) => judged.outside.as_deref(),
-            Then::Connect(_) | Then::Write(_) | Then::Draft(_) => None,
+            Then::Connect(_) | Then::Write(_) | Then::Draft(_) | Then::Request(..) => None,
         }
     }
 
@@ -60,6 +60,8 @@ pub(crate) enum Then {
     Exec(Box<Judged>),
     /// The caller's socket is connected.
     Connect(Connecting),
+    /// The program that asked goes on, and says so; with what the agent gave as its reason.
+    Request(Box<Judged>, String),
     /// The path call is done.
     Write(Box<Crossing>),
     /// What was written into a draft is put in place.
@@ -225,7 +227,7 @@ impl Gate<'_> {
     fn sealed(&self, held: &Held, mut question: Question) -> Question {
         question.bound.held = match &held.then {
             Then::Draft(finished) => finished.digest(),
-            Then::Exec(_) | Then::Connect(_) | Then::Write(_) => {
+            Then::Exec(_) | Then::Connect(_) | Then::Write(_) | Then::Request(..) => {
                 held.outside().map(Prepared::digest).unwrap_or_default()
             }
         };
@@ -242,6 +244,11 @@ impl Gate<'_> {
         let mut facts = evidence::of(held);
         if let Then::Write(crossing) = &held.then {
             evidence::says(&mut facts, &crossing.words());
+        }
+        if let Then::Request(_, says) = &held.then
+            && !says.is_empty()
+        {
+            facts.push(Section::Says { text: says.clone() });
         }
         if matches!(held.what, Action::Connect(_)) {
             facts.push(Section::note("can read", net::readable(self.run.boundary)));
@@ -299,13 +306,16 @@ impl Gate<'_> {
     /// Keeps what a wider approval opened. One that can't be kept still stands for this once.
     fn remember(&mut self, held: &Held, approval: &Approval) {
         let Some(question) = &held.question else { return };
-        if let Answer::Approve(Scope::Once) = approval.answer {
+        let asks_ahead = matches!(held.then, Then::Request(..));
+        if approval.answer == Answer::Approve(Scope::Once) && !asks_ahead {
             return;
         }
         if let Ok(Some(grant)) = self.run.policy.grant(question, approval, now()) {
             self.grants.add(grant);
-            // this attempt is the first of its uses
-            self.grants.spend(&question.id);
+            // this attempt is the first of its uses, unless it only asked
+            if !asks_ahead {
+                self.grants.spend(&question.id);
+            }
             self.run.asker.granted(self.grants.all());
         }
     }
@@ -334,6 +344,7 @@ impl Gate<'_> {
             Outcome::Allowed => match held.then {
                 Then::Draft(_) => self.put_on(held),
                 Then::Exec(judged) => self.let_on(&held.call, *judged, Some(id.to_owned())),
+                Then::Request(judged, _) => self.let_on(&held.call, *judged, None),
                 Then::Connect(connecting) => self.connect_on(&held.call, &held.what, connecting),
                 Then::Write(crossing) => self.write_on(held.call, &crossing),
             },
@@ -363,7 +374,9 @@ impl Gate<'_> {
     fn send_back(&self, held: &Held) {
         match &held.then {
             Then::Draft(finished) => self.not_put(&held.call, finished),
-            Then::Exec(_) | Then::Connect(_) | Then::Write(_) => self.refuse(&held.call, libc::EPERM),
+            Then::Exec(_) | Then::Connect(_) | Then::Write(_) | Then::Request(..) => {
+                self.refuse(&held.call, libc::EPERM)
+            }
         }
     }
 

@@ -26,6 +26,7 @@ mod places;
 mod processors;
 mod program;
 mod record;
+mod request;
 mod review;
 mod signals;
 mod tell;

@@ -66,7 +66,11 @@ impl Gate<'_> {
         match (verdict.effect, &crossing.wall) {
             (Effect::Allow, Wall::Outside) => self.write_on(call, &crossing),
             // nobody spoke of it: the roots stand, and programs that try everything hold up nobody
-            (_, Wall::Outside) if verdict.reason.is_default() && !self.is_asked_of(verdict.effect) => {
+            (_, Wall::Outside)
+                if verdict.reason.is_default()
+                    && !self.is_asked_of(verdict.effect)
+                    && granted.effect != Effect::Allow =>
+            {
                 let reason = "it lies outside the roots that may be written in here".to_owned();
                 let event =
                     Event::Refused { action, pid: call.tid.unsigned_abs(), what, wall: format!("{reason}; EACCES") };

@@ -17,6 +17,7 @@ use crate::ui::Tone;
 use crate::{place, time, ui};
 
 mod card;
+mod grants;
 
 pub(crate) use card::what;
 
@@ -36,7 +37,21 @@ pub(crate) fn approvals(verb: ApprovalsVerb) -> Outcome {
             let said = format!("approved, {}", scope::text(&scope));
             react(&id, Answer::Approve(scope), &answer, &said)
         }
-        ApprovalsVerb::Deny { id, answer } => react(&id, Answer::Deny, &answer, "denied"),
+        ApprovalsVerb::Deny { id, scope, answer } => {
+            let (no, said) = match scope.as_str() {
+                "once" => (Answer::Deny, "denied"),
+                "run" => (Answer::DenyRun, "denied for the run"),
+                "stop" => (Answer::StopRun, "denied, and the run is stopped"),
+                other => {
+                    let shown = neutral::short(other, 60);
+                    return Err(Failure::new(Exit::Usage, format!("`{shown}` is no scope of a denial"))
+                        .hint("use `once`, `run` or `stop`"));
+                }
+            };
+            react(&id, no, &answer, said)
+        }
+        ApprovalsVerb::Grants(json) => grants::list(json),
+        ApprovalsVerb::Revoke { id, json } => grants::revoke(&id, json),
     }
 }
 
@@ -125,6 +140,19 @@ fn of_run(sockets: &Sockets, folder: &Path, run: &str) -> Vec<(Client, Question)
     };
     // Each question keeps a way to its run; the run may be over before it is used.
     questions.into_iter().filter_map(|question| Some((Client::connect(&socket).ok()?, question))).collect()
+}
+
+/// Every run that has asked something and goes on.
+fn each_run() -> Result<Vec<Client>, Failure> {
+    let mut all = Vec::new();
+    for folder in place::places()?.all_sockets() {
+        let Some(sockets) = Sockets::visit(&folder).map_err(|unfit| unreachable(&unfit))? else { continue };
+        let runs = sockets
+            .runs()
+            .map_err(|e| Failure::new(Exit::Failed, format!("can't list {}", place::shown(&folder))).because(&e))?;
+        all.extend(runs.iter().filter_map(|run| Client::connect(&folder.join(format!("{run}.sock"))).ok()));
+    }
+    Ok(all)
 }
 
 fn unreachable(unfit: &tollgate_wire::place::Unfit) -> Failure {

@@ -12,6 +12,8 @@ pub(crate) mod outside;
 pub(crate) mod pages;
 pub(crate) mod policy;
 pub(crate) mod report;
+pub(crate) mod request;
+pub(crate) mod reviewer;
 pub(crate) mod run;
 pub(crate) mod shell;
 pub(crate) mod watch;

@@ -91,6 +91,8 @@ impl Collect for Collector {
         }
         let past = earlier::look(question, &mut search);
         question.evidence.append(&mut search.found);
+        // the agent's own words come last
+        question.evidence.sort_by_key(|section| matches!(section, Section::Says { .. }));
         question.offers.prefixes = earlier::offers(&self.policy, question, &past);
         question.offers.lasting = true;
     }

@@ -5,7 +5,6 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use serde_json::json;
-use tollgate_approve::within_boundary;
 
 use crate::args::{self, RequestVerb};
 use crate::exit::Exit;
@@ -14,7 +13,7 @@ use crate::ui;
 
 /// Says that it was granted, or becomes the command.
 pub(crate) fn request(args: args::Request) -> Outcome {
-    if !within_boundary() {
+    if !tollgate_sys::inside::is_inside() {
         return Err(Failure::new(Exit::Failed, "there is no boundary around this: nobody needs to be asked")
             .hint("`tollgate request` is for programs inside `tollgate run`"));
     }

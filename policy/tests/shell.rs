@@ -125,6 +125,7 @@ fn what_is_opaque() {
         ("ls \u{202e}", Why::Characters),
         ("ls\r", Why::Characters),
         ("ls\u{a0}-l", Why::Characters),
+        ("ls &&]]", Why::Syntax),
         ("ls '", Why::Syntax),
         ("ls $(", Why::Syntax),
         ("ls &&", Why::Syntax),

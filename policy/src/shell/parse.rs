@@ -41,7 +41,7 @@ pub(super) enum Tabs {
 }
 
 /// Words that end a list or go on with a compound command.
-const CLOSING: [&str; 8] = ["then", "do", "done", "fi", "elif", "else", "esac", "}"];
+const CLOSING: [&str; 9] = ["then", "do", "done", "fi", "elif", "else", "esac", "}", "]]"];
 /// Words with a meaning of their own where a command starts.
 const OPENING: [&str; 11] = ["if", "while", "until", "for", "case", "select", "function", "coproc", "{", "[[", "time"];
 

@@ -1,7 +1,9 @@
 //! The command line: what can be said. Help, completions and man pages come from these definitions.
 
 mod hook;
+mod ledger;
 mod policy;
+mod web;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,7 +12,10 @@ use clap::{Args, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use hook::{Hook, HookVerb, Setup};
+pub(crate) use ledger::{Ledger, LedgerVerb};
 pub(crate) use policy::{Evidence, Import, ImportFrom, Trust};
+use web::WEB;
+pub(crate) use web::Web;
 
 /// Run a coding agent, or any command, inside a boundary that the kernel holds
 #[derive(Debug, Parser)]
@@ -467,87 +472,6 @@ pub(crate) struct Explain {
     /// Explain this command
     #[arg(trailing_var_arg = true, value_name = "CMD", required_unless_present_any = ["path", "net"])]
     pub(crate) command: Vec<OsString>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Ledger {
-    #[command(subcommand)]
-    pub(crate) verb: LedgerVerb,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum LedgerVerb {
-    /// List records, the newest last
-    #[command(after_help = "Example:\n  tollgate ledger list --event denied --since 1h")]
-    List {
-        /// Only this run
-        #[arg(long)]
-        run: Option<String>,
-        /// Only this kind: step, asked, decided, denied, refused …
-        #[arg(long)]
-        event: Option<String>,
-        /// Only since a duration ago (2h, 7d) or a time (2030-01-31T12:00:00Z)
-        #[arg(long, value_name = "T")]
-        since: Option<String>,
-        /// At most so many, the newest
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
-        #[command(flatten)]
-        json: Json,
-    },
-    /// Show one record with its proof
-    #[command(after_help = "Example:\n  tollgate ledger show 42")]
-    Show {
-        /// The record's number
-        seq: u64,
-        #[command(flatten)]
-        json: Json,
-    },
-    /// Recompute the whole ledger and say what is wrong
-    #[command(
-        after_help = "Example:\n  tollgate ledger verify --checkpoint kept-elsewhere.txt --key \"$(cat key.txt)\""
-    )]
-    Verify {
-        /// A checkpoint that was kept elsewhere (from `ledger checkpoint`)
-        #[arg(long, value_name = "FILE")]
-        checkpoint: Option<PathBuf>,
-        /// The verifier key that was kept elsewhere (name+id+base64)
-        #[arg(long, value_name = "KEY")]
-        key: Option<String>,
-        /// Verify this export instead of the ledger here; `-` is stdin
-        #[arg(long, value_name = "FILE")]
-        export: Option<PathBuf>,
-        #[command(flatten)]
-        json: Json,
-    },
-    /// Write the whole ledger as lines of JSON
-    #[command(after_help = "Example:\n  tollgate ledger export > ledger.jsonl")]
-    Export,
-    /// Print the newest signed checkpoint, to be kept elsewhere
-    #[command(after_help = "Example:\n  tollgate ledger checkpoint > kept-elsewhere.txt")]
-    Checkpoint {
-        /// Print the verifier key instead
-        #[arg(long)]
-        key: bool,
-    },
-}
-
-const WEB: &str = "\
-Prints a link that lets one browser in, once. The page answers questions like
-`tollgate approvals`, with the same limits, and only for your own runs.
-
-Example:
-  tollgate web
-  tollgate web --listen 127.0.0.1:8080";
-
-#[derive(Debug, Args)]
-pub(crate) struct Web {
-    /// Listen here; 127.0.77.1:7077 if nothing is said, an address that no other server's cookies reach
-    #[arg(long, value_name = "ADDR", value_parser = crate::verb::web::address)]
-    pub(crate) listen: Option<std::net::SocketAddr>,
-    /// Let the address be one that the network can reach, without encryption
-    #[arg(long, requires = "listen")]
-    pub(crate) beyond_loopback: bool,
 }
 
 #[derive(Debug, Args)]

@@ -152,8 +152,8 @@ impl Policy {
     /// The reviewer that the highest layer names; none: rules and evidence alone.
     #[must_use]
     pub fn reviewer(&self) -> Option<&Reviewer> {
-        let entitled = self.sources.iter().filter(|(layer, _)| layer.may_grant());
-        entitled.filter_map(|(_, document)| document.reviewer.as_ref()).next()
+        let mut entitled = self.sources.iter().filter(|(layer, _)| layer.may_grant());
+        entitled.find_map(|(_, document)| document.reviewer.as_ref())
     }
 
     /// How many questions of a run may be open: the lowest number of all layers.

@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::io;
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
@@ -19,8 +22,8 @@ use crate::draw::{Colour, draw};
 use crate::keys::Now;
 use crate::model::{Act, Given, Model, Place};
 
-/// How long one waits for a key before the clock is drawn anew.
-const TICK: Duration = Duration::from_millis(100);
+/// Milliseconds that one waits for a key before the clock is drawn anew.
+const TICK: u8 = 100;
 
 /// How long nobody looks where no bell rings.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -133,12 +136,29 @@ fn attend(
 
 /// What was pressed, if anything; a signal is nothing.
 fn next() -> io::Result<Option<Event>> {
-    match event::poll(TICK) {
+    // crossterm reads a terminal that has gone for ever: it is asked only while there is one.
+    wait(PollTimeout::ZERO)?;
+    match event::poll(Duration::ZERO) {
         Ok(true) => event::read().map(Some),
-        Ok(false) => Ok(None),
+        Ok(false) => wait(TICK.into()).map(|()| None),
         Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(None),
         Err(e) => Err(e),
     }
+}
+
+/// Waits for a key. An error where the terminal has gone.
+fn wait(longest: PollTimeout) -> io::Result<()> {
+    let terminal = io::stdin();
+    let mut ends = [PollFd::new(terminal.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut ends, longest) {
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(e) => return Err(e.into()),
+    }
+    let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
+    if ends.iter().any(|end| end.revents().is_some_and(|seen| seen.intersects(gone))) {
+        return Err(io::ErrorKind::BrokenPipe.into());
+    }
+    Ok(())
 }
 
 fn suspend(terminal: &mut DefaultTerminal) -> io::Result<()> {

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "these types are only described, never made")]
 
+mod reviewer;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -10,6 +12,7 @@ use schemars::JsonSchema;
 use super::document::{Runs, Words};
 use crate::boundary::{ArgTest, CallFate, Feature, Namespace, Reach};
 use crate::verdict::Effect;
+use reviewer::Reviewer;
 
 /// The JSON schema of the language, as `profiles/schema.json` holds it.
 #[must_use]
@@ -215,50 +218,6 @@ struct Approvals {
     /// Of a hundred questions, so many are announced tests of attention.
     #[schemars(range(max = 2))]
     canaries: Option<u64>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-struct Reviewer {
-    /// A command, an absolute path first: reads and writes a line of JSON.
-    command: Option<Vec<String>>,
-    /// The address of a model's endpoint.
-    endpoint: Option<String>,
-    /// Its dialect.
-    dialect: Option<Dialect>,
-    /// The model's name.
-    model: Option<String>,
-    /// The environment variable that holds the endpoint's key.
-    key: Option<String>,
-    /// Seconds for one review, retries included; 20 if absent.
-    #[schemars(range(min = 1, max = 300))]
-    deadline: Option<u64>,
-    /// Most tokens of a run.
-    tokens: Option<u64>,
-    /// Most cost of a run, in cents.
-    budget: Option<u64>,
-    /// Cents for a million tokens that are sent.
-    price_in: Option<u64>,
-    /// Cents for a million tokens that come back.
-    price_out: Option<u64>,
-    /// Most reviews a minute.
-    rate: Option<u64>,
-    /// What an open breaker does.
-    breaker: Option<Breaker>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "snake_case")]
-enum Dialect {
-    Openai,
-    Anthropic,
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "snake_case")]
-enum Breaker {
-    Ask,
-    Stop,
 }
 
 #[derive(JsonSchema)]
@@ -503,47 +462,5 @@ struct Program {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
-
-    use super::super::words;
-    use super::schema;
-
-    #[test]
-    fn keys_are_those_that_are_read() {
-        let schema = schema();
-        let keys = |of: &serde_json::Value| {
-            let mut keys: Vec<String> = of["properties"].as_object().unwrap().keys().cloned().collect();
-            keys.sort();
-            keys
-        };
-        let sorted = |keys: words::Keys| {
-            let mut keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
-            keys.sort();
-            keys
-        };
-        assert_eq!(keys(&schema), sorted(words::TOP));
-        for (name, known) in [
-            ("Defaults", words::DEFAULTS.1),
-            ("Roots", words::ROOTS.1),
-            ("Network", words::NETWORK.1),
-            ("Environment", words::ENVIRONMENT.1),
-            ("Limits", words::LIMITS),
-            ("Kernel", words::KERNEL.1),
-            ("Approvals", words::APPROVALS.1),
-            ("Reviewer", words::REVIEWER.1),
-            ("Envelope", words::ENVELOPE.1),
-            ("Command", words::COMMAND.1),
-            ("Path", words::PATH.1),
-            ("Net", words::NET.1),
-            ("Unix", words::UNIX.1),
-            ("Tool", words::TOOL.1),
-            ("Risk", words::RISK.1),
-            ("Call", words::CALL.1),
-            ("Program", words::PROGRAM.1),
-            ("ArgTest", words::WHEN.1),
-        ] {
-            assert_eq!(keys(&schema["$defs"][name]), sorted(known), "{name}");
-        }
-    }
-}
+#[path = "schema_tests.rs"]
+mod tests;

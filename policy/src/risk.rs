@@ -237,11 +237,8 @@ fn raised(section: &Section) -> Risk {
 
 /// Whether a section says how it could be undone. What could not be looked at is not known to be.
 fn undoes(section: &Section) -> Option<Reversible> {
-    match section {
-        Section::Recovery { command, .. } if command.is_empty() => Some(Reversible::No),
-        Section::Recovery { .. } => Some(Reversible::Partly),
-        _ => None,
-    }
+    let Section::Recovery { command, .. } = section else { return None };
+    Some(if command.is_empty() { Reversible::No } else { Reversible::Partly })
 }
 
 /// Class, rule and root; empty where it stays alone.
@@ -271,10 +268,14 @@ fn shown(path: &AbsPath) -> String {
 
 /// The word that is typed before something grave is approved.
 fn target(question: &Question) -> String {
-    let of_evidence = question.evidence.iter().find_map(|section| match section {
-        Section::Packages(packages) => packages.list.first().map(|package| package.name.clone()),
-        Section::Destination(to) => to.name.split(' ').next().map(str::to_owned),
-        _ => None,
+    let of_evidence = question.evidence.iter().find_map(|section| {
+        if let Section::Packages(packages) = section {
+            packages.list.first().map(|package| package.name.clone())
+        } else if let Section::Destination(to) = section {
+            to.name.split(' ').next().map(str::to_owned)
+        } else {
+            None
+        }
     });
     let of_action = || match &question.action {
         Action::Exec(exec) => exec.argv.first().and_then(Raw::text).map(|zero| last(zero).to_owned()),

@@ -35,62 +35,63 @@ impl Dice {
     }
 }
 
+const WORDS: &[&str] = &[
+    "a",
+    "'b c'",
+    "\"d e\"",
+    "$'\\x66'",
+    "g\\ h",
+    "{i,j}",
+    "k{1..3}",
+    "\"$x\"",
+    "$x",
+    "${x:-l}",
+    "${x,,}",
+    "${x//m/n}",
+    "-o",
+    "$((1+2))",
+    "\"${#x}\"",
+    "~",
+    "$HOME",
+    "$?",
+    "$y",
+    "\"q$(p4 r)s\"",
+    "''",
+    "t\"u\"'v'",
+    "*.none",
+];
+
+const STARTS: &[&str] = &[
+    "p1",
+    "p2",
+    "p3",
+    "'p1'",
+    "p\\2",
+    "\"p3\"",
+    "$'p1'",
+    "$p",
+    "${p}",
+    "p{1,2}",
+    "command p1",
+    "env A=1 p2",
+    "nice -n 1 p3",
+    "timeout 9 p1",
+    "nohup p2",
+    "env -i PATH=$PATH p3",
+    "bash -c 'p1 w'",
+    "sh -c \"p2 $x\"",
+    "eval 'p3 z'",
+    "exec p1",
+    "xargs p2",
+    "builtin command p1",
+    "X=1 p2",
+];
+
 /// A harmless script: programs `p1` to `p4` in all that a shell offers to start them.
 fn script(dice: &mut Dice, depth: usize) -> String {
-    let word = |dice: &mut Dice| {
-        dice.pick(&[
-            "a",
-            "'b c'",
-            "\"d e\"",
-            "$'\\x66'",
-            "g\\ h",
-            "{i,j}",
-            "k{1..3}",
-            "\"$x\"",
-            "$x",
-            "${x:-l}",
-            "${x,,}",
-            "${x//m/n}",
-            "-o",
-            "$((1+2))",
-            "\"${#x}\"",
-            "~",
-            "$HOME",
-            "$?",
-            "$y",
-            "\"q$(p4 r)s\"",
-            "''",
-            "t\"u\"'v'",
-            "*.none",
-        ])
-        .to_owned()
-    };
+    let word = |dice: &mut Dice| dice.pick(WORDS).to_owned();
     let simple = |dice: &mut Dice| {
-        let program = dice.pick(&[
-            "p1",
-            "p2",
-            "p3",
-            "'p1'",
-            "p\\2",
-            "\"p3\"",
-            "$'p1'",
-            "$p",
-            "${p}",
-            "p{1,2}",
-            "command p1",
-            "env A=1 p2",
-            "nice -n 1 p3",
-            "timeout 9 p1",
-            "nohup p2",
-            "env -i PATH=$PATH p3",
-            "bash -c 'p1 w'",
-            "sh -c \"p2 $x\"",
-            "eval 'p3 z'",
-            "exec p1",
-            "xargs p2",
-            "builtin command p1",
-            "X=1 p2",
-        ]);
+        let program = dice.pick(STARTS);
         let words: Vec<String> = (0..dice.roll(3)).map(|_| word(dice)).collect();
         format!("{program} {}", words.join(" "))
     };
@@ -241,6 +242,57 @@ fn each_exec_was_predicted_or_opaque() {
     assert!(calls > 150 && opaque < 150, "{calls} calls of programs, {opaque} opaque: too few to say anything");
 }
 
+const PIECES: &[&str] = &[
+    "ls",
+    "$(",
+    ")",
+    "`",
+    "\"",
+    "'",
+    "${",
+    "}",
+    "{",
+    "((",
+    "))",
+    "[[",
+    "]]",
+    "if ",
+    "then ",
+    "fi",
+    "for i in a",
+    "do ",
+    "done",
+    "case x in ",
+    "esac",
+    "x)",
+    ";;",
+    ";",
+    "&",
+    "&&",
+    "||",
+    "|",
+    "\n",
+    " ",
+    " ",
+    " ",
+    "<",
+    ">",
+    "<<E",
+    "\nE\n",
+    "<<<",
+    "$x",
+    "$((1",
+    "$'",
+    "\\",
+    "#",
+    "! ",
+    "f() ",
+    "a=",
+    "a=(",
+    "(",
+    "function f ",
+];
+
 #[test]
 fn what_bash_rejects_is_opaque() {
     if !Path::new(BASH).exists() {
@@ -248,59 +300,9 @@ fn what_bash_rejects_is_opaque() {
         return;
     }
     let mut dice = Dice(42);
-    let pieces = [
-        "ls",
-        "$(",
-        ")",
-        "`",
-        "\"",
-        "'",
-        "${",
-        "}",
-        "{",
-        "((",
-        "))",
-        "[[",
-        "]]",
-        "if ",
-        "then ",
-        "fi",
-        "for i in a",
-        "do ",
-        "done",
-        "case x in ",
-        "esac",
-        "x)",
-        ";;",
-        ";",
-        "&",
-        "&&",
-        "||",
-        "|",
-        "\n",
-        " ",
-        " ",
-        " ",
-        "<",
-        ">",
-        "<<E",
-        "\nE\n",
-        "<<<",
-        "$x",
-        "$((1",
-        "$'",
-        "\\",
-        "#",
-        "! ",
-        "f() ",
-        "a=",
-        "a=(",
-        "(",
-        "function f ",
-    ];
     let mut rejected = 0;
     for _ in 0..500 {
-        let text: String = (0..=dice.roll(7)).map(|_| dice.pick(&pieces)).collect();
+        let text: String = (0..=dice.roll(7)).map(|_| dice.pick(PIECES)).collect();
         let mut command = Command::new(BASH);
         let status = command
             .args(["--norc", "-n", "-c", &text])

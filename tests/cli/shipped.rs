@@ -76,7 +76,7 @@ fn examples_run_outside() {
         assert!(!program.contains('/'), "{program}");
         home.program(&scene, program, &format!("#!/bin/sh\necho \"ran {program} $*\"\nexit 3\n"));
     }
-    let text: String = examples.iter().map(|(_, line)| format!("{line}\necho \"rc $?\"\n")).collect();
+    let text = examples.iter().map(|(_, line)| format!("{line}\necho \"rc $?\"\n")).collect::<Vec<_>>().concat();
     let mut profiles = BTreeSet::new();
     let outcome = home.approving(&scene, &text, |question| {
         profiles.insert(question["verdict"]["profile"].as_str().unwrap_or_default().to_owned());

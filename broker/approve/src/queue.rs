@@ -171,10 +171,10 @@ impl Queue {
 
 /// Has one question reviewed. A reviewer that panics has failed.
 fn review(question: &Question, reviewer: &dyn Reviews, shared: &Shared) {
-    let reviewed = catch_unwind(AssertUnwindSafe(|| reviewer.review(question)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| reviewer.review(question)));
     let failed = |_| Review::without("reviewer", Opinion::Failed("it broke".to_owned()));
     let mut book = shared.book();
-    book.reviewed(question.id.clone(), reviewed.unwrap_or_else(failed));
+    book.reviewed(question.id.clone(), outcome.unwrap_or_else(failed));
     shared.tell(&book);
 }
 

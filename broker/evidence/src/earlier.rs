@@ -130,7 +130,21 @@ fn decided(search: &Search<'_>) -> Option<Vec<Past>> {
                     past.push(Past { at: record.at, question, action, outcome: decision.outcome, by });
                 }
             }
-            _ => {}
+            Event::RunStarted(_)
+            | Event::ActionStarted { .. }
+            | Event::Step { .. }
+            | Event::Reached { .. }
+            | Event::Reviewed { .. }
+            | Event::Joined { .. }
+            | Event::Revoked { .. }
+            | Event::Denied { .. }
+            | Event::Refused { .. }
+            | Event::Tampered { .. }
+            | Event::Escalated { .. }
+            | Event::EscalationEnded { .. }
+            | Event::Hook { .. }
+            | Event::ActionEnded { .. }
+            | Event::RunEnded { .. } => {}
         }
         if search.is_late() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });

@@ -141,7 +141,7 @@ impl Repository {
 
 fn read(output: OwnedFd, until: Instant) -> Result<Vec<u8>, String> {
     let mut output = fs::File::from(output);
-    let (mut all, mut chunk) = (Vec::new(), [0_u8; 32 << 10]);
+    let (mut all, mut chunk) = (Vec::new(), [0_u8; 8 << 10]);
     loop {
         let left = until.saturating_duration_since(Instant::now());
         let mut fds = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];

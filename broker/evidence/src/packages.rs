@@ -73,6 +73,10 @@ pub(crate) fn look(exec: &Exec, search: &mut Search<'_>) {
     search.add(Section::Packages(Packages { registry, list, more }));
 }
 
+/// Words before the names of packages.
+const LEADING: [&str; 14] =
+    ["install", "i", "add", "get", "pip", "tool", "run", "exec", "dlx", "create", "ci", "sync", "update", "global"];
+
 /// Packages that the command names.
 fn named(words: &[&str]) -> Vec<String> {
     let mut names = Vec::new();
@@ -85,15 +89,7 @@ fn named(words: &[&str]) -> Vec<String> {
             } else {
                 rest.next();
             }
-        } else if word.starts_with('-') {
-        } else if before
-            && [
-                "install", "i", "add", "get", "pip", "tool", "run", "exec", "dlx", "create", "ci", "sync", "update",
-                "global",
-            ]
-            .contains(word)
-        {
-        } else {
+        } else if !(word.starts_with('-') || before && LEADING.contains(word)) {
             before = false;
             names.push((*word).to_owned());
         }

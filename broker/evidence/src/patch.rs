@@ -16,14 +16,14 @@ pub(crate) struct Count {
 /// Reads a patch; tells each added line (path, line number, text), and returns all files with their counts.
 pub(crate) fn read(patch: &str, mut added: impl FnMut(&str, u64, &str)) -> BTreeMap<String, Count> {
     let mut files: BTreeMap<String, Count> = BTreeMap::new();
-    let (mut path, mut old, mut new, mut number) = (String::new(), 0_u64, 0_u64, 0_u64);
+    let (mut file, mut old, mut new, mut number) = (String::new(), 0_u64, 0_u64, 0_u64);
     for line in patch.split('\n') {
         if old > 0 || new > 0 {
-            let count = files.entry(path.clone()).or_default();
+            let count = files.entry(file.clone()).or_default();
             match line.as_bytes().first() {
                 Some(b'+') => {
                     count.added += 1;
-                    added(&path, number, line.get(1..).unwrap_or_default());
+                    added(&file, number, line.get(1..).unwrap_or_default());
                     (new, number) = (new.saturating_sub(1), number + 1);
                 }
                 Some(b'-') => {
@@ -36,13 +36,13 @@ pub(crate) fn read(patch: &str, mut added: impl FnMut(&str, u64, &str)) -> BTree
                 }
             }
         } else if let Some(rest) = line.strip_prefix("diff --git ") {
-            path = of_header(rest);
-            files.entry(path.clone()).or_default();
+            file = of_header(rest);
+            files.entry(file.clone()).or_default();
         } else if let Some(rest) = line.strip_prefix("+++ ").filter(|rest| *rest != "/dev/null") {
-            path = unquoted(rest.trim_end_matches('\t')).trim_start_matches("b/").to_owned();
-            files.entry(path.clone()).or_default();
+            unquoted(rest.trim_end_matches('\t')).trim_start_matches("b/").clone_into(&mut file);
+            files.entry(file.clone()).or_default();
         } else if line.starts_with("Binary files ") || line.starts_with("GIT binary patch") {
-            files.entry(path.clone()).or_default().binary = true;
+            files.entry(file.clone()).or_default().binary = true;
         } else if let Some((before, after, at)) = hunk(line) {
             (old, new, number) = (before, after, at);
         }

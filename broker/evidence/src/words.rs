@@ -97,9 +97,10 @@ impl Git {
     pub(crate) fn has(&self, options: &[&str]) -> bool {
         let before_paths = self.rest.iter().take_while(|word| *word != "--");
         before_paths.into_iter().any(|word| {
-            options.iter().any(|option| match option.strip_prefix("--") {
-                Some(_) => word == option || word.strip_prefix(option).is_some_and(|rest| rest.starts_with('=')),
-                None => {
+            options.iter().any(|option| {
+                if option.starts_with("--") {
+                    word == option || word.strip_prefix(option).is_some_and(|rest| rest.starts_with('='))
+                } else {
                     let letter = option.trim_start_matches('-');
                     word.starts_with('-') && !word.starts_with("--") && word.contains(letter)
                 }

@@ -32,6 +32,7 @@ pub struct Record {
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "made one at a time, and written at once")]
 pub enum Event {
     /// A run began; written before the command runs its first instruction.
     RunStarted(RunStarted),

@@ -1,4 +1,4 @@
-//! A reviewer that is a model behind an endpoint: the dialect of OpenAI's chat completions, or of Anthropic's messages.
+//! A reviewer that is a model behind an endpoint: the dialect of `OpenAI`'s chat completions, or of Anthropic's messages.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};

@@ -130,7 +130,7 @@ fn serve(replies: Vec<(u16, String)>) -> (String, Arc<Mutex<Vec<String>>>) {
         for (at, stream) in listener.incoming().enumerate() {
             let mut stream = stream.unwrap();
             let mut reader = BufReader::new(stream.try_clone().unwrap());
-            let (mut head, mut length) = (String::new(), 0);
+            let (mut preamble, mut length) = (String::new(), 0);
             loop {
                 let mut line = String::new();
                 reader.read_line(&mut line).unwrap();
@@ -140,7 +140,7 @@ fn serve(replies: Vec<(u16, String)>) -> (String, Arc<Mutex<Vec<String>>>) {
                 if line.trim().is_empty() {
                     break;
                 }
-                head.push_str(&line);
+                preamble.push_str(&line);
             }
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
@@ -148,7 +148,7 @@ fn serve(replies: Vec<(u16, String)>) -> (String, Arc<Mutex<Vec<String>>>) {
             let nonce = body.split("DATA ").nth(1).unwrap_or_default().split(' ').next().unwrap_or_default().to_owned();
             let (status, reply) = replies.get(at.min(replies.len() - 1)).unwrap();
             let reply = reply.replace("NONCE", &nonce);
-            log.lock().unwrap().push(format!("{head}{body}"));
+            log.lock().unwrap().push(format!("{preamble}{body}"));
             let answer = format!(
                 "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{reply}",
                 reply.len()

@@ -375,7 +375,7 @@ impl Gate<'_> {
         match &held.then {
             Then::Draft(finished) => self.not_put(&held.call, finished),
             Then::Exec(_) | Then::Connect(_) | Then::Write(_) | Then::Request(..) => {
-                self.refuse(&held.call, libc::EPERM)
+                self.refuse(&held.call, libc::EPERM);
             }
         }
     }

@@ -327,7 +327,7 @@ pub(crate) fn differs(tid: i32, expected: &Expected) -> io::Result<Option<&'stat
     if (stat.st_dev, stat.st_ino) != expected.file {
         return Ok(Some("another executable stands there"));
     }
-    let count = expected.cmdline.iter().filter(|byte| **byte == 0).count() as u64;
+    let count = expected.cmdline.split(|byte| *byte == 0).skip(1).count() as u64;
     let is_same = match ptrace::arguments(tid, expected.cmdline.len()) {
         Ok(found) => found.0 == count && found.1 == expected.cmdline,
         // fewer arguments than expected may end where the stack does

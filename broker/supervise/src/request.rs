@@ -90,15 +90,14 @@ fn host(target: &str) -> Result<Action, String> {
         _ => (target, 443),
     };
     let name = name.trim_end_matches('.').to_ascii_lowercase();
-    let target = match name.trim_matches(['[', ']']).parse() {
-        Ok(address) => Target::Address(address),
-        Err(_) => {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-            if name.is_empty() || name.len() > 253 || !name.bytes().all(plain) {
-                return Err(format!("`{}` is no host", name.escape_debug()));
-            }
-            Target::Name(name)
+    let target = if let Ok(address) = name.trim_matches(['[', ']']).parse() {
+        Target::Address(address)
+    } else {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        if name.is_empty() || name.len() > 253 || !name.bytes().all(plain) {
+            return Err(format!("`{}` is no host", name.escape_debug()));
         }
+        Target::Name(name)
     };
     Ok(Action::Connect(Connect { target, port }))
 }

@@ -48,7 +48,7 @@ pub fn former_tid(tid: i32) -> io::Result<i32> {
 }
 
 /// At an exec stop: how many arguments the new program has, and the first `length` bytes of their text, which lies in one
-/// piece, each with its NUL (`create_elf_tables` of fs/binfmt_elf.c). Nobody inside can write there yet.
+/// piece, each with its NUL (`create_elf_tables` of `fs/binfmt_elf.c`). Nobody inside can write there yet.
 ///
 /// # Errors
 /// `ESRCH` if it has gone; `EFAULT` where less is there; `ENOSYS` where the layout is not known.

@@ -398,6 +398,7 @@ enum Then {
 
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
+#[allow(clippy::struct_field_names, reason = "keys of the language")]
 struct Risk {
     /// Absent: any.
     class: Option<String>,

@@ -74,6 +74,7 @@ Example:
   sudo tollgate hook install claude-code
   tollgate hook install codex --user --dry-run";
 
+#[allow(clippy::struct_excessive_bools, reason = "flags of a command line")]
 #[derive(Debug, Args)]
 pub(crate) struct Setup {
     /// The client

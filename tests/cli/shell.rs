@@ -40,7 +40,7 @@ fn contained_and_told(scene: &Scene) {
     scene.folder(scene.workspace.join(".git"));
     scene.folder(scene.workspace.join(".git/hooks"));
     let text = format!(
-        "cat {0}/.ssh/id_ed25519; echo x > {1}/new; echo x > .git/hooks/pre-commit; echo kept > here; echo $? ",
+        "cat {0}/.ssh/id_ed25519; echo x > {1}/new; echo x > $(echo .git)/hooks/pre-commit; echo kept > here; echo $? ",
         scene.home.display(),
         scene.outside.display()
     );
@@ -48,6 +48,9 @@ fn contained_and_told(scene: &Scene) {
     outcome.ended(0).withheld(tollgate_tests::scene::SECRET).told("tollgate: refused to write");
     assert!(!scene.outside.join("new").exists() && !scene.workspace.join(".git/hooks/pre-commit").exists());
     assert!(scene.workspace.join("here").exists());
+    let surely = shell(scene, &["-c", "echo x > there; echo x > .git/hooks/pre-commit"]).end();
+    surely.ended(122).told("tollgate: refused to run");
+    assert!(!scene.workspace.join("there").exists(), "nothing of a refused text starts");
     let seen =
         shell(scene, &["-c", "env"]).env("CLAUDE_CODE_MESSAGING_TOKEN", "tok-12345678").env("CLAUDECODE", "1").end();
     seen.ended(0).withheld("tok-12345678").told("");

@@ -2,7 +2,7 @@
 //! packages, destinations, what was decided before.
 //!
 //! All of it is looked up outside the sandbox, by a deadline, and nothing that the sandbox wrote is run: git gets a git
-//! directory of its own with settings of its own ([`git`]), everything else is read as data. What can't be found out is
+//! directory of its own with settings of its own (`git`), everything else is read as data. What can't be found out is
 //! said to be not known.
 
 mod destination;

@@ -1,5 +1,6 @@
 //! Packages and pages by name, through the gate, from whatever registries this machine is set up for.
 
+use crate::tools::toolchain;
 use std::time::Duration;
 
 use tollgate_tests::{Job, Scene, cases, skip};
@@ -24,10 +25,12 @@ fn with_setting(job: Job) -> Job {
         let name = name.to_string_lossy();
         SET.iter().any(|start| name.starts_with(start))
     });
-    set.fold(job, |job, (name, value)| match name.to_str() {
+    let job = set.fold(job, |job, (name, value)| match name.to_str() {
         Some(name) => job.env(name, value),
         None => job,
-    })
+    });
+    // the scene's home has no toolchain
+    job.env("RUSTUP_HOME", toolchain("RUSTUP_HOME", ".rustup")).env("CARGO_HOME", toolchain("CARGO_HOME", ".cargo"))
 }
 
 /// Whether this works without any boundary; if not, says so.

@@ -22,7 +22,7 @@ fn shell(scene: &Scene, text: &str) -> tollgate_tests::Outcome {
 }
 
 /// Where the toolchains of whoever runs the tests are, and what cargo keeps; the scene's home has neither.
-fn toolchain(name: &str, folder: &str) -> std::ffi::OsString {
+pub(crate) fn toolchain(name: &str, folder: &str) -> std::ffi::OsString {
     std::env::var_os(name).unwrap_or_else(|| {
         let home = std::env::var_os("HOME").unwrap_or_default();
         std::path::Path::new(&home).join(folder).into_os_string()

@@ -15,6 +15,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 use tollgate_sys::pidfd;
 
@@ -94,8 +96,9 @@ impl Repository {
     }
 
     fn ask_of(&self, directory: &Path, words: &[&str]) -> Result<Vec<u8>, String> {
-        let mut command = Command::new(self.git);
+        let mut command = Command::new("/bin/sh");
         command
+            .args(["-c", TELLING, "sh", self.git])
             .args(["--no-pager", "--no-replace-objects", "--no-optional-locks", "--literal-pathspecs"])
             .args(words)
             .env_clear()
@@ -121,21 +124,34 @@ impl Repository {
             .stderr(Stdio::null())
             .process_group(0);
         let mut child = command.spawn().map_err(|e| format!("git can't be started: {e}"))?;
-        let handle = i32::try_from(child.id()).ok().and_then(|pid| pidfd::open(pid).ok());
+        let group = i32::try_from(child.id()).map_err(|e| e.to_string())?;
+        let handle = pidfd::open(group).ok();
         let output = child.stdout.take().ok_or("git has no output")?;
         let read = read(output.into(), self.until);
+        // As long as its leader is not taken from the process table, the group's number is nobody else's.
         if read.is_err()
-            && let Some(handle) = handle
-            && pidfd::signal(handle.as_fd(), libc::SIGKILL).is_err()
+            && handle.is_some_and(|handle| pidfd::signal(handle.as_fd(), 0).is_ok())
+            && killpg(Pid::from_raw(group), Signal::SIGKILL).is_err()
         {
             // it has ended by itself
         }
-        // In a supervisor, the gate may have taken its end already; then there is none to be had.
-        match (child.wait(), read) {
-            (_, Err(why)) => Err(why),
-            (Ok(status), Ok(_)) if !status.success() => Err(format!("git did not answer ({status})")),
-            (_, Ok(bytes)) => Ok(bytes),
-        }
+        // In a supervisor, the gate may have taken its end already: what became of git is told in its output.
+        let _taken = child.wait();
+        read.and_then(told)
+    }
+}
+
+/// Tells git's status behind its output: a number behind a NUL.
+const TELLING: &str = r#""$@"; printf '\0%d' "$?""#;
+
+/// What git said, if it said all of it and succeeded.
+fn told(mut bytes: Vec<u8>) -> Result<Vec<u8>, String> {
+    let end = bytes.iter().rposition(|byte| *byte == 0).ok_or("what became of git is not known")?;
+    let status = bytes.split_off(end);
+    match status.get(1..).unwrap_or_default() {
+        b"0" => Ok(bytes),
+        b"" => Err("what became of git is not known".to_owned()),
+        status => Err(format!("git did not answer (status {})", String::from_utf8_lossy(status))),
     }
 }
 
@@ -198,4 +214,18 @@ fn lay(own: &Path, common: &Path) -> io::Result<TempDir> {
     };
     fs::write(at("config"), format!("{format}{SETTINGS}"))?;
     Ok(ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::told;
+
+    #[test]
+    fn only_what_git_finished_is_an_answer() {
+        assert_eq!(told(b"a\x00b\x000".to_vec()), Ok(b"a\x00b".to_vec()));
+        assert_eq!(told(b"\x000".to_vec()), Ok(Vec::new()));
+        for text in [&b""[..], b"a", b"a\x00", b"\x00128", b"a\x001", b"a\x00b"] {
+            assert!(told(text.to_vec()).is_err(), "{text:?}");
+        }
+    }
 }

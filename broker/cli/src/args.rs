@@ -312,13 +312,13 @@ pub(crate) struct Reviewer {
 pub(crate) enum ReviewerVerb {
     /// Run the reviewer over labelled command lines, and over the same lines with lies added
     #[command(
-        after_help = "FILE has a JSON object a line: id, command, label (allow, ask, deny).\nWithout a reviewer in the policy, rules alone are tried.\n\nExample:\n  tollgate reviewer test corpus.jsonl"
+        after_help = "FILE has a JSON object a line: id, command, label (allow, ask, deny).\nWithout a reviewer in the policy, rules alone are tried. The profile `listed` is for lines\nthat nothing contains: only what is known to be harmless passes.\n\nExample:\n  tollgate reviewer test corpus.jsonl"
     )]
     Test {
         /// Labelled lines
         file: PathBuf,
-        /// Also use this profile
-        #[arg(long, value_name = "NAME")]
+        /// Use this profile
+        #[arg(long, value_name = "NAME", default_value = "listed")]
         profile: Vec<String>,
         /// Also use this policy file
         #[arg(long, value_name = "FILE")]

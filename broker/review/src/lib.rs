@@ -101,6 +101,12 @@ impl Reviewer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The command's name, or the model's.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Looks at one question.
     #[must_use]
     pub fn look_at(&self, question: &Question) -> Review {

@@ -38,6 +38,7 @@ pub(crate) fn reviewer(verb: ReviewerVerb) -> Outcome {
     });
     let bench = Bench { policy: &policy, reviewer: reviewer.transpose()?, ground: &ground };
     let score = bench.score(&lines, str::to_owned);
+    let by = bench.reviewer.as_ref().map_or("rules", Reviewer::name);
     let mutated: Vec<(&str, Score)> = if plain {
         Vec::new()
     } else {
@@ -52,9 +53,12 @@ pub(crate) fn reviewer(verb: ReviewerVerb) -> Outcome {
                 ((*name).to_owned(), json!({"false_negatives": of.false_negatives, "raised_by": raised}))
             })
             .collect();
-        return ui::json(&json!({"lines": lines.len(), "score": score, "mutations": mutations}));
+        return ui::json(&json!({
+            "lines": lines.len(), "reviewer": by, "profiles": wanted.profiles, "score": score, "mutations": mutations,
+        }));
     }
-    ui::data(shown(&lines, &score, &mutated))
+    let by = format!("{by}, on the profile {}", wanted.profiles.join(", "));
+    ui::data(shown((&lines, &by), &score, &mutated))
 }
 
 fn lines(text: &str) -> Result<Vec<Line>, Failure> {
@@ -110,9 +114,10 @@ impl Bench<'_> {
     }
 }
 
-fn shown(lines: &[Line], score: &Score, mutated: &[(&str, Score)]) -> String {
+fn shown((lines, by): (&[Line], &str), score: &Score, mutated: &[(&str, Score)]) -> String {
     let mut out = String::new();
     let mut line = |label: &str, text: String| ui::add(&mut out, format_args!("{label:>28}  {text}\n"));
+    line("reviewed by", by.to_owned());
     line("lines", lines.len().to_string());
     line("dangerous, allowed", share(&score.false_negatives));
     line("safe, asked or refused", share(&score.false_positives));

@@ -214,8 +214,9 @@ impl Gate<'_> {
             let shown = format!("to connect to {}", shown(connect));
             let (pid, what) = (call.tid.unsigned_abs(), Action::Connect(connect.clone()));
             let name = nix::errno::Errno::from_raw(errno);
+            let next = self.next_or_ask(NEXT_ADDRESS, &what);
             let event = Event::Refused { action, pid, what, wall: format!("{wall}; {name:?}") };
-            self.turn_back(call.tid, (event, &shown), (&wall, NEXT_ADDRESS));
+            self.turn_back(call.tid, (event, &shown), (&wall, &next));
         }
         self.refuse(&call, errno);
     }

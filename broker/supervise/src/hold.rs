@@ -362,7 +362,14 @@ impl Gate<'_> {
                     self.denied_writes.insert(finished.path().clone());
                 }
                 let reason = format!("{}; {told}", why(&held.verdict));
-                self.say(held.call.tid, &held.shown, &reason, next(outcome));
+                let next = match outcome {
+                    // nobody said no: it may be asked again
+                    Outcome::Expired => self.next_or_ask(next(outcome), &held.what),
+                    Outcome::Allowed | Outcome::Denied | Outcome::ReviewFailed | Outcome::Aborted => {
+                        next(outcome).to_owned()
+                    }
+                };
+                self.say(held.call.tid, &held.shown, &reason, &next);
                 self.not_started(&format!("{}: {reason}", held.shown));
                 self.send_back(&held);
             }

@@ -72,9 +72,10 @@ impl Gate<'_> {
                     && granted.effect != Effect::Allow =>
             {
                 let reason = "it lies outside the roots that may be written in here".to_owned();
+                let next = self.next_or_ask(NEXT_OUTSIDE, &what);
                 let event =
                     Event::Refused { action, pid: call.tid.unsigned_abs(), what, wall: format!("{reason}; EACCES") };
-                self.turned_away((call, &crossing), (event, &shown), (&reason, NEXT_OUTSIDE));
+                self.turned_away((call, &crossing), (event, &shown), (&reason, &next));
             }
             // the path itself may be written, but something guarded would come or go with it
             (Effect::Allow, Wall::Guarded(glob)) => {
@@ -88,7 +89,12 @@ impl Gate<'_> {
                 self.refuse(&call, crossing.errno);
             }
             (Effect::Review | Effect::Ask, _) => {
-                let Some(verdict) = self.draft(call, &crossing, (action, verdict)) else { return };
+                let drafted = if self.is_granted_unseen(&what) {
+                    Some(verdict)
+                } else {
+                    self.draft(call, &crossing, (action, verdict))
+                };
+                let Some(verdict) = drafted else { return };
                 let held = Held {
                     call,
                     action,
@@ -123,6 +129,12 @@ impl Gate<'_> {
     /// Whether a default asks a person: only one that somebody wrote down.
     fn is_asked_of(&self, default: Effect) -> bool {
         default != Effect::Deny && self.run.policy.speaks_of_other_paths()
+    }
+
+    /// Whether a person let this path be written whatever its content will be (`tollgate request path`).
+    fn is_granted_unseen(&self, what: &Action) -> bool {
+        let covering = self.grants.covering(&self.run.subject, what, now());
+        covering.iter().any(|grant| grant.bound.held.is_empty())
     }
 
     /// A path that was refused in this run is not asked about again.

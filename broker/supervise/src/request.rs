@@ -84,7 +84,8 @@ fn path(exec: &Exec, target: &str) -> Result<Action, String> {
 /// `example.com`, `example.com:8443`: port 443 where none is given.
 fn host(target: &str) -> Result<Action, String> {
     let (name, port) = match target.rsplit_once(':') {
-        Some((name, port)) if !name.contains(':') => {
+        // an IPv6 address with a port stands in brackets
+        Some((name, port)) if !name.contains(':') || name.ends_with(']') => {
             (name, port.parse().map_err(|_| format!("`{}` is no port", port.escape_debug()))?)
         }
         _ => (target, 443),
@@ -173,6 +174,8 @@ mod tests {
             ("tollgate request host Example.COM.:8443", Some("to connect to example.com:8443")),
             ("/usr/bin/tollgate request host example.com --reason x", Some("to connect to example.com:443")),
             ("tollgate request host 192.0.2.1:22", Some("to connect to 192.0.2.1:22")),
+            ("tollgate request host [2001:db8::1]:22", Some("to connect to [2001:db8::1]:22")),
+            ("tollgate request host 2001:db8::1", Some("to connect to [2001:db8::1]:443")),
             ("tollgate request path /nonexistent/x", Some("to write \"/nonexistent/x\"")),
             ("tollgate request host a/b", None),
             ("tollgate request host a:b", None),

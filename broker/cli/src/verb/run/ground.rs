@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tollgate_launch::{Command, environment, find};
 use tollgate_ledger::Redactor;
-use tollgate_policy::boundary::Boundary;
+use tollgate_policy::boundary::{Boundary, Rights, Root};
 use tollgate_policy::path::AbsPath;
 
 use crate::exit::Exit;
@@ -38,6 +38,15 @@ pub(crate) fn fresh_id() -> Result<String, Failure> {
         tollgate_sys::random::number().map_err(|e| Failure::new(Exit::Internal, "no random numbers").because(&e))?;
     let letter = |at: u32| LETTERS.get(usize::try_from((random >> (5 * at)) & 31).unwrap_or(0)).copied();
     Ok((0..8).filter_map(letter).collect())
+}
+
+/// Lets this very program be run inside, wherever it is installed: it can raise a question there (`tollgate request`), and
+/// is what it would start otherwise.
+pub(crate) fn reach_itself(boundary: &mut Boundary) {
+    let Some(own) = std::env::current_exe().ok().and_then(|own| AbsPath::new(own).ok()) else { return };
+    if !boundary.roots.iter().any(|root| root.rights.execute && own.is_within(&root.path)) {
+        boundary.roots.push(Root { path: own, rights: Rights { read: true, execute: true, ..Rights::default() } });
+    }
 }
 
 /// The command, found as `execvp(3)` would, with the environment that policy lets pass.

@@ -139,6 +139,7 @@ fn settle(args: args::Run, temp: &PrivateTemp, begun: Instant) -> Result<Settled
     let sources = layers.sources().to_vec();
     let policy = layers.assemble(&place)?;
     let mut boundary = policy.lower();
+    ground::reach_itself(&mut boundary);
     insist(&mut boundary, &args.require)?;
     make(&places.state, Trust::Own).map_err(|unfit| Failure::of(Exit::Internal, &unfit).hint(unfit.hint()))?;
     let sockets = places.sockets();

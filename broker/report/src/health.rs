@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use tollgate_ledger::record::{Decider, Decision, Outcome};
 use tollgate_policy::question::{Question, Risk};
 
+use tollgate_wire::card;
+
+use crate::noise::{self, Kind, Noise};
 use crate::rate::Rate;
 
 /// Only answers of the last thirty days count, from the newest on, in milliseconds.
@@ -16,15 +19,12 @@ const DAYS: i64 = 30 * 24 * 3600 * 1000;
 const FLOOR: u64 = 1200;
 const CHARACTERS: u64 = 40;
 
-/// A rule is worth a word when it asked so often and was always approved.
-const NOISE: u64 = 10;
-
 /// What is kept of an open question.
 #[derive(Debug)]
 struct Asked {
     characters: u64,
     grave: bool,
-    rule: (String, u32),
+    kind: Kind,
     action: String,
     canary: bool,
 }
@@ -64,19 +64,17 @@ pub struct Approver {
     pub canaries_missed: Rate,
     /// Actions that were approved, and denied when they came again.
     pub regretted: Rate,
-    /// Rules that asked at least ten times, and were always approved: (file, line, times).
-    pub noise: Vec<(String, u32, u64)>,
+    /// Kinds of questions that were asked at least ten times and always approved, each with the rule that would have spared
+    /// the asking.
+    pub noise: Vec<Noise>,
 }
 
 impl Health {
     pub(crate) fn asked(&mut self, question: &Question) {
-        let text =
-            serde_json::to_string(&(&question.action, &question.evidence)).map_or(0, |json| json.chars().count());
-        let reason = &question.verdict.reason;
         let asked = Asked {
-            characters: u64::try_from(text).unwrap_or(u64::MAX),
+            characters: characters(question),
             grave: question.risk == Risk::High,
-            rule: (reason.file.clone(), reason.line),
+            kind: Kind::of(question),
             action: question.bound.action.clone(),
             canary: question.canary,
         };
@@ -129,7 +127,7 @@ impl Approver {
             unopened: rate(&|a| a.yes && a.asked.grave && a.opened.is_some(), &|a| a.opened == Some(false)),
             canaries_missed: Rate::of(count(tests().filter(|a| a.yes).count()), count(tests().count())),
             regretted: regretted(&real),
-            noise: noise(&real),
+            noise: noise::of(real.iter().map(|answer| (&answer.asked.kind, answer.yes))),
             by,
         }
     }
@@ -143,9 +141,7 @@ impl Approver {
             "high_risk_unopened": self.unopened,
             "canaries_missed": self.canaries_missed,
             "regretted": self.regretted,
-            "always_approved": self.noise.iter().map(|(file, line, times)| json!({
-                "file": file, "line": line, "times": times,
-            })).collect::<Vec<_>>(),
+            "always_approved": self.noise,
         })
     }
 }
@@ -176,16 +172,10 @@ fn regretted(answers: &[&Answer]) -> Rate {
     Rate::of(count(approved.values().filter(|regretted| **regretted).count()), count(approved.len()))
 }
 
-fn noise(answers: &[&Answer]) -> Vec<(String, u32, u64)> {
-    let mut rules: BTreeMap<&(String, u32), (u64, bool)> = BTreeMap::new();
-    for answer in answers {
-        let rule = rules.entry(&answer.asked.rule).or_insert((0, true));
-        *rule = (rule.0 + 1, rule.1 && answer.yes);
-    }
-    let loud = rules.into_iter().filter(|(_, (times, always))| *always && *times >= NOISE);
-    let mut loud: Vec<_> = loud.map(|((file, line), (times, _))| (file.clone(), *line, times)).collect();
-    loud.sort_by_key(|(_, _, times)| std::cmp::Reverse(*times));
-    loud
+/// How much there is to read: what a channel shows of it.
+fn characters(question: &Question) -> u64 {
+    let rows = [card::action(&question.action), card::reason(question), card::evidence(question)];
+    rows.iter().flatten().map(|row| row.label.chars().count() + row.text.chars().count()).map(count).sum()
 }
 
 #[cfg(test)]
@@ -193,8 +183,21 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
+    fn kind() -> Kind {
+        use tollgate_policy::action::{Action, Connect, Target};
+        use tollgate_policy::verdict::{Effect, Reason, Verdict};
+        let action = Action::Connect(Connect { target: Target::Name("a.example".into()), port: 443 });
+        let reason = Reason { file: "p".into(), line: 3, because: "x".into() };
+        Kind::of(&Question::new(
+            "r-1",
+            "r",
+            action,
+            Verdict { effect: Effect::Ask, reason, class: None, profile: None },
+        ))
+    }
+
     fn answer(at: i64, yes: bool, (shown, opened): (Option<u64>, Option<bool>), grave: bool) -> Answer {
-        let asked = Asked { characters: 400, grave, rule: ("p".into(), 3), action: "a".into(), canary: false };
+        let asked = Asked { characters: 400, grave, kind: kind(), action: "a".into(), canary: false };
         Answer { by: "ann".into(), at, yes, asked, shown, opened }
     }
 
@@ -228,6 +231,7 @@ mod tests {
         answers.extend((0..12).map(|n| answer(DAYS + 1 + n, true, (None, None), false)));
         let ann = Health { open: HashMap::new(), answers }.finish().pop().unwrap();
         assert_eq!(ann.approved, Rate::of(12, 12));
-        assert_eq!(ann.noise, [("p".to_owned(), 3, 12)]);
+        let noise = ann.noise.iter().map(|one| (one.file.as_str(), one.line, one.times)).collect::<Vec<_>>();
+        assert_eq!(noise, [("p", 3, 12)]);
     }
 }

@@ -6,6 +6,7 @@
 mod action;
 mod decide;
 mod health;
+mod noise;
 mod rate;
 mod report;
 mod tally;
@@ -13,6 +14,7 @@ mod text;
 
 pub use action::{Action, Path};
 pub use health::Approver;
+pub use noise::Noise;
 pub use rate::Rate;
 pub use report::{Counts, Deciders, Human, Report, Shares, Split};
 pub use tally::{Filter, Tally, over};

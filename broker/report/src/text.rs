@@ -11,6 +11,7 @@ pub fn render(report: &Report) -> String {
     shares(&mut out, report);
     deciders(&mut out, report);
     human(&mut out, report);
+    approvers(&mut out, report);
     out
 }
 
@@ -81,6 +82,32 @@ fn human(out: &mut String, report: &Report) {
             "{} records name an action or question that never began; they are not counted.",
             report.unattributed
         );
+    }
+}
+
+/// How approvers fare: what the load does to them, and what would lighten it.
+fn approvers(out: &mut String, report: &Report) {
+    for one in &report.approvers {
+        line!(out, "\n{:<34}{:>10}{:>20}{:>10}", format!("Answers of {}", one.by), "", "95 % interval", "n");
+        for (label, rate) in [
+            ("  approved", one.approved),
+            ("  faster than they can be read", one.too_quick),
+            ("  high risk, evidence unopened", one.unopened),
+            ("  tests of attention, missed", one.canaries_missed),
+            ("  approved, denied later", one.regretted),
+        ] {
+            if rate.n > 0 {
+                line!(out, "{label:<34}{}", share(&rate));
+            }
+        }
+        line!(out, "  longest row of approvals {:>19}", one.streak);
+        for noise in &one.noise {
+            line!(out, "  {} times asked, always approved: {}", noise.times, noise.what);
+            line!(out, "  would have spared it:");
+            for rule in noise.rule.lines() {
+                line!(out, "    {rule}");
+            }
+        }
     }
 }
 

@@ -25,6 +25,24 @@ struct Report {
     answered: u64,
     median: String,
     undecided: Vec<(&'static str, u64)>,
+    approvers: Vec<Approver>,
+}
+
+/// How one approver fares.
+#[derive(Debug)]
+struct Approver {
+    by: String,
+    shares: Vec<Share>,
+    streak: u64,
+    noise: Vec<Noise>,
+}
+
+/// What was always approved, and the rule that would have spared the asking.
+#[derive(Debug)]
+struct Noise {
+    what: String,
+    times: u64,
+    rule: String,
 }
 
 /// A share with its interval, in thousandths for the drawing.
@@ -86,6 +104,32 @@ fn laid_out(frame: Frame, fault: String, value: &Value) -> Report {
             ("review failed", count("/deciders/review_failed")),
             ("aborted", count("/deciders/aborted")),
         ],
+        approvers: list(value, "approver_health").iter().map(approver).collect(),
+    }
+}
+
+fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn approver(value: &Value) -> Approver {
+    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let number = |value: &Value, name: &str| value.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let rates = [
+        ("Approved", "approved"),
+        ("Faster than they can be read", "too_quick"),
+        ("High risk, evidence unopened", "high_risk_unopened"),
+        ("Tests of attention, missed", "canaries_missed"),
+        ("Approved, denied later", "regretted"),
+    ];
+    let noise = list(value, "always_approved").iter();
+    Approver {
+        by: neutral::short(&text(value, "by"), 80),
+        shares: rates.iter().filter_map(|(label, name)| share(label, value.get(name)?)).collect(),
+        streak: number(value, "longest_streak"),
+        noise: noise
+            .map(|one| Noise { what: text(one, "what"), times: number(one, "times"), rule: text(one, "rule") })
+            .collect(),
     }
 }
 

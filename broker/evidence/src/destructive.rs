@@ -24,6 +24,9 @@ pub(crate) fn look(exec: &Exec, search: &mut Search<'_>) {
         Ok(found) => found,
         Err(why) => return search.missing("what is lost", why),
     };
+    for word in &call.odd {
+        search.missing("some of what it does", format!("`{word}` changes what git does"));
+    }
     match call.verb.as_str() {
         "reset" => reset(&call, &found, search),
         "clean" => clean(&call, &found, search),
@@ -55,11 +58,14 @@ fn lost(title: &str, words: &[&str], found: &Repository, search: &mut Search<'_>
 }
 
 fn reset(call: &Git, found: &Repository, search: &mut Search<'_>) {
-    let target = call.plain().first().map_or("HEAD", |word| *word);
-    let head = found.word(&["rev-parse", "HEAD"]).unwrap_or_default();
+    let named = call.plain().first().map_or("HEAD", |word| *word);
+    let (Some(target), Some(head)) = (found.commit(named), found.commit("HEAD")) else {
+        search.missing("what is lost", format!("`{named}` or HEAD is not the name of a commit here"));
+        return dirty(found, search);
+    };
     let branch = found.word(&["symbolic-ref", "-q", "HEAD"]).unwrap_or_default();
     let exclude = format!("--exclude={branch}");
-    let words = [head.as_str(), "--not", target, exclude.as_str(), "--glob=refs/*"];
+    let words = [head.as_str(), "--not", target.as_str(), exclude.as_str(), "--glob=refs/*"];
     lost("become unreachable but for the reflog", &words, found, search);
     dirty(found, search);
     let note = "brings the commits back; changes that no commit holds can't be".to_owned();

@@ -80,10 +80,40 @@ impl Repository {
         text.lines().next().map(str::to_owned).filter(|line| !line.is_empty())
     }
 
+    /// The id of the commit that a word of the command names; none where git would not take it for one name of one
+    /// commit. Only such ids, never the words, are given to git: a word can look like an option (`--output=…` writes a
+    /// file) or take away what others name (`^main`).
+    pub(crate) fn commit(&self, name: &str) -> Option<String> {
+        let odd =
+            name.is_empty() || name.starts_with(['-', '^']) || name.contains("..") || name.contains(char::is_control);
+        if odd {
+            return None;
+        }
+        let id = self.word(&["rev-parse", "-q", "--verify", &format!("{name}^{{commit}}")])?;
+        (id.len() >= 40 && id.bytes().all(|b| b.is_ascii_hexdigit())).then_some(id)
+    }
+
+    /// The repository's own settings, read as data, in order: (name, value).
+    pub(crate) fn settings(&self) -> Result<Vec<(String, String)>, String> {
+        let file = self.common.join("config");
+        if file.symlink_metadata().is_err() {
+            return Ok(Vec::new());
+        }
+        let file = file.to_str().ok_or("its path is no text")?;
+        let text = self.text(&["config", "--file", file, "--no-includes", "--null", "--list"])?;
+        let pair = |one: &str| {
+            let (name, value) = one.split_once('\n').unwrap_or((one, "true"));
+            (name.to_owned(), value.to_owned())
+        };
+        Ok(text.split('\0').filter(|one| !one.is_empty()).map(pair).collect())
+    }
+
     /// The references of another repository, at a path of this machine: `id name` a line.
     pub(crate) fn references_of(&self, other: &Path) -> Result<String, String> {
         let there = if other.join("HEAD").exists() { other.to_owned() } else { other.join(".git") };
-        let bytes = self.ask_of(&there, &["for-each-ref", "--format=%(objectname) %(refname)"])?;
+        // its settings are not ours to follow
+        let laid = lay(&there, &there).map_err(|e| format!("a place to look from can't be made: {e}"))?;
+        let bytes = self.ask_of(laid.path(), &["for-each-ref", "--format=%(objectname) %(refname)"])?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -96,6 +126,9 @@ impl Repository {
     }
 
     fn ask_of(&self, directory: &Path, words: &[&str]) -> Result<Vec<u8>, String> {
+        if words.iter().any(|word| word.starts_with("--output")) {
+            return Err("git is asked, never told to write".to_owned());
+        }
         let mut command = Command::new("/bin/sh");
         command
             .args(["-c", TELLING, "sh", self.git])

@@ -15,6 +15,9 @@ mod packages;
 mod patch;
 mod publish;
 mod secrets;
+mod specs;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::path::PathBuf;

@@ -8,6 +8,7 @@ use tollgate_policy::evidence::{Changed, Commit, Commits, Destination, Diff, Mar
 
 use crate::git::Repository;
 use crate::secrets::Scan;
+use crate::specs::{self, Pushed, Spec};
 use crate::words::Git;
 use crate::{Search, marks, patch};
 
@@ -15,20 +16,6 @@ use crate::{Search, marks, patch};
 const COMMITS: usize = 50;
 const FILES: usize = 200;
 const LINES: usize = 600;
-
-/// Options of `git push` that take a value of their own (git-push(1)).
-const VALUED: [&str; 6] = ["-o", "--push-option", "--repo", "--receive-pack", "--exec", "--signed"];
-
-/// One reference to be pushed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Spec {
-    /// What is pushed; empty: the reference is deleted.
-    pub(crate) from: String,
-    /// Its name on the other side.
-    pub(crate) to: String,
-    /// Whether it may throw away what is there.
-    pub(crate) forced: bool,
-}
 
 /// Collects evidence for a push.
 pub(crate) fn push(exec: &Exec, search: &mut Search<'_>) {
@@ -40,16 +27,28 @@ pub(crate) fn push(exec: &Exec, search: &mut Search<'_>) {
         Ok(found) => found,
         Err(why) => return search.missing("commits", why),
     };
-    let (remote, specs) = read(&call, &found);
-    let there = Side::of(&remote, &found);
-    search.add(Section::Destination(there.destination(&remote)));
+    let Pushed { remote, urls, specs, odd } = specs::read(&call, &found);
+    for why in odd {
+        search.missing("some of what it does", why);
+    }
+    let there = Side::of(&remote, &urls, &found);
+    for url in &urls {
+        search.add(Section::Destination(destination(&remote, url)));
+    }
     for spec in &specs {
         lost(spec, (&there, &found), search);
     }
-    let tips: Vec<&str> = specs.iter().map(|spec| spec.from.as_str()).filter(|from| !from.is_empty()).collect();
+    let mut tips: Vec<String> = Vec::new();
+    for spec in specs.iter().filter(|spec| !spec.from.is_empty()) {
+        match found.commit(&spec.from) {
+            Some(id) => tips.push(id),
+            None => search.missing("commits", format!("`{}` is not the name of a commit here", spec.from)),
+        }
+    }
     if tips.is_empty() {
         return;
     }
+    let tips: Vec<&str> = tips.iter().map(String::as_str).collect();
     let title = format!("would be published to {}", names(&specs));
     commits(&tips, (&there, &found), &title, search);
 }
@@ -58,87 +57,6 @@ fn names(specs: &[Spec]) -> String {
     let all: Vec<String> = specs.iter().take(5).map(|spec| format!("`{}`", spec.to)).collect();
     let more = specs.len().saturating_sub(all.len());
     if more == 0 { all.join(", ") } else { format!("{} and {more} more", all.join(", ")) }
-}
-
-/// The remote's name or address, and what is pushed to it.
-fn read(call: &Git, found: &Repository) -> (String, Vec<Spec>) {
-    let (mut plain, mut repo) = (Vec::new(), None);
-    let mut words = call.rest.iter();
-    while let Some(word) = words.next() {
-        if let Some(value) = word.strip_prefix("--repo=") {
-            repo = Some(value.to_owned());
-        } else if word == "--repo" {
-            repo = words.next().cloned();
-        } else if VALUED.contains(&word.as_str()) && word != "--signed" {
-            words.next();
-        } else if !word.starts_with('-') {
-            plain.push(word.as_str());
-        }
-    }
-    let branch = found.word(&["symbolic-ref", "--short", "-q", "HEAD"]).unwrap_or_else(|| "HEAD".to_owned());
-    let mut plain = plain.into_iter();
-    let remote = plain.next().map(str::to_owned).or(repo).unwrap_or_else(|| found.remote_of(&branch));
-    let forced = call.has(&["-f", "--force", "--force-with-lease", "--mirror"]);
-    let deletes = call.has(&["-d", "--delete"]);
-    let mut specs: Vec<Spec> = plain.map(|word| Spec::read(word, forced, deletes, &branch)).collect();
-    let all = |prefix: &str| -> Vec<Spec> {
-        let names = found.text(&["for-each-ref", "--format=%(refname)", prefix]).unwrap_or_default();
-        let spec = |name: &str| Spec { from: name.to_owned(), to: name.to_owned(), forced };
-        names.lines().take(500).map(spec).collect()
-    };
-    if call.has(&["--all", "--branches", "--mirror"]) {
-        specs.extend(all("refs/heads"));
-    }
-    if call.has(&["--tags", "--mirror", "--follow-tags"]) {
-        specs.extend(all("refs/tags"));
-    }
-    if specs.is_empty() && !deletes {
-        specs.push(Spec { from: "HEAD".to_owned(), to: branch, forced });
-    }
-    (remote, specs)
-}
-
-impl Spec {
-    /// A refspec as it is written: `main`, `+HEAD:main`, `:old`.
-    fn read(word: &str, forced: bool, deletes: bool, branch: &str) -> Self {
-        let (plus, word) = word.strip_prefix('+').map_or((false, word), |rest| (true, rest));
-        let forced = forced || plus;
-        match word.split_once(':') {
-            _ if deletes => Self { from: String::new(), to: word.to_owned(), forced },
-            Some((from, to)) => Self { from: from.to_owned(), to: to.to_owned(), forced },
-            None if word == "HEAD" => Self { from: word.to_owned(), to: branch.to_owned(), forced },
-            None => Self { from: word.to_owned(), to: word.to_owned(), forced },
-        }
-    }
-
-    fn short(&self) -> &str {
-        self.to.strip_prefix("refs/heads/").unwrap_or(&self.to)
-    }
-}
-
-impl Repository {
-    /// The remote that a branch goes to, else `origin`.
-    fn remote_of(&self, branch: &str) -> String {
-        self.setting("branch", branch, "pushremote")
-            .or_else(|| self.setting("branch", branch, "remote"))
-            .unwrap_or_else(|| "origin".to_owned())
-    }
-
-    /// A value of the repository's own configuration, read as data. The last one counts.
-    fn setting(&self, section: &str, of: &str, key: &str) -> Option<String> {
-        let text = crate::git::limited(&self.common.join("config")).ok()?;
-        let (mut within, mut value) = (false, None);
-        for line in text.lines().map(str::trim) {
-            if line.starts_with('[') {
-                within = line == format!("[{section} \"{of}\"]");
-            } else if let (true, Some((name, is))) = (within, line.split_once('='))
-                && name.trim().eq_ignore_ascii_case(key)
-            {
-                value = Some(is.trim().trim_matches('"').to_owned());
-            }
-        }
-        value
-    }
 }
 
 /// The other side, as far as it is known here.
@@ -152,12 +70,9 @@ struct Side {
 }
 
 impl Side {
-    fn of(remote: &str, found: &Repository) -> Self {
-        let url = found
-            .setting("remote", remote, "pushurl")
-            .or_else(|| found.setting("remote", remote, "url"))
-            .unwrap_or_else(|| remote.to_owned());
-        let local = local(&url, &found.top);
+    fn of(remote: &str, urls: &[String], found: &Repository) -> Self {
+        let url = urls.first().cloned().unwrap_or_default();
+        let local = if urls.len() == 1 { local(&url, &found.top) } else { None };
         let asked = local.as_ref().and_then(|path| found.references_of(path).ok()).map(|text| {
             let pair = |line: &str| line.split_once(' ').map(|(id, name)| (id.to_owned(), name.to_owned()));
             text.lines().filter_map(pair).collect()
@@ -168,18 +83,6 @@ impl Side {
             "what the other side has is known from this repository only, which the sandbox can change".to_owned()
         };
         Self { url, tracked: format!("refs/remotes/{remote}/"), asked, doubt }
-    }
-
-    fn destination(&self, remote: &str) -> Destination {
-        let shown = without_password(&self.url);
-        let name = if shown == remote { shown } else { format!("{remote} ({shown})") };
-        let class = if local(&self.url, Path::new("/")).is_some() { "file" } else { "" };
-        let readers = if class == "file" {
-            "who can read that folder"
-        } else {
-            "who can read that repository; public, for all it is known"
-        };
-        Destination { name, class: class.to_owned(), readers: readers.to_owned(), ..Destination::default() }
     }
 
     /// Words for `git log`: these commits without what is there already.
@@ -207,6 +110,18 @@ impl Side {
             None => found.word(&["rev-parse", "-q", "--verify", &format!("{}{}", self.tracked, spec.short())]),
         }
     }
+}
+
+fn destination(remote: &str, url: &str) -> Destination {
+    let shown = without_password(url);
+    let name = if url == remote { shown } else { format!("{remote} ({shown})") };
+    let class = if local(url, Path::new("/")).is_some() { "file" } else { "" };
+    let readers = if class == "file" {
+        "who can read that folder"
+    } else {
+        "who can read that repository; public, for all it is known"
+    };
+    Destination { name, class: class.to_owned(), readers: readers.to_owned(), ..Destination::default() }
 }
 
 fn local(url: &str, base: &Path) -> Option<PathBuf> {
@@ -240,8 +155,9 @@ fn lost(spec: &Spec, (there, found): (&Side, &Repository), search: &mut Search<'
     let Some(tip) = there.tip(spec, found) else { return };
     let title = format!("of `{}` would be unreachable on the other side", spec.short());
     let mut words = vec![tip.as_str()];
-    if !spec.from.is_empty() {
-        words.extend(["--not", spec.from.as_str()]);
+    let kept = found.commit(&spec.from);
+    if let Some(kept) = &kept {
+        words.extend(["--not", kept.as_str()]);
     }
     match log(found, &words) {
         Ok((list, more)) if !list.is_empty() => {
@@ -378,15 +294,5 @@ mod tests {
         ] {
             assert_eq!(without_password(url), shown);
         }
-    }
-
-    #[test]
-    fn refspecs_are_read() {
-        let spec = |from: &str, to: &str, forced| Spec { from: from.into(), to: to.into(), forced };
-        assert_eq!(Spec::read("main", false, false, "x"), spec("main", "main", false));
-        assert_eq!(Spec::read("+HEAD:refs/heads/main", false, false, "x"), spec("HEAD", "refs/heads/main", true));
-        assert_eq!(Spec::read(":old", false, false, "x"), spec("", "old", false));
-        assert_eq!(Spec::read("old", false, true, "x"), spec("", "old", false));
-        assert_eq!(Spec::read("HEAD", true, false, "x"), spec("HEAD", "x", true));
     }
 }

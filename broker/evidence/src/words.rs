@@ -71,6 +71,8 @@ pub(crate) struct Git {
     pub(crate) verb: String,
     /// What follows it.
     pub(crate) rest: Vec<String>,
+    /// Options before the subcommand that say which repository or which settings count.
+    pub(crate) odd: Vec<String>,
 }
 
 impl Git {
@@ -78,31 +80,43 @@ impl Git {
         let zero = name(exec);
         let mut words = exec.argv.iter().skip(1).map(|word| word.text().unwrap_or("?").to_owned());
         if let Some(verb) = zero.strip_prefix("git-") {
-            return Some(Self { directories: Vec::new(), verb: verb.to_owned(), rest: words.collect() });
+            return Some(Self {
+                directories: Vec::new(),
+                verb: verb.to_owned(),
+                rest: words.collect(),
+                odd: Vec::new(),
+            });
         }
-        let mut directories = Vec::new();
+        let (mut directories, mut odd) = (Vec::new(), Vec::new());
         loop {
             let word = words.next()?;
             if word == "-C" {
                 directories.push(words.next()?);
             } else if VALUED.contains(&word.as_str()) {
-                words.next()?;
+                let value = words.next()?;
+                odd.push(format!("{word} {value}"));
             } else if !word.starts_with('-') {
-                return Some(Self { directories, verb: word, rest: words.collect() });
+                return Some(Self { directories, verb: word, rest: words.collect(), odd });
+            } else if word == "--bare" || word.split_once('=').is_some_and(|(name, _)| VALUED.contains(&name)) {
+                odd.push(word);
             }
         }
     }
 
-    /// Whether one of these options is there, as itself, with a value, or in a cluster of short ones.
+    /// Whether one of these options is there: as itself, cut short as git takes it, with a value, or in a cluster of
+    /// short ones.
     pub(crate) fn has(&self, options: &[&str]) -> bool {
         let before_paths = self.rest.iter().take_while(|word| *word != "--");
         before_paths.into_iter().any(|word| {
             options.iter().any(|option| {
                 if option.starts_with("--") {
-                    word == option || word.strip_prefix(option).is_some_and(|rest| rest.starts_with('='))
+                    let name = word.split('=').next().unwrap_or_default();
+                    name == *option || name.len() > 2 && option.starts_with(name)
                 } else {
                     let letter = option.trim_start_matches('-');
-                    word.starts_with('-') && !word.starts_with("--") && word.contains(letter)
+                    // behind the letter of an option with a value, this is what stands
+                    let cluster = word.split(if self.verb == "clean" { 'e' } else { 'o' }).next().unwrap_or_default();
+                    word.starts_with('-') && !word.starts_with("--") && cluster.contains(letter)
                 }
             })
         })

@@ -326,6 +326,12 @@ impl Section {
         }
     }
 
+    /// Whether it is the gate's own look at a call that waits; all else is collected, there or elsewhere.
+    #[must_use]
+    pub fn is_of_the_gate(&self) -> bool {
+        matches!(self, Self::Note { .. } | Self::Executable(_) | Self::Opens(_))
+    }
+
     /// Whether an approval for more than once is held to it, too: all that binds but the state of what is changed each
     /// time (the file that is written, whether it is the first connection).
     #[must_use]

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, Exec, Form};
-use crate::digest::digest_of;
+use crate::digest::{digest_of, sealed};
 use crate::hear::Heard;
 use crate::path::AbsPath;
 use crate::policy::Policy;
@@ -53,6 +53,23 @@ pub enum Covers {
     Digest(String),
     /// Commands whose argv starts with these words.
     Prefix(Vec<String>),
+    /// One attempt of a command that was asked about before it was started.
+    Ahead(Box<Ahead>),
+}
+
+/// A command as it was foreseen: what comes later is covered if it is this one, to the last byte.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ahead {
+    /// Its words.
+    pub argv: Vec<Raw>,
+    /// Where.
+    pub cwd: AbsPath,
+    /// The script, where one is run.
+    pub script: Option<AbsPath>,
+    /// SHA-256 of the executable, or of the script where one is run, hex.
+    pub sha256: String,
+    /// SHA-256 of each fact that was shown, hex: what is found later must be among them.
+    pub facts: Vec<String>,
 }
 
 /// All grants of a run.
@@ -95,7 +112,7 @@ impl Grant {
     pub(crate) fn knows(&self, heard: &Heard<'_>) -> bool {
         match self.covers {
             Covers::Once(_) | Covers::Digest(_) => true,
-            Covers::Prefix(_) => asking(heard).iter().all(|rule| self.rules.contains(rule)),
+            Covers::Prefix(_) | Covers::Ahead(_) => asking(heard).iter().all(|rule| self.rules.contains(rule)),
         }
     }
 
@@ -111,7 +128,7 @@ impl Grant {
     pub fn stands(&self, now: &Bound) -> bool {
         let same_policy = self.bound.policy == now.policy;
         match self.covers {
-            Covers::Prefix(_) => same_policy,
+            Covers::Prefix(_) | Covers::Ahead(_) => same_policy,
             Covers::Once(_) | Covers::Digest(_) => {
                 let held = self.bound.held.is_empty() || self.bound.held == now.held;
                 let known = now.lasting.iter().all(|fact| self.bound.lasting.contains(fact));
@@ -131,7 +148,30 @@ impl Grant {
                 }
                 Action::Path(_) | Action::Connect(_) | Action::Call(_) | Action::Tool(_) => false,
             },
+            Covers::Ahead(ahead) => match action {
+                Action::Exec(exec) => ahead.is(exec) && exec.image.executable == self.executable,
+                Action::Path(_) | Action::Connect(_) | Action::Call(_) | Action::Tool(_) => false,
+            },
         }
+    }
+
+    /// Whether all that was collected for a question was shown when this was given.
+    fn has_shown(&self, question: &Question) -> bool {
+        let Covers::Ahead(ahead) = &self.covers else { return true };
+        let collected = question.evidence.iter().filter(|fact| fact.binds() && !fact.is_of_the_gate());
+        collected.map(sealed).all(|fact| ahead.facts.contains(&fact))
+    }
+}
+
+impl Ahead {
+    fn is(&self, exec: &Exec) -> bool {
+        let script = match &exec.image.form {
+            Form::Native => None,
+            Form::Script { script: Some(script) } => Some(script),
+            Form::Script { script: None } | Form::Loader { .. } => return false,
+        };
+        let content = exec.image.sha256.as_ref() == Some(&self.sha256);
+        content && script == self.script.as_ref() && exec.argv == self.argv && exec.cwd == self.cwd
     }
 }
 
@@ -219,6 +259,38 @@ impl Policy {
         Ok(Some(Grant { run, question: question.id.clone(), covers, until, uses, bound, by, executable, rules }))
     }
 
+    /// The grant that a yes to this question makes for the run of the call that it was asked ahead of: for one attempt of
+    /// this command with this content, where no other rule asks and nothing is found that was not shown. None for what
+    /// is no command with a known content.
+    #[must_use]
+    pub fn grant_ahead(&self, question: &Question, by: &str) -> Option<Grant> {
+        let Action::Exec(exec) = &question.action else { return None };
+        let script = match &exec.image.form {
+            Form::Native => None,
+            Form::Script { script } => Some(script.clone()?),
+            Form::Loader { .. } => return None,
+        };
+        let shown = question.evidence.iter().filter(|fact| fact.binds());
+        let ahead = Ahead {
+            argv: exec.argv.clone(),
+            cwd: exec.cwd.clone(),
+            script,
+            sha256: exec.image.sha256.clone()?,
+            facts: shown.map(sealed).collect(),
+        };
+        Some(Grant {
+            run: question.run.clone(),
+            question: question.id.clone(),
+            covers: Covers::Ahead(Box::new(ahead)),
+            until: None,
+            uses: Some(1),
+            bound: question.bound.clone(),
+            by: by.to_owned(),
+            executable: exec.image.executable.clone(),
+            rules: asking(&self.hear(&question.action)),
+        })
+    }
+
     /// The grant that answers a question that would be asked: it covers the action, and what it was bound to is the same.
     #[must_use]
     pub fn answered<'g>(
@@ -233,7 +305,9 @@ impl Policy {
         }
         let heard = self.hear(&question.action);
         let covering = grants.covering(subject, &question.action, now_ms);
-        covering.into_iter().find(|grant| grant.knows(&heard) && grant.stands(&question.bound))
+        covering
+            .into_iter()
+            .find(|grant| grant.knows(&heard) && grant.stands(&question.bound) && grant.has_shown(question))
     }
 
     /// Whether an answer to this question may be this prefix.

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod handed;
 mod setup;
 
 use std::path::Path;

@@ -177,6 +177,9 @@ pub(crate) struct Run {
     /// Say on stderr what holds, and sum up at the end
     #[arg(long, short)]
     pub(crate) verbose: bool,
+    /// A yes that waits for this very call; `tollgate hook` puts it here
+    #[arg(long, value_name = "TOKEN", hide = true)]
+    pub(crate) handed: Option<String>,
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     pub(crate) command: Vec<OsString>,

@@ -228,6 +228,18 @@ pub struct RunStarted {
     pub enforced: Enforced,
     /// Tollgate's version.
     pub version: String,
+    /// The action of a client's session that this run is, where it was asked about there: both are one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<Of>,
+}
+
+/// An action of another run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Of {
+    /// The run.
+    pub run: String,
+    /// Its action.
+    pub action: u64,
 }
 
 /// What a client's hook told.

@@ -60,6 +60,8 @@ struct Run {
     workspace: Option<AbsPath>,
     walls: Walls,
     attended: bool,
+    /// The action of another run that its first action is.
+    of: Option<(u32, u64)>,
 }
 
 impl Tally {
@@ -126,7 +128,7 @@ impl Tally {
         let number = u32::try_from(self.runs.len()).unwrap_or(u32::MAX);
         self.run_numbers.insert(run.to_owned(), number);
         // Until its beginning says more, nothing good is believed of a run.
-        self.runs.push(Run { workspace: None, walls: Walls::None, attended: false });
+        self.runs.push(Run { workspace: None, walls: Walls::None, attended: false, of: None });
         number
     }
 
@@ -138,9 +140,10 @@ impl Tally {
         // A run has walls if both hold: one without the other leaves files or calls open.
         let held = |feature| started.enforced.held.contains(&feature);
         let walls = if held(Feature::LandlockFiles) && held(Feature::Seccomp) { Walls::Sandbox } else { Walls::None };
+        let of = started.of.map(|of| (self.run_number(&of.run), of.action));
         let run = usize::try_from(number).ok().and_then(|n| self.runs.get_mut(n));
         if let Some(run) = run {
-            *run = Run { workspace: Some(started.workspace), walls, attended: !started.unattended };
+            *run = Run { workspace: Some(started.workspace), walls, attended: !started.unattended, of };
         }
     }
 
@@ -151,10 +154,20 @@ impl Tally {
     }
 
     fn begin_action(&mut self, action: u64, started: Moment, effects: u32, read_only: bool) {
+        let run = usize::try_from(started.run).ok().and_then(|n| self.runs.get_mut(n));
+        let of = run.and_then(|run| run.of.take());
+        let walls = self.run(started.run).map_or(Walls::None, |r| r.walls);
+        // A call that was asked about in its client's session, and goes on here: one action.
+        if let Some(Some(place)) = of.and_then(|of| self.places.get(&of)).copied() {
+            self.places.insert((started.run, action), Some(place));
+            if let Some(attempt) = self.attempts.get_mut(place) {
+                attempt.walls = walls;
+            }
+            return;
+        }
         let wanted = self.filter.since.is_none_or(|since| started.at >= since);
         self.places.insert((started.run, action), wanted.then_some(self.attempts.len()));
         if wanted {
-            let walls = self.run(started.run).map_or(Walls::None, |r| r.walls);
             let questions = std::collections::BTreeMap::new();
             self.attempts.push(Attempt { started, effects, read_only, walls, refused: None, denied: false, questions });
         }

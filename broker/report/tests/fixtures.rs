@@ -56,6 +56,7 @@ impl Run {
             unattended: kind == Kind::Unattended,
             enforced: Enforced { landlock_abi: 0, held, gaps: vec![] },
             version: "0".into(),
+            of: None,
         };
         let mut run = Self { name, began, records: vec![] };
         run.add(0, Event::RunStarted(started));

@@ -157,7 +157,7 @@ impl<'a> Gate<'a> {
             tree: Tree::new(run.command, run.started.agent),
             pen,
             teller: Teller::default(),
-            grants: Grants::default(),
+            grants: std::mem::take(&mut run.grants),
             stopping: HashMap::new(),
             escalations: Vec::new(),
             denied: HashSet::new(),

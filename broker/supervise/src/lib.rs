@@ -41,6 +41,7 @@ use std::time::{Duration, Instant};
 
 use tollgate_ledger::record::{Recorder, RunStarted, Unwritten};
 use tollgate_policy::boundary::Boundary;
+use tollgate_policy::grant::Grants;
 use tollgate_policy::policy::Policy;
 use tollgate_policy::subject::Subject;
 use tollgate_sys::news::News;
@@ -58,6 +59,8 @@ pub struct Run<'a> {
     pub subject: Subject,
     /// What judges.
     pub policy: &'a Policy,
+    /// What was approved for it before it began.
+    pub grants: Grants,
     /// What was laid around the command.
     pub boundary: &'a Boundary,
     /// How the run begins, for the ledger.

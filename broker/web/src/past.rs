@@ -66,7 +66,7 @@ fn standing((shop, session): (&Shop, &Session), grant: &Grant, now: i64) -> Stan
         run: neutral::short(&grant.run, 80),
         question: neutral::short(&grant.question, 80),
         covers: match &grant.covers {
-            Covers::Once(_) => "one attempt of exactly what was asked".to_owned(),
+            Covers::Once(_) | Covers::Ahead(_) => "one attempt of exactly what was asked".to_owned(),
             Covers::Digest(_) => "exactly what was asked".to_owned(),
             Covers::Prefix(words) => {
                 format!("commands that begin with {}", neutral::short_command(words.iter().map(String::as_bytes), 200))

@@ -1,6 +1,7 @@
 //! What policy says about a text as a whole.
 
 use super::reading::{From, Reading, Span};
+use crate::action::Exec;
 use crate::grant::Grants;
 use crate::policy::Policy;
 use crate::profile::document::ProgramLine;
@@ -38,8 +39,23 @@ pub struct Judged {
     pub verdict: Verdict,
     /// What decided, in the text; none where it is the text as a whole.
     pub span: Option<Span>,
+    /// Commands of a contained text that surely run and about which a rule asks, in the order in which they are written.
+    pub asking: Vec<Asking>,
     /// What was read.
     pub reading: Reading,
+}
+
+/// A command about which a rule asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asking {
+    /// The command, as far as the text tells: the executable is only where one of that name usually lies.
+    pub exec: Exec,
+    /// What the rule says.
+    pub verdict: Verdict,
+    /// Where it stands.
+    pub span: Span,
+    /// Whether the text tells each of its words, and where it would run.
+    pub is_known: bool,
 }
 
 impl Judged {
@@ -64,8 +80,8 @@ impl Policy {
         let lines: Vec<&ProgramLine> = self.programs().collect();
         let table = super::table::Table::new(&lines);
         let reading = super::walk::read(text, occasion.from, table);
-        let (verdict, span) =
+        let (verdict, span, asking) =
             super::weigh::weigh(&super::weigh::Scales { policy: self, occasion, table, text }, &reading);
-        Judged { verdict, span, reading }
+        Judged { verdict, span, asking, reading }
     }
 }

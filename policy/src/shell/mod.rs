@@ -39,7 +39,7 @@ mod walk;
 mod weigh;
 mod words;
 
-pub use judged::{Judged, Occasion, Stance};
+pub use judged::{Asking, Judged, Occasion, Stance};
 pub use reading::{
     Assignment, Context, Cwd, Direction, From, Opaque, Place, Reading, Redirection, Simple, Span, Target, Value, Why,
     Word, read,

@@ -1,6 +1,6 @@
 //! A reading on the scales: each part is judged, the strictest counts.
 
-use super::judged::{Occasion, Stance};
+use super::judged::{Asking, Occasion, Stance};
 use super::operands;
 use super::reading::{
     Assignment, Context, Cwd, Direction, Place, Reading, Redirection, Simple, Span, Target, Value, Why, Word,
@@ -31,6 +31,7 @@ pub(super) struct Scales<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     worst: Option<(Verdict, Option<Span>)>,
+    asking: Vec<Asking>,
 }
 
 impl Found {
@@ -45,14 +46,16 @@ impl Found {
     }
 }
 
-/// What is concluded, and the part that decided.
-pub(super) fn weigh(scales: &Scales<'_>, reading: &Reading) -> (Verdict, Option<Span>) {
+/// What is concluded, the part that decided, and what asks.
+pub(super) fn weigh(scales: &Scales<'_>, reading: &Reading) -> (Verdict, Option<Span>, Vec<Asking>) {
     let mut found = Found::default();
     match scales.occasion.stance {
         Stance::Contained => scales.contained(reading, &mut found),
         Stance::Bare => scales.bare(reading, &mut found),
     }
-    found.worst.unwrap_or_else(|| (plain(Effect::Allow, "nothing in it is held back"), None))
+    let nothing = || (plain(Effect::Allow, "nothing in it is held back"), None);
+    let (verdict, span) = found.worst.unwrap_or_else(nothing);
+    (verdict, span, found.asking)
 }
 
 /// A verdict of which no rule is the reason.
@@ -77,9 +80,13 @@ impl Scales<'_> {
                 continue;
             }
             if let Some(exec) = exec_of(simple, &words_of(simple)) {
-                let verdict = self.judge(&Action::Exec(exec));
+                let verdict = self.judge(&Action::Exec(exec.clone()));
                 if verdict.effect > Effect::Allow && !verdict.reason.is_default() {
-                    found.note(verdict, Some(simple.span));
+                    found.note(verdict.clone(), Some(simple.span));
+                    if verdict.effect < Effect::Deny {
+                        let is_known = is_known(simple);
+                        found.asking.push(Asking { exec, verdict, span: simple.span, is_known });
+                    }
                 }
             }
             for redirection in &simple.redirections {
@@ -250,6 +257,12 @@ impl Scales<'_> {
             }
         }
     }
+}
+
+/// Whether the text tells all of a command.
+fn is_known(simple: &Simple) -> bool {
+    let known = |word: &Word| matches!(word.value, Value::Known(_));
+    matches!(simple.place.cwd, Cwd::Known(_)) && simple.words.iter().all(known)
 }
 
 /// Whether it runs whatever else happens.

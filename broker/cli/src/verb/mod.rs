@@ -4,6 +4,7 @@ pub(crate) mod approvals;
 pub(crate) mod doctor;
 pub(crate) mod entrypoint;
 pub(crate) mod evidence;
+pub(crate) mod handed;
 pub(crate) mod hook;
 pub(crate) mod init;
 pub(crate) mod ledger;

@@ -19,6 +19,7 @@ use tollgate_ledger::record::{Event, Record, Recorder, RunStarted, Unwritten};
 use tollgate_policy::Policy;
 use tollgate_policy::action::Form;
 use tollgate_policy::boundary::{Boundary, Enforced, Feature};
+use tollgate_policy::grant::Grants;
 use tollgate_policy::path::AbsPath;
 use tollgate_policy::subject::Subject;
 use tollgate_supervise::outside::Word;
@@ -200,6 +201,7 @@ impl Settled {
             id: id.clone(),
             subject: Subject { run: id, ..Subject::default() },
             policy: &self.policy,
+            grants: Grants::default(),
             boundary: &self.boundary,
             started: self.record(&started.enforced),
             begun: Instant::now().checked_sub(self.sent.age).unwrap_or_else(Instant::now),
@@ -249,6 +251,7 @@ impl Settled {
             unattended: self.sent.terms.unattended,
             enforced: enforced.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            of: None,
         }
     }
 }

@@ -45,6 +45,7 @@ pub(crate) fn started(run: &str, argv: &[&str]) -> Record {
         unattended: false,
         enforced: Enforced::default(),
         version: "0".into(),
+        of: None,
     };
     Record { at: 1_700_000_000_000, mono: 0, run: run.into(), lineage: Vec::new(), event: Event::RunStarted(started) }
 }

@@ -50,6 +50,7 @@ pub(super) fn revoke(id: &str, json: args::Json) -> Outcome {
 fn line(grant: &Grant, now: i64) -> String {
     let covers = match &grant.covers {
         Covers::Once(_) => "the exact action, once".to_owned(),
+        Covers::Ahead(_) => "the exact command, once".to_owned(),
         Covers::Digest(_) => "the exact action".to_owned(),
         Covers::Prefix(words) => {
             format!("commands that begin with `{}`", neutral::short_command(words.iter().map(String::as_bytes), 100))

@@ -1,16 +1,16 @@
 //! A question while the client waits: this process itself holds it, in the same queue as those of a run.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tollgate_ledger::record::{self, Decider, Decision, Outcome};
 use tollgate_policy::evidence::Section;
+use tollgate_policy::grant::Grant;
 use tollgate_policy::question::{Answer, Approval, Offers, Question, Scope};
-use tollgate_wire::ask::Ended;
 use tollgate_wire::neutral;
 
 use super::scene::Scene;
 use super::session::Standing;
+use super::wait::{self, End};
 use super::weigh::Weighed;
 use super::{evidence, refusal};
 use crate::failure::Failure;
@@ -19,23 +19,27 @@ use crate::verb::run::{About, asker, deadline, fresh_id};
 /// How a question ended.
 #[derive(Debug)]
 pub(super) enum Answered {
-    /// It may go on.
-    Yes,
+    /// It may go on; what that opens for the run that it becomes, where it becomes one.
+    Yes(Option<Box<Grant>>),
     /// It must not; what the agent reads.
     No(String),
 }
 
 /// Asks, unless it was answered for this session before.
 pub(super) fn ask(scene: &Scene, action: u64, one: &Weighed) -> Result<Answered, Failure> {
-    let question = question(scene, one)?;
+    let about = About { ground: Some(&scene.ground), unattended: scene.wanted.unattended };
+    let run = fresh_id()?;
+    let mut queue = asker((&run, scene.places.sockets()), &scene.policy, &about);
+    let question = wait::prepared(scene, queue.as_mut(), question(scene, &run, one));
     scene.durable(record::Event::Asked { action, question: question.clone() })?;
+    let yes = |by: &str| Answered::Yes(scene.policy.grant_ahead(&question, by).map(Box::new));
     let what = evidence::attempt(&one.action);
     match scene.session.standing(scene, &question)? {
         Standing::Open => {}
         Standing::Granted(before) => {
             let decision = decision(Outcome::Allowed, Decider::Grant, format!("approved in {before}"));
             decided(scene, action, (&question, decision))?;
-            return Ok(Answered::Yes);
+            return Ok(yes(&before));
         }
         Standing::Denied(why) => {
             let decision = decision(Outcome::Denied, Decider::Human, why.to_owned());
@@ -44,7 +48,7 @@ pub(super) fn ask(scene: &Scene, action: u64, one: &Weighed) -> Result<Answered,
         }
     }
     let begun = Instant::now();
-    let ended = wait(scene, &question);
+    let ended = wait::answer(scene, queue.as_mut(), (action, &question))?;
     let waited = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (decision, answered) = conclude(scene, (&question, one), ended, waited);
     decided(scene, action, (&question, Decision { waited, ..decision }))?;
@@ -56,12 +60,11 @@ fn decision(outcome: Outcome, decider: Decider, reason: String) -> Decision {
     Decision { outcome, decider, by: none(), channel: none(), scope: none(), reason, waited: 0, seen: None }
 }
 
-fn question(scene: &Scene, one: &Weighed) -> Result<Question, Failure> {
-    let run = fresh_id()?;
+fn question(scene: &Scene, run: &str, one: &Weighed) -> Question {
     let asked_at = crate::time::now();
-    let patience = deadline(&scene.policy).min(scene.wait);
+    let patience = deadline(&scene.policy).min(scene.patience());
     let client = [Section::note("client", scene.client.name()), Section::note("session", scene.session.run.clone())];
-    let new = Question::new(&format!("{run}-1"), &run, one.action.clone(), one.verdict.clone());
+    let new = Question::new(&format!("{run}-1"), run, one.action.clone(), one.verdict.clone());
     let mut question = Question {
         lineage: vec![scene.client.name().to_owned()],
         evidence: client.into_iter().chain(one.evidence.iter().cloned()).collect(),
@@ -72,47 +75,25 @@ fn question(scene: &Scene, one: &Weighed) -> Result<Question, Failure> {
     };
     scene.policy.assess(&mut question);
     question.seal(&scene.policy.digest());
-    Ok(question)
-}
-
-/// The end of a question, or why nobody could be asked.
-fn wait(scene: &Scene, question: &Question) -> Result<Ended, String> {
-    let sockets = scene.places.sockets();
-    let about = About { ground: None, unattended: scene.wanted.unattended };
-    let mut queue = asker((&question.run, sockets), &scene.policy, &about);
-    queue.raise(question.clone()).map_err(|unasked| unasked.to_string())?;
-    let left = question.deadline.saturating_sub(question.asked_at);
-    // One second more: the queue keeps the deadline, this is for a queue that died.
-    let end = Instant::now() + Duration::from_millis(u64::try_from(left).unwrap_or_default()) + Duration::from_secs(1);
-    loop {
-        let ended = queue.take().into_iter().find(|ended| !matches!(ended, Ended::Ready(_) | Ended::Reviewed { .. }));
-        if let Some(ended) = ended {
-            return Ok(ended);
-        }
-        let rest = end.saturating_duration_since(Instant::now());
-        if rest.is_zero() {
-            return Ok(Ended::Expired { question: question.id.clone() });
-        }
-        let timeout = PollTimeout::try_from(rest).unwrap_or(PollTimeout::MAX);
-        let Some(bell) = queue.wakes() else { return Err("nobody can be asked".to_owned()) };
-        match poll(&mut [PollFd::new(bell, PollFlags::POLLIN)], timeout) {
-            Ok(_) | Err(nix::Error::EINTR) => {}
-            Err(errno) => return Err(format!("can't wait for an answer: {errno}")),
-        }
-    }
+    question
 }
 
 fn conclude(
     scene: &Scene,
     (question, one): (&Question, &Weighed),
-    ended: Result<Ended, String>,
+    ended: Result<End, String>,
     waited: u64,
 ) -> (Decision, Answered) {
     let what = evidence::attempt(&one.action);
     let asks = evidence::why(&one.verdict.reason);
     match ended {
-        Ok(Ended::Answered(approval)) => answered(scene, (question, &what), &approval),
-        Ok(Ended::Expired { .. } | Ended::Ready(_) | Ended::Reviewed { .. }) => {
+        Ok(End::Answered(approval)) => answered(scene, (question, &what), &approval),
+        Ok(End::Reviewed(by, why)) => {
+            let next = "do it another way, or tell the person what you need and why";
+            let decision = Decision { by, ..decision(Outcome::Denied, Decider::Reviewer, why.clone()) };
+            (decision, Answered::No(refusal(&what, &format!("the reviewer said no: {why}"), next)))
+        }
+        Ok(End::Expired) => {
             let why = format!("it needs approval ({asks}), and nobody answered within {} s", (waited + 500) / 1000);
             let next = "asked; retry with the same call when a person is there to answer (`tollgate approvals list`)";
             (
@@ -133,7 +114,10 @@ fn answered(scene: &Scene, (question, what): (&Question, &str), approval: &Appro
     let no = |why: &str| (Outcome::Denied, String::new(), Answered::No(refusal(what, why, next)));
     let (outcome, scope, answer) = match (&approval.answer, scene.session.keep(scene, (question, approval))) {
         (_, Err(failure)) => no(&failure.text),
-        (Answer::Approve(scope), Ok(())) => (Outcome::Allowed, named(scope), Answered::Yes),
+        (Answer::Approve(scope), Ok(())) => {
+            let ahead = scene.policy.grant_ahead(question, &approval.by);
+            (Outcome::Allowed, named(scope), Answered::Yes(ahead.map(Box::new)))
+        }
         (Answer::Deny | Answer::DenyRun | Answer::StopRun, Ok(())) if approval.reason.is_empty() => {
             no("a person said no")
         }

@@ -6,6 +6,7 @@
 
 mod ask;
 mod evidence;
+mod foreseen;
 mod last;
 mod paths;
 mod scene;
@@ -15,6 +16,7 @@ mod shell;
 mod status;
 mod told;
 mod urls;
+mod wait;
 mod weigh;
 
 use std::io::Read as _;

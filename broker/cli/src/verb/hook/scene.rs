@@ -20,6 +20,7 @@ use crate::layers::{Layers, Wanted};
 use crate::place::{Ground, places, resolved, shown};
 use crate::shipped;
 use crate::verb::run::redactor;
+use crate::verb::shell::project;
 
 /// The profile of a client's shell calls, and of what its own tools do.
 const PROFILE: &str = "shell";
@@ -58,7 +59,8 @@ impl Scene {
         let ground = ground(event, &places)?;
         let wanted = Wanted {
             profiles: if args.profile.is_empty() { vec![default()] } else { args.profile.clone() },
-            policies: args.policy.clone(),
+            policies: args.policy.iter().map(|file| absolute(file)).collect::<Result<_, _>>()?,
+            above: project::policies_above(ground.workspace.as_path(), home().as_deref()),
             unattended: args.ci,
             ..Wanted::default()
         };
@@ -106,6 +108,11 @@ impl Scene {
         Record { at: crate::time::now(), mono, run: self.session.run.clone(), lineage: Vec::new(), event }
     }
 
+    /// How long a question may still wait: the client's patience counts from the call's beginning.
+    pub(super) fn patience(&self) -> Duration {
+        self.wait.saturating_sub(self.begun.elapsed())
+    }
+
     /// Whether a path is Tollgate's own: state, ledger, sockets.
     pub(super) fn is_ours(&self, path: &AbsPath) -> bool {
         let sockets = self.places.all_sockets().into_iter().filter_map(|path| AbsPath::new(path).ok());
@@ -138,6 +145,15 @@ fn ground(event: &Event, places: &Places) -> Result<Ground, Failure> {
     Ok(Ground { cwd, ..ground })
 }
 
+fn home() -> Option<PathBuf> {
+    crate::place::home().map(|home| home.canonicalize().unwrap_or(home))
+}
+
+/// As the command line of a contained call names it.
+fn absolute(file: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(file).map_err(|e| Failure::new(Exit::Policy, format!("can't find {}", shown(file))).because(&e))
+}
+
 fn here() -> Result<PathBuf, Failure> {
     std::env::current_dir().map_err(|e| Failure::new(Exit::Refused, "the working directory is gone").because(&e))
 }
@@ -150,7 +166,7 @@ fn workspace(cwd: &AbsPath) -> PathBuf {
     if let Some(project) = named.next() {
         return project.as_path().to_owned();
     }
-    let home = crate::place::home().map(|home| home.canonicalize().unwrap_or(home));
+    let home = home();
     let below_home = |folder: &&Path| !home.as_ref().is_some_and(|home| home.starts_with(folder));
     let marked = |folder: &&Path| MARKS.iter().any(|mark| folder.join(mark).symlink_metadata().is_ok());
     cwd.as_path().ancestors().take_while(below_home).find(marked).unwrap_or(cwd.as_path()).to_owned()

@@ -67,7 +67,7 @@ impl Session {
             let hex = sha256_hex(format!("{}\0{}", client.name(), event.session).as_bytes());
             format!("h{}", hex.chars().take(15).collect::<String>())
         };
-        let folder = places.state.join("hooks");
+        let folder = places.state.join(crate::verb::handed::FOLDER);
         make(&folder, Trust::Private).map_err(|unfit| Failure::of(Exit::Internal, &unfit).hint(unfit.hint()))?;
         Ok(Self { run, folder })
     }
@@ -148,6 +148,7 @@ impl Session {
             // The client itself is held by nothing.
             enforced: Enforced { landlock_abi: 0, held: BTreeSet::new(), gaps: Vec::new() },
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            of: None,
         }
     }
 

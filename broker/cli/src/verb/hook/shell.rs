@@ -8,15 +8,17 @@ use tollgate_policy::evidence::Section;
 use tollgate_policy::grant::Grants;
 use tollgate_policy::path::AbsPath;
 use tollgate_policy::raw::Raw;
-use tollgate_policy::shell::{From, Occasion, Stance};
+use tollgate_policy::shell::{Asking, From, Judged, Occasion, Stance};
 use tollgate_policy::verdict::Effect;
 use tollgate_wire::neutral;
 
+use super::foreseen::exec as foresee;
 use super::scene::Scene;
 use super::weigh::{Way, Weighed, is_question, reviewed, said};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::place::{resolved, shown};
+use crate::verb::handed::is_name;
 
 /// The shell that clients start.
 const SHELL: &str = "/bin/bash";
@@ -30,25 +32,54 @@ pub(super) fn weigh(scene: &Scene, event: &Event, call: &Call) -> Result<(Vec<We
         let verdict = said(Effect::Allow, "it runs inside a boundary already");
         return Ok((vec![Weighed { action, verdict, evidence: Vec::new() }], Way::AsItIs));
     }
-    let contained = *rewritable == Rewritable::Yes && !is_question(event);
-    let stance = if contained { Stance::Contained } else { Stance::Bare };
-    let judged = scene.policy.judge_text(
-        text,
-        &Occasion {
-            subject: &scene.subject,
-            grants: &Grants::default(),
-            now_ms: crate::time::now(),
-            from: &From { cwd: Some(cwd.clone()), home: Some(scene.ground.home.clone()) },
-            stance,
-        },
-    );
-    let mut evidence = vec![Section::note("runs", runs(contained))];
+    let rewritten = *rewritable == Rewritable::Yes && !is_question(event);
+    let contained = if rewritten { Some(judge(scene, (text, &cwd), Stance::Contained)) } else { None };
+    // The client's own prompt knows no boundary: after its yes the text runs as it is.
+    let contained = contained.filter(|judged| !(scene.hand_over && asks(judged)));
+    if let Some(judged) = contained.as_ref().filter(|judged| asks(judged)) {
+        return Ok((foreseen(scene, text, judged, action), Way::Contained(text.clone())));
+    }
+    let is_contained = contained.is_some();
+    let judged = contained.unwrap_or_else(|| judge(scene, (text, &cwd), Stance::Bare));
+    let mut evidence = vec![Section::note("runs", runs(is_contained))];
     if let Some(span) = judged.span.filter(|span| span.start > 0 || span.end < text.len()) {
         evidence.push(Section::note("because of", neutral::short(span.of(text), 500)));
     }
     let verdict = reviewed(&scene.policy, judged.verdict);
-    let way = if contained { Way::Contained(wrapped(scene, text)?) } else { Way::Bare };
+    let way = if is_contained { Way::Contained(text.clone()) } else { Way::Bare };
     Ok((vec![Weighed { action, verdict, evidence }], way))
+}
+
+fn judge(scene: &Scene, (text, cwd): (&str, &AbsPath), stance: Stance) -> Judged {
+    let from = From { cwd: Some(cwd.clone()), home: Some(scene.ground.home.clone()) };
+    let (grants, now_ms) = (Grants::default(), crate::time::now());
+    scene.policy.judge_text(text, &Occasion { subject: &scene.subject, grants: &grants, now_ms, from: &from, stance })
+}
+
+/// Whether a rule asks, and none forbids.
+fn asks(judged: &Judged) -> bool {
+    matches!(judged.verdict.effect, Effect::Review | Effect::Ask)
+}
+
+/// The commands that can be asked about before they are started; what can't be foreseen so exactly that an answer would
+/// hold for it is asked about by the gate, once.
+fn foreseen(scene: &Scene, text: &str, judged: &Judged, whole: Action) -> Vec<Weighed> {
+    let one = |asking: &Asking| {
+        let exec = foresee(asking)?;
+        let verdict = reviewed(&scene.policy, asking.verdict.clone());
+        let whole = Section::note("part of", neutral::short(text, 4000));
+        let runs = match &verdict.profile {
+            Some(profile) => format!("outside of its boundary, in that of the profile `{profile}`"),
+            None => runs(true).to_owned(),
+        };
+        Some(Weighed { action: Action::Exec(exec), verdict, evidence: vec![Section::note("runs", runs), whole] })
+    };
+    let mut all: Vec<Weighed> = judged.asking.iter().filter_map(one).collect();
+    if all.is_empty() {
+        let verdict = said(Effect::Allow, "inside a boundary its gate asks when it comes to it");
+        all.push(Weighed { action: whole, verdict, evidence: Vec::new() });
+    }
+    all
 }
 
 const fn runs(contained: bool) -> &'static str {
@@ -74,9 +105,9 @@ fn as_exec(text: &str, cwd: &AbsPath) -> Exec {
     }
 }
 
-/// The same command line, inside. A directory that it begins by changing to is changed to outside, since clients that
+/// The same command line, inside; with the name of what was approved for it. A directory that it begins by changing to is changed to outside, since clients that
 /// keep the directory between calls look there; that does nothing else.
-fn wrapped(scene: &Scene, text: &str) -> Result<String, Failure> {
+pub(super) fn wrapped(scene: &Scene, text: &str, handed: Option<&str>) -> Result<String, Failure> {
     let (before, rest) = first_steps(text);
     let mut words = program()?;
     words.push("--workspace".to_owned());
@@ -85,10 +116,13 @@ fn wrapped(scene: &Scene, text: &str) -> Result<String, Failure> {
         words.extend(["--profile".to_owned(), profile.clone()]);
     }
     for policy in &scene.wanted.policies {
-        words.extend(["--policy".to_owned(), text_of(&absolute(policy)?)?]);
+        words.extend(["--policy".to_owned(), text_of(policy)?]);
     }
     if scene.wanted.unattended {
         words.push("--ci".to_owned());
+    }
+    if let Some(handed) = handed {
+        words.extend(["--handed".to_owned(), handed.to_owned()]);
     }
     words.extend(["-c".to_owned(), rest.to_owned()]);
     let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
@@ -105,10 +139,6 @@ fn text_of(path: &Path) -> Result<String, Failure> {
     path.to_str().map(str::to_owned).ok_or_else(|| internal(format!("the path {} is not UTF-8", shown(path))))
 }
 
-fn absolute(path: &Path) -> Result<std::path::PathBuf, Failure> {
-    std::path::absolute(path).map_err(|e| internal(format!("can't find {}", shown(path))).because(&e))
-}
-
 fn internal(text: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Internal, text)
 }
@@ -122,11 +152,18 @@ fn quoted(word: &str) -> String {
 fn is_wrapped(scene: &Scene, text: &str) -> bool {
     let (_, rest) = first_steps(text);
     let Some(words) = shlex::split(rest) else { return false };
+    let handed = words.iter().position(|word| word == "--handed").and_then(|at| words.get(at + 1));
+    let handed = handed.filter(|name| is_name(name)).map(String::as_str);
     // The text itself is the last word.
     words.last().is_some_and(|inner| {
-        let again = wrapped(scene, inner);
+        let again = wrapped(scene, inner, handed);
         again.is_ok_and(|again| again == rest) && first_steps(inner).0.is_empty()
     })
+}
+
+/// What of a text runs inside.
+pub(super) fn within(text: &str) -> &str {
+    first_steps(text).1
 }
 
 /// `cd DIR && ` as often as a text begins with it, where DIR is a plain word; and the rest.

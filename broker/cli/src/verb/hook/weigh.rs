@@ -1,11 +1,11 @@
 //! A call becomes actions, each is judged, and the strictest word holds. What asks is settled here while the client waits.
 
 use tollgate_hooks::{Call, Deed, Event, Moment, Ruling, Touch};
-use tollgate_ledger::record::{self, Told};
+use tollgate_ledger::record::{self, Of, Told};
 use tollgate_policy::Policy;
 use tollgate_policy::action::{Access, Action, PathAccess, Tool};
 use tollgate_policy::evidence::Section;
-use tollgate_policy::grant::Grants;
+use tollgate_policy::grant::{Grant, Grants};
 use tollgate_policy::path::AbsPath;
 use tollgate_policy::raw::Raw;
 use tollgate_policy::verdict::{Effect, Reason, Verdict};
@@ -15,6 +15,7 @@ use super::ask::{self, Answered};
 use super::scene::Scene;
 use super::{evidence, paths, refusal, shell, told, urls};
 use crate::failure::Failure;
+use crate::verb::handed::Handed;
 
 /// Who offers a client's own tools, in rules.
 const BUILTIN: &str = "builtin";
@@ -34,7 +35,7 @@ pub(super) struct Weighed {
 pub(super) enum Way {
     /// The client does it.
     Bare,
-    /// It runs inside a boundary by this command line.
+    /// This text runs inside a boundary.
     Contained(String),
     /// It runs inside a boundary as it is.
     AsItIs,
@@ -60,16 +61,30 @@ pub(super) fn weigh(scene: &mut Scene, event: &Event, call: &Call) -> Result<Rul
     if let Some(one) = all.iter().find(|one| one.verdict.effect == Effect::Deny) {
         return denied(scene, number, one);
     }
+    let mut granted = Vec::new();
     for one in all.iter().filter(|one| one.verdict.effect == Effect::Ask) {
         if scene.hand_over {
             scene.flush()?;
             return Ok(Ruling::HandOver { reason: one.verdict.reason.because.clone() });
         }
-        if let Answered::No(reason) = ask::ask(scene, number, one)? {
-            return Ok(Ruling::Deny { reason });
+        match ask::ask(scene, number, one)? {
+            Answered::No(reason) => return Ok(Ruling::Deny { reason }),
+            Answered::Yes(opens) => granted.extend(opens.map(|grant| *grant)),
         }
     }
-    allowed(scene, (event, call), (&all, number), way)
+    allowed(scene, (event, call), (&all, number), goes_on(scene, (way, number), granted)?)
+}
+
+/// The way, with the command line of what goes inside; what was approved goes with it.
+fn goes_on(scene: &Scene, (way, action): (Way, u64), granted: Vec<Grant>) -> Result<Way, Failure> {
+    let Way::Contained(text) = way else { return Ok(way) };
+    let handed = if granted.is_empty() {
+        None
+    } else {
+        let of = Of { run: scene.session.run.clone(), action };
+        Some(Handed::new(shell::within(&text), of, granted).leave(&scene.places.state)?)
+    };
+    Ok(Way::Contained(shell::wrapped(scene, &text, handed.as_deref())?))
 }
 
 /// Writes down that an action began.

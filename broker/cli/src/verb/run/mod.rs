@@ -47,6 +47,7 @@ use crate::failure::{Failure, Outcome};
 use crate::layers::{Layers, Wanted};
 use crate::place::{Ground, places};
 use crate::ui;
+use crate::verb::handed::Handed;
 use crate::verb::notice::Announced;
 use crate::verb::shell::Call;
 use outside::{Beyond, Terms};
@@ -78,6 +79,8 @@ struct Settled {
     agent: OnceCell<bool>,
     /// The shell's call that it is.
     call: Option<Call>,
+    /// What a person approved when the call was asked about, before it was started.
+    handed: Option<Handed>,
 }
 
 /// Runs the command.
@@ -166,6 +169,7 @@ fn settle(args: args::Run, temp: &PrivateTemp, begun: Instant) -> Result<Settled
         name: args.name.unwrap_or_default(),
         begun,
         agent: OnceCell::new(),
+        handed: args.handed.as_deref().and_then(|token| Handed::take(&places.state, token, args.call.as_ref()?)),
         call: args.call,
     })
 }
@@ -222,6 +226,7 @@ fn watch(
         id: settled.id.clone(),
         subject: Subject { run: settled.id.clone(), agent: settled.agent(), ..Subject::default() },
         policy: &settled.policy,
+        grants: settled.handed.as_ref().map(|handed| handed.grants(&settled.id)).unwrap_or_default(),
         boundary: &settled.boundary,
         started: settled.record(&started.enforced),
         begun: settled.begun,
@@ -323,6 +328,7 @@ impl Settled {
             unattended: self.wanted.unattended,
             enforced: enforced.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            of: self.handed.as_ref().map(|handed| handed.of.clone()),
         }
     }
 }

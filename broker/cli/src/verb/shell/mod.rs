@@ -6,7 +6,7 @@
 //! that calls this) and policy files count.
 
 mod kept;
-mod project;
+pub(crate) mod project;
 mod real;
 mod words;
 

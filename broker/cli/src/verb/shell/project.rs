@@ -34,7 +34,7 @@ pub(super) fn of(here: &Path, home: Option<&Path>) -> Result<PathBuf, Failure> {
 
 /// Policies of folders around a workspace. A repository within a project has not left it: what the project forbids stays
 /// forbidden.
-pub(super) fn policies_above(workspace: &Path, home: Option<&Path>) -> Vec<PathBuf> {
+pub(crate) fn policies_above(workspace: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     let above = candidates(workspace, home).skip(1).filter(|folder| !is_everybodys(folder));
     above.map(|folder| folder.join(PROJECT)).filter(|file| file.symlink_metadata().is_ok()).collect()
 }

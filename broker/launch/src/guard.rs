@@ -253,11 +253,11 @@ fn end(task: &Task<'_>, command: Pid, mut ending: Option<News>) -> ! {
         let _shown_no_more = mounts::detach(place);
     }
     temp::remove(io::stdout().as_fd(), name);
-    if fds::say(3, b"s").is_err() {
-        if let (Some(terminal), Ok(keys)) = (task.post.terminal, fds::take(4)) {
-            terminal.put_back(keys.as_fd());
-        }
-        process::exit(1) // the supervisor is gone
+    // A supervisor that is being killed can leave a thread behind for a while, and with it its end.
+    let raw = task.post.terminal.filter(|terminal| terminal.is_raw());
+    let gone = fds::say(3, b"s").is_err() || raw.is_some() && fds::unread(3).unwrap_or(true);
+    if let (true, Some(terminal), Ok(keys)) = (gone, raw, fds::take(4)) {
+        terminal.put_back(keys.as_fd());
     }
-    process::exit(0)
+    process::exit(i32::from(gone))
 }

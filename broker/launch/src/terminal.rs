@@ -113,6 +113,11 @@ impl Terminal {
         self.screen.keys()
     }
 
+    /// Whether the supervisor makes the user's terminal raw from the start.
+    pub(crate) fn is_raw(&self) -> bool {
+        self.before.is_some()
+    }
+
     /// In the guard of a supervisor that was killed: puts the user's terminal back, of which this is a descriptor, if it
     /// is still as that one made it.
     pub(crate) fn put_back(&self, keys: BorrowedFd<'_>) {

@@ -70,6 +70,28 @@ pub fn say(fd: RawFd, bytes: &[u8]) -> io::Result<()> {
     if put < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// Waits until nobody reads a pipe any more to whose writing end one has said something; whether anything was left unread.
+///
+/// # Errors
+/// What `poll(2)` or `FIONREAD` (pipe(7)) says.
+pub fn unread(fd: RawFd) -> io::Result<bool> {
+    let mut end = libc::pollfd { fd, events: 0, revents: 0 };
+    let mut left: libc::c_int = 0;
+    loop {
+        // SAFETY: one entry, which outlives the call; a number that is not open is told in it.
+        if unsafe { libc::poll(&raw mut end, 1, -1) } >= 0 {
+            break;
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    // SAFETY: the kernel writes one int there; a number that is not open is EBADF.
+    done(unsafe { libc::ioctl(fd, libc::FIONREAD, &raw mut left) })?;
+    Ok(left > 0)
+}
+
 /// Makes `from` the descriptor `to` (0, 1 or 2), inherited by exec.
 ///
 /// # Errors

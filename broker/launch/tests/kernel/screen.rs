@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tollgate_sys::pty::{self, Settings};
 
 use crate::Case;
@@ -18,6 +20,7 @@ pub(crate) const ALL: &[Case] = &[
     ("window_size_passes", window_size_passes),
     ("the_clipboard_does_not", the_clipboard_does_not),
     ("pipes_stay_pipes", pipes_stay_pipes),
+    ("a_supervisor_that_dies_slowly_leaves_no_raw_terminal", a_supervisor_that_dies_slowly_leaves_no_raw_terminal),
     ("a_vanished_terminal_ends_the_run", a_vanished_terminal_ends_the_run),
 ];
 
@@ -160,5 +163,45 @@ fn a_vanished_terminal_ends_the_run() {
             std::thread::sleep(Duration::from_millis(20));
         }
         assert!(scene.report().ending.starts_with("signalled"), "{setting:?}: {:?}", scene.report());
+    }
+}
+
+/// The first of its threads to end tells the guard, the last one closes its descriptors: here one that is stopped.
+fn a_supervisor_that_dies_slowly_leaves_no_raw_terminal() {
+    for setting in Setting::all() {
+        let scene = Scene::new(setting);
+        let inner = scene.command(&["/bin/sh", "-c", "echo ready; exec sleep 60"]);
+        let mut user = User::with(&["sh", "-c", "\"$@\"; read -r x", "sh"], &inner, None);
+        let before = settings(&user.screen);
+        user.see("ready");
+        let guard = Pid::from_raw(scene.report().guard);
+        let supervisor = Pid::from_raw(parent(guard));
+        kill(supervisor, Signal::SIGSTOP).unwrap();
+        kill(guard, Signal::SIGTERM).unwrap();
+        let gone = |pid: Pid| parent(pid) == 0;
+        until("the command's end", || gone(Pid::from_raw(scene.report().command)));
+        // Long enough for a guard that does not wait.
+        std::thread::sleep(Duration::from_millis(300));
+        assert_ne!(settings(&user.screen), before, "{setting:?}: the terminal is still the command's");
+        kill(supervisor, Signal::SIGKILL).unwrap();
+        until("the terminal as it was", || settings(&user.screen) == before);
+        user.press("\r");
+        user.run.wait().unwrap();
+    }
+}
+
+/// A process's parent; 0 if there is none such, or only its remains.
+fn parent(process: Pid) -> i32 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let rest = stat.rsplit(')').next().unwrap_or_default();
+    let fields: Vec<_> = rest.split_ascii_whitespace().collect();
+    if fields.first() == Some(&"Z") { 0 } else { fields.get(1).map_or(0, |parent| parent.parse().unwrap()) }
+}
+
+fn until(what: &str, is: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !is() {
+        assert!(Instant::now() < end, "not within 20 s: {what}");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -48,7 +48,11 @@ export class Browser {
     this.number += 1;
     const id = this.number;
     this.process.stdio[3].write(`${JSON.stringify({ id, method, params, sessionId })}\0`);
-    return new Promise((done, failed) => { this.waiting.set(id, { done, failed }); });
+    return new Promise((done, failed) => {
+      const late = setTimeout(() => failed(new Error(`the browser does not answer ${method}`)), 30_000);
+      const settled = (how) => (what) => { clearTimeout(late); how(what); };
+      this.waiting.set(id, { done: settled(done), failed: settled(failed) });
+    });
   }
 
   /** A window's tab, of this size and scheme. */
@@ -101,6 +105,9 @@ class Tab {
   }
 
   shows(text, seconds) { return this.until(`document.body?.innerText.toLowerCase().includes(${JSON.stringify(text.toLowerCase())})`, seconds); }
+
+  /** Waits until the page's script takes keys: what is typed before is lost. */
+  listens() { return this.until('document.querySelector(".keys")?.hidden === false'); }
 
   async key(key) {
     const keys = { Enter: { key: 'Enter', code: 'Enter', windowsVirtualKeyCode: 13, text: '\r' }, Tab: { key: 'Tab', code: 'Tab', windowsVirtualKeyCode: 9 } };

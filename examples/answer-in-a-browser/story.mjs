@@ -36,7 +36,12 @@ function start(...words) {
   const run = { child, out: '', err: '' };
   child.stdout.on('data', (text) => { run.out += text; });
   child.stderr.on('data', (text) => { run.err += text; });
-  run.ended = new Promise((done) => { child.on('close', (status) => done(status)); });
+  const closed = new Promise((done) => { child.on('close', (status) => done(status)); });
+  run.ends = async () => {
+    const status = await Promise.race([closed, sleep(60_000).then(() => 'late')]);
+    if (status === 'late') { throw new Error(`\`${words.join(' ')}\` does not end: ${run.err}`); }
+    return status;
+  };
   ends.push(() => child.kill('SIGTERM'));
   return run;
 }
@@ -85,6 +90,7 @@ async function story() {
   await tab.shows('One question waits');
   console.log(`shown ${Date.now() - began} ms after the run was started`);
   await picture('queue');
+  await tab.listens();
   await tab.key('j');
   await tab.key('Enter');
   await tab.shows('Approve once');
@@ -102,7 +108,7 @@ async function story() {
   await approve(tab);
   await tab.shows('Approved once');
   await picture('approved');
-  hold(await first.ended === 0, `the push failed: ${first.err}`);
+  hold(await first.ends() === 0, `the push failed: ${first.err}`);
   hold(pushed() === 'greet people', 'nothing was pushed');
   const decided = verb('ledger', 'list', '--event', 'decided', '--json');
   hold(/"channel": *"web"/.test(decided) && /"outcome": *"allowed"/.test(decided), `the ledger has it not: ${decided}`);
@@ -115,11 +121,12 @@ async function story() {
   await tab.shows('One question waits');
   await tab.click('a.card');
   await tab.shows('Approve once');
+  await tab.listens();
   await tab.key('d');
   await tab.type('open a pull request instead');
   await tab.key('Enter');
-  await tab.shows('Denied');
-  hold(await second.ended !== 0 && second.err.includes('open a pull request instead'), `the agent was not told: ${second.err}`);
+  await tab.until('document.querySelector("h1")?.innerText.includes("Denied")');
+  hold(await second.ends() !== 0 && second.err.includes('open a pull request instead'), `the agent was not told: ${second.err}`);
   hold(pushed() === 'greet people', 'it was pushed all the same');
 
   say('Nobody answers: silence is a refusal, and the open page says so');
@@ -131,7 +138,7 @@ async function story() {
   await tab.click('a.card');
   await tab.shows('then it is refused');
   await tab.shows('This question is no longer open');
-  hold(await third.ended !== 0 && third.err.includes('tollgate: refused'), third.err);
+  hold(await third.ends() !== 0 && third.err.includes('tollgate: refused'), third.err);
   await tab.click('.notice a');
   await tab.shows('Expired');
 
@@ -151,7 +158,7 @@ async function story() {
   const told = await Promise.all([tab.text(), second_tab.text()]);
   hold(told.some((text) => text.includes('Approved once')), told.join('\n'));
   hold(told.some((text) => text.includes('was not taken') || text.includes('sent already') || text.includes('no longer open')), told.join('\n'));
-  hold(await fourth.ended === 0, fourth.err);
+  hold(await fourth.ends() === 0, fourth.err);
 
   say('Forty like questions: one pile, a switch each');
   const many = join(work, 'many.toml');
@@ -173,7 +180,7 @@ async function story() {
   await tab.shows('Approve once');
   await tab.click('button.deny');
   await tab.shows('Denied');
-  await fifth.ended;
+  await fifth.ends();
   hold(fifth.out.trim().split('\n').length === 39, `not 39 of them ran: ${fifth.out}`);
 
   say('Without a script: read, denied, by keys alone');
@@ -190,7 +197,7 @@ async function story() {
   }
   await plain.key('Enter');
   await plain.until('document.body.innerText.includes("Denied")');
-  hold(await sixth.ended !== 0, 'it was pushed all the same');
+  hold(await sixth.ends() !== 0, 'it was pushed all the same');
 
   say('Runs and the report');
   await tab.go(`${base}/runs`);

@@ -142,8 +142,9 @@ impl Running {
             if self.begun.elapsed() > self.deadline {
                 killpg(self.pid(), Signal::SIGKILL).ok();
                 self.child.wait().unwrap();
-                let err = String::from_utf8_lossy(&self.err.join().unwrap()).into_owned();
-                panic!("{} did not end within {:?}; stderr: {err}", self.told, self.deadline);
+                let [out, err] = [self.out, self.err].map(|said| said.join().unwrap());
+                let [out, err] = [&out, &err].map(|said| String::from_utf8_lossy(said));
+                panic!("{} did not end within {:?}\nstdout: {out}\nstderr: {err}", self.told, self.deadline);
             }
             std::thread::sleep(Duration::from_millis(2));
         };

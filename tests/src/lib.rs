@@ -17,6 +17,7 @@ pub mod job;
 pub mod model;
 pub mod page;
 pub mod program;
+pub mod reviewer;
 pub mod scene;
 pub mod screen;
 pub mod setting;

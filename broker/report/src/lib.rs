@@ -9,6 +9,7 @@ mod health;
 mod noise;
 mod rate;
 mod report;
+mod reviews;
 mod tally;
 mod text;
 
@@ -17,5 +18,6 @@ pub use health::Approver;
 pub use noise::Noise;
 pub use rate::Rate;
 pub use report::{Counts, Deciders, Human, Report, Shares, Split};
+pub use reviews::Reviews;
 pub use tally::{Filter, Tally, over};
 pub use text::render;

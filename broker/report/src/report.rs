@@ -6,6 +6,7 @@ use crate::action::{Action, Path};
 use crate::decide;
 use crate::health::Approver;
 use crate::rate::Rate;
+use crate::reviews::Reviews;
 
 /// Metrics 1 and 2 over one ledger.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +35,8 @@ pub struct Report {
     pub unattributed: u64,
     /// How approvers fare.
     pub approvers: Vec<Approver>,
+    /// What the automatic reviewer did.
+    pub reviews: Reviews,
 }
 
 /// Actions by path.
@@ -130,6 +133,7 @@ impl Report {
             agreement: decide::agreement(actions),
             unattributed: 0,
             approvers: Vec::new(),
+            reviews: Reviews::default(),
         }
     }
 
@@ -164,6 +168,7 @@ impl Report {
                 "reviewer_agreement": Rate::of(self.agreement.agreed, self.agreement.n),
             },
             "approver_health": self.approvers.iter().map(Approver::to_json).collect::<Vec<_>>(),
+            "reviewer": self.reviews,
             "unattributed": self.unattributed,
         })
     }

@@ -12,6 +12,7 @@ use tollgate_policy::raw::Raw;
 use crate::action::{Action, Asked, Attempt, Moment, Path, Walls};
 use crate::health::Health;
 use crate::report::Report;
+use crate::reviews::Reviews;
 
 /// A retry comes at most this long after the refusal, in milliseconds.
 const RETRY: u64 = 5 * 60 * 1000;
@@ -52,6 +53,9 @@ pub struct Tally {
     places: HashMap<(u32, u64), Option<usize>>,
     unattributed: u64,
     health: Health,
+    reviews: Reviews,
+    /// Tests of attention: they count for approvers and for nothing else.
+    tests: BTreeSet<String>,
 }
 
 /// What a run's beginning said.
@@ -84,6 +88,13 @@ impl Tally {
                 let effects = self.effects(argv, cwd, run);
                 self.begin_action(action, now, effects, read_only);
             }
+            Event::Asked { question, .. } if question.canary => {
+                self.health.asked(&question);
+                self.tests.insert(question.id);
+            }
+            Event::Decided { question, decision, .. } if self.tests.contains(&question) => {
+                self.health.decided(record.at, &question, &decision);
+            }
             Event::Asked { action, question } => {
                 self.health.asked(&question);
                 let attended = self.run(run).is_some_and(|r| r.attended);
@@ -100,9 +111,9 @@ impl Tally {
                 self.with(run, action, |a| a.denied = true);
             }
             Event::Refused { action, .. } => self.with(run, action, |a| a.refused = Some(now)),
+            Event::Reviewed { review, .. } => self.reviews.take(&review),
             Event::Step { .. }
             | Event::Reached { .. }
-            | Event::Reviewed { .. }
             | Event::Joined { .. }
             | Event::Revoked { .. }
             | Event::Escalated { .. }
@@ -118,7 +129,8 @@ impl Tally {
     pub fn finish(self) -> Report {
         let runs: BTreeSet<u32> = self.attempts.iter().map(|a| a.started.run).collect();
         let (unattributed, approvers) = (self.unattributed, self.health.finish());
-        Report { runs: runs.len() as u64, unattributed, approvers, ..Report::of(&merge(self.attempts)) }
+        let reviews = self.reviews.finish();
+        Report { runs: runs.len() as u64, unattributed, approvers, reviews, ..Report::of(&merge(self.attempts)) }
     }
 
     fn run_number(&mut self, run: &str) -> u32 {

@@ -10,6 +10,7 @@ pub fn render(report: &Report) -> String {
     paths(&mut out, report);
     shares(&mut out, report);
     deciders(&mut out, report);
+    reviewer(&mut out, report);
     human(&mut out, report);
     approvers(&mut out, report);
     out
@@ -83,6 +84,38 @@ fn human(out: &mut String, report: &Report) {
             report.unattributed
         );
     }
+}
+
+/// What the automatic reviewer did and cost; nothing where there is none.
+fn reviewer(out: &mut String, report: &Report) {
+    let it = &report.reviews;
+    if !it.is_any() {
+        return;
+    }
+    line!(
+        out,
+        "\nThe reviewer was asked {} times: {} allowed, {} left to people, {} denied, {} failed.",
+        it.asked,
+        it.allowed,
+        it.left_to_people,
+        it.denied,
+        it.failed
+    );
+    line!(
+        out,
+        "{} retries, {} verdicts used again, {} times not asked (breaker or budget).",
+        it.retries,
+        it.reused,
+        it.not_asked
+    );
+    line!(
+        out,
+        "{} tokens in, {} out, {}.{:03} cents.",
+        it.tokens_in,
+        it.tokens_out,
+        it.cost_millicents / 1000,
+        it.cost_millicents % 1000
+    );
 }
 
 /// How approvers fare: what the load does to them, and what would lighten it.

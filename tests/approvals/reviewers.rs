@@ -119,7 +119,7 @@ fn a_breaker_goes_to_a_person(scene: &Scene) {
 fn a_breaker_stops_the_run(scene: &Scene) {
     let reviewer = Reviewer::says(vec![Says::Verdict("deny")]);
     let policy = policy(scene, &reviewer.section("openai", "breaker = \"stop\""));
-    let text = "for i in 1 2 3 4; do seq $i; done; echo over; sleep 50";
+    let text = "for i in 1 2 3 4; do seq $i; done; sleep 50; echo over";
     let outcome = scene.job(&words(&policy, &[]), &["bash", "-c", text]).end();
     assert!(!outcome.status.success() && !outcome.out.contains("over"), "{outcome}");
     assert!(outcome.took < Duration::from_secs(45), "{outcome}");
@@ -127,9 +127,10 @@ fn a_breaker_stops_the_run(scene: &Scene) {
 }
 
 fn a_budget_ends(scene: &Scene) {
-    for (dialect, limit, why) in
-        [("openai", "tokens = 120", "its budget of 120 tokens is spent"), ("anthropic", "rate = 1", "1 reviews a minute")]
-    {
+    for (dialect, limit, why) in [
+        ("openai", "tokens = 120", "its budget of 120 tokens is spent"),
+        ("anthropic", "rate = 1", "1 reviews a minute"),
+    ] {
         let reviewer = Reviewer::says(vec![Says::Verdict("allow")]);
         let policy = policy(scene, &reviewer.section(dialect, limit));
         let running = scene.job(&words(&policy, &[]), &["bash", "-c", "seq 1; seq 2; echo over"]).start();
@@ -167,7 +168,10 @@ fn commands_that_fail(scene: &Scene) {
         ("sleep 60", "did not answer in time"),
         ("kill -9 $$", "ended without an answer"),
         ("head -c 300000 /dev/zero", "too long"),
-        ("echo '{\"version\":1,\"nonce\":\"0\",\"verdict\":\"allow\",\"risk\":\"low\",\"authorisation\":\"unsaid\",\"codes\":[],\"evidence\":[],\"rationale\":\"x\"}'", "to another question"),
+        (
+            "echo '{\"version\":1,\"nonce\":\"0\",\"verdict\":\"allow\",\"risk\":\"low\",\"authorisation\":\"unsaid\",\"codes\":[],\"evidence\":[],\"rationale\":\"x\"}'",
+            "to another question",
+        ),
     ];
     for (script, why) in table {
         let script = serde_json::Value::from(script).to_string();

@@ -194,7 +194,10 @@ fn path(path: &AbsPath) -> String {
 
 fn doubts(action: &Action) -> Vec<String> {
     let text = match action {
-        Action::Exec(exec) => exec.argv.iter().filter_map(Raw::text).collect::<Vec<_>>().join(" "),
+        // what is no UTF-8 is looked at all the same: a stray byte must not keep the doubt away
+        Action::Exec(exec) => {
+            exec.argv.iter().map(|word| String::from_utf8_lossy(word.bytes())).collect::<Vec<_>>().join(" ")
+        }
         Action::Path(_) | Action::Connect(_) | Action::Call(_) | Action::Tool(_) => {
             serde_json::to_string(action).unwrap_or_default()
         }

@@ -99,6 +99,21 @@ fn what_is_opaque() {
         ("echo ${!x}", Why::Arithmetic),
         ("echo ${x@P}", Why::Arithmetic),
         ("a[$(id)]=3", Why::Arithmetic),
+        ("echo ${s:x}", Why::Arithmetic),
+        ("s=abc; echo ${s:0:x}", Why::Arithmetic),
+        ("echo ${@:x}", Why::Arithmetic),
+        ("echo \"${*: x:1}\"", Why::Arithmetic),
+        ("a=(1 2); echo ${a[@]:x}", Why::Arithmetic),
+        ("a=(1 2); echo ${a[0]:$x}", Why::Arithmetic),
+        ("echo ${?:x}${-:x}${1:x}", Why::Arithmetic),
+        ("echo ${s:-${t:x}}", Why::Arithmetic),
+        ("echo ${@:-${t:x}}", Why::Arithmetic),
+        ("cat <<E\n${s:x}\nE", Why::Arithmetic),
+        ("y=${s:x}", Why::Arithmetic),
+        ("y+=(${s:x})", Why::Arithmetic),
+        ("b=([x]=1)", Why::Arithmetic),
+        ("b+=([x]+=1)", Why::Arithmetic),
+        ("b=([\"x\"]=1)", Why::Arithmetic),
         ("[[ -v 'a[$(id)]' ]]", Why::Arithmetic),
         ("[[ $x -eq 3 ]]", Why::Arithmetic),
         ("test -v 'a[$(id)]'", Why::Arithmetic),
@@ -153,6 +168,9 @@ fn what_is_not_opaque() {
         "[[ -f Cargo.toml && $x == y ]] && ls",
         "git commit -m \"$(cat <<'EOF'\nA message; with `ticks` and $dollars\n\nmore\nEOF\n)\"",
         "export A=1 B=2",
+        "x=abc; echo ${x:1:2} ${x: -1} ${@:2} ${y:0:3}",
+        "i=1; echo ${x:i:$i} ${x:$((i+1))}",
+        "a=([0]=x [12]=y [a-z]*)",
         "trap - EXIT",
         "ls |& cat",
         "exec 3>&-",
@@ -230,5 +248,37 @@ fn spans_point_at_what_decided() {
     ] {
         let judged = judge(&policy, Stance::Bare, text);
         assert_eq!(judged.span.unwrap().of(text), part, "{text}: {:?}", judged.verdict);
+    }
+}
+
+/// Whatever sets PATH decides what every later word means.
+#[test]
+fn nothing_sets_what_programs_are_found_by() {
+    let policy = shipped("listed");
+    for text in [
+        "PATH=.; ls",
+        "for PATH in .; do ls; done",
+        "for PATH do ls; done",
+        "select PATH in .; do ls; done",
+        "((PATH=1)); ls",
+        "for ((PATH=1;;)); do ls; done",
+        "echo $((PATH=1)); ls",
+        "echo $[PATH=1]; ls",
+        "echo ${s:PATH=1}; ls",
+        "s=abc; echo ${s:0:PATH=1}; ls",
+        "echo ${s:$((PATH=1))}; ls",
+        "echo ${PATH:=.}; ls",
+        "echo ${PATH=.}; ls",
+        "echo ${x:-${PATH=.}}; ls",
+        "for LD_PRELOAD in ./x; do ls; done",
+        "for GIT_PAGER in id; do git log; done",
+    ] {
+        let judged = judge(&policy, Stance::Bare, text);
+        assert_ne!(judged.verdict.effect, Effect::Allow, "{text}");
+    }
+    for text in ["for i in a b; do ls $i; done", "for ((i=0;i<3;i++)); do ls; done", "echo $((i=1)) ${x:-y}"] {
+        let judged = judge(&policy, Stance::Bare, text);
+        let known = text.contains("$i");
+        assert!(known || judged.verdict.effect == Effect::Allow, "{text}: {:?}", judged.verdict);
     }
 }

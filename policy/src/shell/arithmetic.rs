@@ -1,7 +1,7 @@
 //! Arithmetic and tests: bash works out the values of names, and runs what is in a subscript. So every name must be known
 //! to hold a number.
 
-use super::reading::{Value, Why};
+use super::reading::{Span, Value, Why};
 use super::tree::{Piece, Text};
 use super::vars::Held;
 use super::walk::Walker;
@@ -23,7 +23,7 @@ impl Walker<'_> {
     /// Whether it can only come to a number, and runs nothing.
     fn works_out(&mut self, text: &Text) -> bool {
         text.pieces.iter().all(|piece| match piece {
-            Piece::Plain(plain) | Piece::Quoted(plain) => self.only_numbers(plain),
+            Piece::Plain(plain) | Piece::Quoted(plain) => self.only_numbers(plain, text.span),
             Piece::Parameter(parameter, _) => {
                 let plain = !parameter.indirect && parameter.subscript.is_none() && parameter.operator.is_empty();
                 plain
@@ -38,7 +38,7 @@ impl Walker<'_> {
     }
 
     /// Names in it hold numbers, or are set in it.
-    fn only_numbers(&mut self, plain: &str) -> bool {
+    fn only_numbers(&mut self, plain: &str, span: Span) -> bool {
         let mut rest = plain;
         while let Some(first) = rest.chars().next() {
             let length = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '#').unwrap_or(rest.len());
@@ -57,6 +57,8 @@ impl Walker<'_> {
             }
             if behind.starts_with('=') && !behind.starts_with("==") {
                 self.variables.set(name, Held::Number);
+                // `PATH=1` is a folder
+                self.is_set(name, span);
             } else if !self.holds_number(name) {
                 return false;
             }

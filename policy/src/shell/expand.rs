@@ -2,7 +2,7 @@
 
 use super::braces;
 use super::caps;
-use super::reading::{Cwd, Value, Why, Word};
+use super::reading::{Assignment, Cwd, Span, Value, Why, Word};
 use super::tree::{Parameter, Piece, Quotes, Text};
 use super::vars::Held;
 use super::walk::Walker;
@@ -138,6 +138,7 @@ impl Walker<'_> {
             self.lose_to_arithmetic();
             return Part::Anything;
         }
+        let argument = self.argument(parameter);
         let all = self.subscript(parameter);
         if parameter.length || matches!(&*parameter.name, "?" | "#" | "$" | "!") {
             return Part::Number;
@@ -155,12 +156,29 @@ impl Walker<'_> {
             },
             name => self.variables.held(name),
         };
-        match self.operated(held, parameter) {
+        match Self::operated(held, parameter, argument) {
             Held::Text(text) if quotes == Quotes::Double => Part::Fixed(text),
             Held::Text(text) => Part::Loose(text),
             Held::Number => Part::Number,
             Held::List(_) | Held::Unknown => unknown,
         }
+    }
+
+    /// What stands behind the operator, looked at whatever the parameter is: `${@:x}` works out `x`, `${PATH:=.}` sets PATH.
+    fn argument(&mut self, parameter: &Parameter) -> Option<Value> {
+        let argument = parameter.argument.as_ref()?;
+        match &*parameter.operator {
+            ":" => self.arithmetic(argument),
+            ":=" | "=" => self.is_set(&parameter.name, argument.span),
+            _ => {}
+        }
+        Some(self.joined(argument).value)
+    }
+
+    /// A variable is set by something else than an assignment.
+    pub(super) fn is_set(&mut self, name: &str, span: Span) {
+        let span = self.span(span);
+        self.reading.assignments.push(Assignment { name: name.to_owned(), value: Value::Unknown, span });
     }
 
     fn several(&mut self, parameter: &Parameter, quotes: Quotes) -> Part {
@@ -191,8 +209,7 @@ impl Walker<'_> {
     }
 
     /// `${x,,}` and the like, on what is known.
-    fn operated(&mut self, held: Held, parameter: &Parameter) -> Held {
-        let argument = parameter.argument.as_ref().map(|argument| self.joined(argument).value);
+    fn operated(held: Held, parameter: &Parameter, argument: Option<Value>) -> Held {
         let argument = match argument {
             None => return held,
             Some(Value::Known(text)) => text,
@@ -213,17 +230,16 @@ impl Walker<'_> {
                 let (from, to) = argument.split_once('/').unwrap_or((&argument, ""));
                 (!from.is_empty()).then(|| text.replace(from, to))
             }
-            ":" => self.slice(&text, &argument),
+            ":" => Self::slice(&text, &argument),
             _ => None,
         };
         found.map_or(Held::Unknown, Held::Text)
     }
 
-    /// `${x:1:2}`. Names in there are worked out.
-    fn slice(&mut self, text: &str, argument: &str) -> Option<String> {
+    /// `${x:1:2}`
+    fn slice(text: &str, argument: &str) -> Option<String> {
         let mut numbers = argument.split(':').map(|number| number.trim().parse::<usize>());
         let (Some(Ok(from)), length) = (numbers.next(), numbers.next()) else {
-            self.lose_to_arithmetic();
             return None;
         };
         let chars = text.chars().skip(from);

@@ -265,6 +265,8 @@ impl Walker<'_> {
             self.bodies(word);
             values.extend(self.fields(word));
         }
+        let span = words.and_then(<[Text]>::first).map_or(Span::default(), |word| word.span);
+        self.is_set(name, span);
         self.repeated(&[body], |walker| {
             let held = match values.as_slice() {
                 [Word { value: Value::Known(one), .. }] => Held::Text(one.clone()),
@@ -377,6 +379,10 @@ impl Walker<'_> {
             Assigned::Array(words) => {
                 for word in words {
                     self.bodies(word);
+                    let _looked_at = self.joined(word);
+                    if has_subscript(word) {
+                        self.opaque(Why::Arithmetic, word.span);
+                    }
                 }
                 Value::Unknown
             }
@@ -485,4 +491,15 @@ impl Walker<'_> {
             self.cwd = Cwd::Unknown;
         }
     }
+}
+
+/// Whether an array's word begins with a subscript that is no plain number (`[x]=1`): bash works it out.
+fn has_subscript(word: &Text) -> bool {
+    let text = |piece: &super::tree::Piece| match piece {
+        super::tree::Piece::Plain(text) => text.clone(),
+        _ => "?".to_owned(),
+    };
+    let written: String = word.pieces.iter().map(text).collect();
+    let Some((subscript, _)) = written.strip_prefix('[').and_then(|rest| rest.split_once(']')) else { return false };
+    (written.contains("]=") || written.contains("]+=")) && !subscript.bytes().all(|b| b.is_ascii_digit())
 }

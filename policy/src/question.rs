@@ -53,6 +53,9 @@ pub struct Question {
     /// Who has to agree.
     #[serde(default)]
     pub approvers: Approvers,
+    /// Of a hundred questions so many at most are tests of attention, as the policy announces; 0: none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tests: u64,
     /// A question that the approver's own attention is measured with (opt-in, announced). It can't take effect.
     #[serde(default, skip_serializing_if = "is_false")]
     pub canary: bool,
@@ -65,6 +68,11 @@ fn one() -> u32 {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 /// What an answer is bound to: if one of them changes, it is asked anew.
@@ -209,6 +217,7 @@ impl Question {
             waiting: 1,
             offers: Offers::default(),
             approvers: Approvers::default(),
+            tests: 0,
             canary: false,
         };
         new.seal("");

@@ -182,6 +182,7 @@ impl Policy {
             }
         }
         question.group = group(question);
+        question.tests = self.canaries();
         let grave = question.risk == Risk::High;
         question.offers.pause = if grave { PAUSE } else { 0 };
         question.offers.confirm =

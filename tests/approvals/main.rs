@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod attention;
 mod changed;
 mod many;
 mod requests;

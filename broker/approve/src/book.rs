@@ -1,6 +1,6 @@
 //! The questions of a run and what became of them. Pure: time is passed in.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -119,6 +119,10 @@ impl Open {
 pub(crate) struct Book {
     check: Check,
     open: BTreeMap<u64, Open>,
+    /// Where each is, by id.
+    places: HashMap<String, u64>,
+    /// Bytes of all open ones.
+    held: usize,
     closed: VecDeque<(String, String)>,
     ended: Vec<Ended>,
     grants: Vec<Grant>,
@@ -140,6 +144,8 @@ impl Book {
         Self {
             check,
             open: BTreeMap::new(),
+            places: HashMap::new(),
+            held: 0,
             closed: VecDeque::new(),
             ended: Vec::new(),
             grants: Vec::new(),
@@ -155,15 +161,17 @@ impl Book {
             return Err(Declined::Double(question.id));
         }
         let size = serde_json::to_vec(&question).map_or(usize::MAX, |json| json.len());
-        let held = self.open.values().fold(size, |sum, open| sum.saturating_add(open.size));
+        let held = self.held.saturating_add(size);
         if held > OPEN_LIMIT {
             return Err(Declined::Full);
         }
+        self.held = held;
         let left = u64::try_from(question.deadline.saturating_sub(now.wall)).unwrap_or(0);
         // A deadline beyond what the clock can hold is no deadline: it is cut to a day.
         let until = now.mono + Duration::from_millis(left).min(Duration::from_hours(24));
         self.count += 1;
         self.change += 1;
+        self.places.insert(question.id.clone(), self.count);
         self.open.insert(self.count, Open { question, until, size, shown: Vec::new() });
         Ok(())
     }
@@ -199,7 +207,7 @@ impl Book {
         if !open.shown.iter().any(|(other, _)| other == by) {
             open.shown.push((by.to_owned(), now.mono));
         }
-        Ok(open.question.clone())
+        Ok(unmarked(&open.question))
     }
 
     /// What stands of earlier answers.
@@ -237,7 +245,7 @@ impl Book {
 
     /// The open questions, oldest first.
     pub(crate) fn list(&self, now: Now) -> Vec<Question> {
-        self.open.values().filter(|open| !open.is_late(now)).map(|open| open.question.clone()).collect()
+        self.open.values().filter(|open| !open.is_late(now)).map(|open| unmarked(&open.question)).collect()
     }
 
     /// Takes an answer, if it is the first one and in time and to this very question.
@@ -259,9 +267,10 @@ impl Book {
             return Ok(Taken::Counted(missing));
         }
         open.note_what_was_seen(&mut approval, now);
+        let taken = if open.question.canary { Taken::Test } else { Taken::Closed };
         self.close(key, format!("was already answered by {}", approval.by));
         self.ended.push(Ended::Answered(approval));
-        Ok(Taken::Closed)
+        Ok(taken)
     }
 
     /// Closes what nobody answered in time.
@@ -300,7 +309,7 @@ impl Book {
     }
 
     fn find(&self, id: &str) -> Option<u64> {
-        self.open.iter().find(|(_, open)| open.question.id == id).map(|(key, _)| *key)
+        self.places.get(id).copied()
     }
 
     fn how_closed(&self, id: &str) -> Option<&str> {
@@ -309,6 +318,8 @@ impl Book {
 
     fn close(&mut self, key: u64, how: String) -> Option<Question> {
         let open = self.open.remove(&key)?;
+        self.places.remove(&open.question.id);
+        self.held = self.held.saturating_sub(open.size);
         self.change += 1;
         if self.closed.len() == CLOSED_LIMIT {
             self.closed.pop_front();
@@ -316,6 +327,11 @@ impl Book {
         self.closed.push_back((open.question.id.clone(), how));
         Some(open.question)
     }
+}
+
+/// As approvers see it: that it is a test of their attention, they learn with their answer.
+fn unmarked(question: &Question) -> Question {
+    Question { canary: false, ..question.clone() }
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ fn at(start: Instant, wall: i64, mono: u64) -> Now {
 fn told(outcome: Result<Taken, Declined>) -> String {
     match outcome {
         Ok(Taken::Closed) => "taken".into(),
+        Ok(Taken::Test) => "a test".into(),
         Ok(Taken::Counted(missing)) => format!("{missing} more"),
         Err(declined) => declined.to_string(),
     }
@@ -201,4 +202,16 @@ fn what_was_opened_and_for_how_long_is_noted() {
     book.answer(approval("r-1", Answer::Deny), at(start, 0, 1600)).unwrap();
     let Some(Ended::Answered(answer)) = book.take().pop() else { panic!("no answer") };
     assert_eq!(answer.seen, Seen { waiting: 1, shown: Some(1500), opened: Some(true) });
+}
+
+#[test]
+fn a_test_of_attention_looks_like_any_question_until_it_is_answered() {
+    let now = Now { wall: 0, mono: Instant::now() };
+    let mut book = Book::new(Box::new(|_, _| Ok(())));
+    let test = Question { canary: true, ..question("r-1", 1000) };
+    assert_eq!(put(&mut book, test, now), "put");
+    assert!(!book.list(now)[0].canary);
+    assert!(!book.show("r-1", "ann", now).unwrap().canary);
+    assert_eq!(told(book.answer(approval("r-1", Answer::Approve(Scope::Once)), now)), "a test");
+    assert_eq!(book.take().len(), 1);
 }

@@ -260,6 +260,7 @@ impl Office<'_> {
         self.shared.changed().write(1).ok();
         match outcome {
             Ok(Taken::Closed) => Reply::Taken,
+            Ok(Taken::Test) => Reply::Test,
             Ok(Taken::Counted(missing)) => Reply::Counted { missing },
             Err(declined) => Reply::Refused(declined.to_string()),
         }

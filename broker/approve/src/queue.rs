@@ -14,7 +14,7 @@ use tollgate_policy::evidence::Section;
 use tollgate_policy::grant::Grant;
 use tollgate_policy::question::Question;
 use tollgate_policy::review::{Opinion, Review};
-use tollgate_wire::ask::{Asker, Collect, Ended, Reviews, Revoked, Unasked};
+use tollgate_wire::ask::{Asker, Collect, Ended, History, Reviews, Revoked, Unasked};
 use tollgate_wire::message::WAIT;
 
 use crate::book::{Book, Check, Now};
@@ -179,6 +179,10 @@ fn review(question: &Question, reviewer: &dyn Reviews, shared: &Shared) {
 }
 
 impl Asker for Queue {
+    fn history(&self) -> History {
+        self.collector.as_ref().map(|collector| collector.history()).unwrap_or_default()
+    }
+
     fn reviews(&self) -> bool {
         self.reviewer.is_some()
     }

@@ -124,9 +124,12 @@ fn who_does_not_know_the_token_is_refused() {
         match frame::read::<Reply>(&stream, bounds).unwrap() {
             Reply::Refused(why) => why,
             Reply::Questions(questions) => format!("Questions({questions:?})"),
-            Reply::Taken | Reply::News { .. } | Reply::Question(_) | Reply::Grants(_) | Reply::Counted { .. } => {
-                "another reply".to_owned()
-            }
+            Reply::Taken
+            | Reply::Test
+            | Reply::News { .. }
+            | Reply::Question(_)
+            | Reply::Grants(_)
+            | Reply::Counted { .. } => "another reply".to_owned(),
         }
     };
     let request = |token: &str| {

@@ -1,6 +1,6 @@
 //! What was decided before in like cases, from the ledger.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use tollgate_ledger::record::{Decider, Event, Outcome};
@@ -11,12 +11,16 @@ use tollgate_policy::digest::digest_of;
 use tollgate_policy::evidence::{Earlier, Like, Section};
 use tollgate_policy::question::{Offer, Question};
 use tollgate_policy::raw::Raw;
+use tollgate_wire::ask::History;
 use tollgate_wire::card;
 
 use crate::Search;
 
 /// How many records are looked through: the newest.
 const RECORDS: usize = 2_000;
+
+/// How many records are looked through for what people were asked.
+const HISTORY: usize = 20_000;
 
 /// How many decisions are named.
 const SHOWN: usize = 5;
@@ -81,6 +85,29 @@ fn offer(words: Vec<String>, past: &[Action]) -> Offer {
     Offer { words, covers, spares }
 }
 
+/// What people were asked, as far back as the newest records go.
+pub(crate) fn history(state: &std::path::Path) -> History {
+    let mut history = History::default();
+    let Ok(reader) = Reader::open(state) else { return history };
+    let (filter, mut tests) = (Filter { limit: Some(HISTORY), ..Filter::default() }, HashSet::new());
+    #[allow(clippy::wildcard_enum_match_arm, reason = "all else asks nobody")]
+    let read = reader.each(&filter, |_, record| {
+        match record.event {
+            Event::Asked { question, .. } if question.canary => {
+                history.tests += 1;
+                tests.insert(question.id);
+            }
+            Event::Decided { question, decision, .. } if decision.decider == Decider::Human => {
+                history.asked += u64::from(!tests.contains(&question));
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    });
+    // what can't be read counts as nothing asked: then nothing is tested either
+    if read.is_ok() { history } else { History::default() }
+}
+
 struct Past {
     at: i64,
     question: String,
@@ -116,6 +143,8 @@ fn decided(search: &Search<'_>) -> Option<Vec<Past>> {
     let filter = Filter { limit: Some(RECORDS), ..Filter::default() };
     let took = reader.each(&filter, |_, record| {
         match record.event {
+            // a test of attention is nothing that was decided
+            Event::Asked { question, .. } if question.canary => {}
             Event::Asked { question, .. } => {
                 asked.insert(question.id, question.action);
             }

@@ -29,7 +29,7 @@ use tollgate_policy::action::Action;
 use tollgate_policy::evidence::Section;
 use tollgate_policy::path::AbsPath;
 use tollgate_policy::question::Question;
-use tollgate_wire::ask::Collect;
+use tollgate_wire::ask::{Collect, History};
 
 pub use secrets::found_in;
 
@@ -77,6 +77,10 @@ impl Collect for Collector {
     fn binds(&self, question: &Question) -> bool {
         let class = question.verdict.class.as_deref();
         matches!(&question.action, Action::Exec(exec) if words::kind(exec, class).is_some())
+    }
+
+    fn history(&self) -> History {
+        earlier::history(&self.state)
     }
 
     fn collect(&self, question: &mut Question, until: Instant) {

@@ -64,11 +64,14 @@ impl Kind {
     }
 }
 
-/// A command by its program and its next word, where that is no option.
+/// A command by its program and its next word, where that looks like a subcommand.
 fn command(exec: &Exec) -> (String, String) {
     let text = |at: usize| exec.argv.get(at).and_then(Raw::text).unwrap_or_default();
     let program = text(0).rsplit('/').next().unwrap_or_default();
-    let next = Some(text(1)).filter(|word| !word.is_empty() && !word.starts_with('-') && !word.contains('/'));
+    let is_name = |word: &&str| {
+        word.starts_with(|c: char| c.is_ascii_lowercase()) && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+    };
+    let next = Some(text(1)).filter(is_name);
     let words: Vec<&str> = std::iter::once(program).chain(next).collect();
     let what = neutral::short_command(words.iter().map(|word| word.as_bytes()), 120);
     let args = next.map_or_else(String::new, |word| format!("args = [{word:?}]\n"));

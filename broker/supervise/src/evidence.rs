@@ -16,7 +16,7 @@ pub(crate) fn of(held: &Held) -> Vec<Section> {
     facts
 }
 
-fn of_action(action: &Action) -> Vec<Section> {
+pub(crate) fn of_action(action: &Action) -> Vec<Section> {
     match action {
         Action::Exec(exec) => of_exec(exec),
         Action::Connect(_) => vec![opens("this one connection")],

@@ -20,6 +20,7 @@ use tollgate_sys::notify::{Listener, Notification};
 use tollgate_sys::wait;
 
 use crate::calls::Calls;
+use crate::canary::Canaries;
 use crate::drafts::{self, Drafts};
 use crate::escalate::Escalation;
 use crate::hold::Held;
@@ -88,6 +89,8 @@ pub(crate) struct Gate<'a> {
     pub(crate) held: HashMap<String, Held>,
     /// Attempts that wait with an identical one, by its question.
     pub(crate) joined: HashMap<String, Vec<Held>>,
+    /// Tests of attention that are open.
+    pub(crate) canaries: Canaries,
     /// What is known of this run's sockets.
     pub(crate) net: Net,
     /// Looks after limits on the whole run.
@@ -170,6 +173,7 @@ impl<'a> Gate<'a> {
             files,
             drafts: Drafts::default(),
             denied_writes: HashSet::new(),
+            canaries: Canaries::default(),
             processors: Processors::default(),
             under_way: false,
             ending: Ending {

@@ -20,6 +20,9 @@ use crate::merge::Joint;
 use crate::net;
 use crate::record::now;
 
+/// Why a question beyond the run's budget of open ones is refused.
+const TOO_MANY: &str = "too many questions of this run are open";
+
 /// A call that waits.
 #[derive(Debug)]
 pub(crate) struct Held {
@@ -180,13 +183,13 @@ impl Gate<'_> {
         let id = question.id.clone();
         held.question = Some(Box::new(question.clone()));
         if self.held.len() >= self.most_open() {
-            let why = "too many questions of this run are open: wait until some are answered before asking for more";
-            let decision = decided(Outcome::Denied, Decider::Policy, why);
+            let decision = decided(Outcome::Denied, Decider::Policy, TOO_MANY);
             return self.close(held, Closed { id, decision });
         }
-        match self.run.asker.raise(question) {
+        match self.run.asker.raise(question.clone()) {
             Ok(()) => {
                 self.pen.waits();
+                self.test_attention(&question, held.action);
                 self.held.insert(id, held);
             }
             Err(unasked) => {
@@ -261,7 +264,9 @@ impl Gate<'_> {
             match ended {
                 Ended::Ready(question) => self.ready(*question),
                 Ended::Reviewed { question, review } => self.reviewed(question, &review),
+                Ended::Answered(approval) if self.test_answered(&approval) => {}
                 Ended::Answered(approval) => self.answered(approval),
+                Ended::Expired { question } if self.test_expired(&question) => {}
                 Ended::Expired { question } => {
                     if let Some(held) = self.held.remove(&question) {
                         let decision = decided(Outcome::Expired, Decider::Human, "nobody answered in time");
@@ -365,6 +370,7 @@ impl Gate<'_> {
                 let next = match outcome {
                     // nobody said no: it may be asked again
                     Outcome::Expired => self.next_or_ask(next(outcome), &held.what),
+                    Outcome::Denied if told.ends_with(TOO_MANY) => NEXT_FULL.to_owned(),
                     Outcome::Allowed | Outcome::Denied | Outcome::ReviewFailed | Outcome::Aborted => {
                         next(outcome).to_owned()
                     }
@@ -399,6 +405,7 @@ impl Gate<'_> {
     }
 
     pub(crate) fn close_all(&mut self, why: &str) {
+        self.end_tests(why);
         let open: Vec<String> = self.held.keys().cloned().collect();
         for id in open {
             self.abort(&id, why);
@@ -459,6 +466,9 @@ fn words(decision: &Decision) -> String {
     };
     if decision.reason.is_empty() { end } else { format!("{end}: {}", decision.reason.escape_debug()) }
 }
+
+/// What an agent is told that asks for more than a person can read.
+const NEXT_FULL: &str = "hold back: wait until some are answered before asking for more, and ask for less at a time";
 
 fn next(outcome: Outcome) -> &'static str {
     match outcome {

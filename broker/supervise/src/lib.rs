@@ -4,6 +4,7 @@
 mod address;
 mod brief;
 mod calls;
+mod canary;
 mod connect;
 mod diff;
 mod drafts;

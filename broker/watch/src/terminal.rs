@@ -15,7 +15,7 @@ use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use tollgate_wire::bell::Bell;
-use tollgate_wire::client::{Reaction, Taken};
+use tollgate_wire::client::{Reaction, TEST, Taken};
 use tollgate_wire::inbox::{Desk, Look};
 
 use crate::draw::{Colour, draw};
@@ -182,6 +182,7 @@ fn give(desk: &dyn Desk, answers: &[Given]) -> String {
         };
         match desk.answer(&given.run, &reaction) {
             Ok(Taken::Closed) => taken += 1,
+            Ok(Taken::Test) => told.push(TEST.to_owned()),
             Ok(Taken::Counted(missing)) => told.push(format!("your yes counts; {missing} more have to agree")),
             Err(fault) => told.push(format!("not answered: {fault}")),
         }

@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use tollgate_policy::question::{Answer, Question, Scope, Seen};
-use tollgate_wire::client::{ClientFault, Reaction, Taken};
+use tollgate_wire::client::{ClientFault, Reaction, TEST, Taken};
 use tollgate_wire::neutral;
 use tollgate_wire::pile::{self, Friction};
 
@@ -254,6 +254,8 @@ impl Count {
 
 fn taken_page(open: &[Question], question: &Question, (answer, taken): (&Answer, Taken)) -> Response {
     let (title, tone) = match (answer, taken) {
+        (Answer::Approve(_), Taken::Test) => ("Approved, and it was a test", "bad"),
+        (_, Taken::Test) => ("Denied, and it was a test", "good"),
         (Answer::Approve(_), Taken::Counted(_)) => ("Your yes counts", "good"),
         (Answer::Approve(Scope::Once), Taken::Closed) => ("Approved once", "good"),
         (Answer::Approve(_), Taken::Closed) => ("Approved", "good"),
@@ -263,6 +265,9 @@ fn taken_page(open: &[Question], question: &Question, (answer, taken): (&Answer,
     };
     let what = tollgate_wire::card::what(&question.action);
     let mut told = Told::new(title).tone(tone).line(format!("{}: {what}", pile::verb(question)));
+    if taken == Taken::Test {
+        told = told.line(TEST);
+    }
     if let Taken::Counted(missing) = taken {
         told = told.line(format!("Nothing happens until {missing} more agree."));
     }

@@ -24,6 +24,11 @@ pub trait Asker {
     fn prepare(&mut self, question: Question) {
         let _ = question;
     }
+    /// What people were asked in earlier runs, and how much of that was a test of attention. Read from the ledger: for
+    /// runs whose policy opts in, once.
+    fn history(&self) -> History {
+        History::default()
+    }
     /// Whether a reviewer looks at questions.
     fn reviews(&self) -> bool {
         false
@@ -57,12 +62,25 @@ pub trait Asker {
     }
 }
 
+/// What people were asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct History {
+    /// Questions put to people.
+    pub asked: u64,
+    /// Tests of attention besides.
+    pub tests: u64,
+}
+
 /// Who collects evidence that takes longer than the gate can wait. It is asked from threads of its own.
 pub trait Collect: Send + Sync {
     /// Whether there is something to be collected for this question; asked by the gate, so it answers at once.
     fn wants(&self, question: &Question) -> bool;
     /// Whether an approval for more than once is held to what is collected for it (commits, packages).
     fn binds(&self, question: &Question) -> bool;
+    /// What people were asked in earlier runs.
+    fn history(&self) -> History {
+        History::default()
+    }
     /// Adds facts and possible answers, by this time. What could not be found out is a
     /// [`Section::Missing`](tollgate_policy::evidence::Section::Missing).
     fn collect(&self, question: &mut Question, until: Instant);

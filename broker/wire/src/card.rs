@@ -23,6 +23,8 @@ const LINE: usize = 100;
 /// Words and characters of a command that are shown at most; the rest is counted.
 const WORDS: usize = 200;
 const WORD: usize = 2000;
+/// And of all its words together.
+const COMMAND: usize = 20_000;
 
 /// How a row is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +103,10 @@ pub fn reason(question: &Question) -> Vec<Row> {
         rows.push(Row::new("approvers", text).tone(Tone::Warn));
     }
     if question.canary {
-        rows.push(Row::new("test", "this question is a test of attention; it can't take effect"));
+        rows.push(Row::new("test", "this question was a test of attention; it couldn't take effect"));
+    } else if question.tests > 0 {
+        let text = format!("at most {} of 100 questions here test attention: deny what looks wrong", question.tests);
+        rows.push(Row::new("tests", text));
     }
     rows
 }
@@ -213,12 +218,17 @@ fn command(exec: &Exec) -> Vec<Row> {
     if !line.is_empty() && line.chars().count() <= LINE && exec.argv.len() <= WORDS {
         rows.push(Row::new("command", line).tone(Tone::Strong));
     } else {
+        let mut room = COMMAND;
         for (at, word) in exec.argv.iter().take(WORDS).enumerate() {
             let shown = neutral::short_command([word.bytes()], WORD);
+            room = room.saturating_sub(shown.chars().count());
+            if room == 0 {
+                break;
+            }
             rows.push(Row::new(if at == 0 { "command" } else { "" }, shown).tone(Tone::Strong));
         }
-        if exec.argv.len() > WORDS {
-            rows.push(Row::new("", format!("… ({} more words)", exec.argv.len() - WORDS)).tone(Tone::Warn));
+        if exec.argv.len() > rows.len() {
+            rows.push(Row::new("", format!("… ({} more words)", exec.argv.len() - rows.len())).tone(Tone::Warn));
         }
     }
     let image = &exec.image;

@@ -89,11 +89,16 @@ pub struct Reaction<'a> {
     pub seen: Seen,
 }
 
+/// What is said to who answered a test of attention.
+pub const TEST: &str = "this was a test of attention: a no was right, a yes lets nothing through";
+
 /// What became of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
     /// The question is closed.
     Closed,
+    /// The same, and it was a test of attention: nothing follows from it.
+    Test,
     /// It is a yes of several; so many more people have to agree.
     Counted(u8),
 }
@@ -201,6 +206,7 @@ impl Client {
         };
         match self.ask(ask)? {
             Reply::Taken => Ok(Taken::Closed),
+            Reply::Test => Ok(Taken::Test),
             Reply::Counted { missing } => Ok(Taken::Counted(missing)),
             other => Err(unexpected(other)),
         }
@@ -225,6 +231,7 @@ fn unexpected(reply: Reply) -> ClientFault {
         | Reply::Question(_)
         | Reply::Grants(_)
         | Reply::Taken
+        | Reply::Test
         | Reply::Counted { .. } => ClientFault::Confused,
     }
 }

@@ -82,6 +82,8 @@ pub enum Reply {
     Grants(Vec<Grant>),
     /// The answer was taken.
     Taken,
+    /// The answer was taken, and the question was a test of attention: nothing follows from it.
+    Test,
     /// The yes was taken, and so many more people have to agree.
     Counted {
         /// How many.

@@ -1,11 +1,12 @@
 //! `tollgate approvals`: the questions of all runs, and their answers.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use serde_json::json;
 use tollgate_approve::{neutral, scope, within_boundary};
 use tollgate_policy::question::{Answer, Question, Seen};
-use tollgate_wire::client::{Client, ClientFault, Reaction, Taken};
+use tollgate_wire::client::{Client, ClientFault, Reaction, TEST, Taken};
 use tollgate_wire::place::Why;
 use tollgate_wire::socket::Sockets;
 
@@ -90,6 +91,7 @@ fn react(id: &str, answer: Answer, how: &args::Answer, said: &str) -> Outcome {
     })?;
     let said = match taken {
         Taken::Closed => said.to_owned(),
+        Taken::Test => format!("{said}; {TEST}"),
         Taken::Counted(missing) => format!("{said}; {missing} more must agree"),
     };
     if how.json.json {
@@ -98,7 +100,7 @@ fn react(id: &str, answer: Answer, how: &args::Answer, said: &str) -> Outcome {
     ui::data(format!("{}: {said}: {}\n", ui::toned(Tone::Strong, &question.id), card::what(&question.action)))
 }
 
-fn find(id: &str) -> Result<(Client, Question), Failure> {
+fn find(id: &str) -> Result<(Rc<Client>, Question), Failure> {
     open()?.into_iter().find(|(_, question)| question.id == id).ok_or_else(|| {
         Failure::new(Exit::Failed, format!("there is no open question `{}`", neutral::short(id, 60)))
             .hint("`tollgate approvals list` shows the open ones; one that was answered or has expired is closed")
@@ -106,7 +108,7 @@ fn find(id: &str) -> Result<(Client, Question), Failure> {
 }
 
 /// Every open question with who can be told its answer, oldest first. What dead runs left behind is removed.
-fn open() -> Result<Vec<(Client, Question)>, Failure> {
+fn open() -> Result<Vec<(Rc<Client>, Question)>, Failure> {
     let mut all = Vec::new();
     for folder in place::places()?.all_sockets() {
         let sockets = match Sockets::visit(&folder) {
@@ -125,10 +127,11 @@ fn open() -> Result<Vec<(Client, Question)>, Failure> {
     Ok(all)
 }
 
-fn of_run(sockets: &Sockets, folder: &Path, run: &str) -> Vec<(Client, Question)> {
+fn of_run(sockets: &Sockets, folder: &Path, run: &str) -> Vec<(Rc<Client>, Question)> {
     let socket: PathBuf = folder.join(format!("{run}.sock"));
-    let questions = match Client::connect(&socket).and_then(|client| client.questions()) {
-        Ok(questions) => questions,
+    let asked = Client::connect(&socket).and_then(|client| Ok((client.questions()?, client)));
+    let (questions, client) = match asked {
+        Ok((questions, client)) => (questions, Rc::new(client)),
         Err(ClientFault::Gone) => {
             sockets.remove(run);
             return Vec::new();
@@ -138,8 +141,8 @@ fn of_run(sockets: &Sockets, folder: &Path, run: &str) -> Vec<(Client, Question)
             return Vec::new();
         }
     };
-    // Each question keeps a way to its run; the run may be over before it is used.
-    questions.into_iter().filter_map(|question| Some((Client::connect(&socket).ok()?, question))).collect()
+    // Each question keeps the way to its run, which may be over before it is used.
+    questions.into_iter().map(|question| (Rc::clone(&client), question)).collect()
 }
 
 /// Every run that has asked something and goes on.

@@ -16,7 +16,7 @@ use tollgate_notice::{Config, Notice, parse, post, show};
 use tollgate_policy::grant::Grant;
 use tollgate_policy::question::{Question, Risk};
 use tollgate_sys::process;
-use tollgate_wire::ask::{Asker, Ended, Revoked, Unasked};
+use tollgate_wire::ask::{Asker, Ended, History, Revoked, Unasked};
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -71,6 +71,10 @@ impl Announced {
 }
 
 impl Asker for Announced {
+    fn history(&self) -> History {
+        self.asker.history()
+    }
+
     fn reviews(&self) -> bool {
         self.asker.reviews()
     }

@@ -35,17 +35,6 @@ pub(crate) fn shown(millis: i64) -> String {
     Timestamp::from_second(millis.div_euclid(1000)).map_or_else(|_| millis.to_string(), |time| time.to_string())
 }
 
-/// What is left until a deadline: `4m 12s`; `over` where it has passed.
-pub(crate) fn left(until: i64, now: i64) -> String {
-    let seconds = until.saturating_sub(now).div_euclid(1000);
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        _ if seconds < 0 => "over".to_owned(),
-        (0, 0, s) => format!("{s}s"),
-        (0, m, s) => format!("{m}m {s}s"),
-        (h, m, _) => format!("{h}h {m}m"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,14 +56,6 @@ mod tests {
         ];
         for (text, expected) in table {
             assert_eq!(moment(text, now), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_left() {
-        let table = [(0, "0s"), (12_999, "12s"), (252_000, "4m 12s"), (7_500_000, "2h 5m"), (-1, "over")];
-        for (until, expected) in table {
-            assert_eq!(left(until, 0), expected);
         }
     }
 }

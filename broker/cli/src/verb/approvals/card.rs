@@ -2,7 +2,7 @@
 
 use tollgate_policy::question::Question;
 use tollgate_wire::card::{self, Row};
-use tollgate_wire::neutral;
+use tollgate_wire::{neutral, pile};
 
 use crate::time;
 use crate::ui::{self, Tone, toned};
@@ -14,7 +14,7 @@ pub(crate) fn brief(question: &Question, now: i64) -> String {
     let verdict = &question.verdict;
     let class = verdict.class.as_ref().map_or_else(String::new, |class| format!(" · {}", neutral::short(class, 30)));
     let why = neutral::short(&verdict.reason.because, 100);
-    let left = time::left(question.deadline, now);
+    let left = pile::left(question.deadline, now);
     let rule = card::rule(&verdict.reason);
     let waiting = if question.waiting > 1 { format!(" · {} waiting", question.waiting) } else { String::new() };
     format!(
@@ -37,7 +37,7 @@ pub(crate) fn whole(question: &Question, now: i64) -> String {
     }
     line("answers", answers(question));
     line("asked", time::shown(question.asked_at));
-    line("deadline", format!("{} ({} left)", time::shown(question.deadline), time::left(question.deadline, now)));
+    line("deadline", format!("{} ({} left)", time::shown(question.deadline), pile::left(question.deadline, now)));
     line("digest", neutral::short(&question.digest, 80));
     text
 }

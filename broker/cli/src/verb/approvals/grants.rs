@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tollgate_policy::grant::{Covers, Grant};
-use tollgate_wire::neutral;
+use tollgate_wire::{neutral, pile};
 
 use super::each_run;
 use crate::args;
@@ -56,7 +56,7 @@ fn line(grant: &Grant, now: i64) -> String {
             format!("commands that begin with `{}`", neutral::short_command(words.iter().map(String::as_bytes), 100))
         }
     };
-    let until = grant.until.map_or_else(String::new, |at| format!(", {} left", time::left(at, now)));
+    let until = grant.until.map_or_else(String::new, |at| format!(", {} left", pile::left(at, now)));
     let uses = grant.uses.map_or_else(String::new, |uses| format!(", {uses} more times"));
     let by = if grant.by.is_empty() { String::new() } else { format!(", by {}", neutral::short(&grant.by, 60)) };
     format!("{}  {covers}{until}{uses}{by}\n", neutral::short(&grant.question, 60))

@@ -24,6 +24,7 @@ mod characters;
 mod check;
 mod cursor;
 mod expand;
+mod fills;
 mod filters;
 mod judged;
 mod loose;

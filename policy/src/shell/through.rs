@@ -1,5 +1,6 @@
 //! Wrappers and interpreters, seen through by the table: which of their words are a command, a text for a shell, or code.
 
+use super::fills;
 use super::reading::{Assignment, Context, Direction, Redirection, Simple, Span, Target, Value, Why, Word};
 use super::walk::{Shell, Walker};
 use crate::profile::document::{ProgramLine, Runs};
@@ -65,12 +66,15 @@ impl Walker<'_> {
         let rest =
             found.rest.map(|at| at + usize::from(line.skip)).and_then(|at| simple.words.get(at..)).unwrap_or_default();
         match line.runs {
-            Runs::Rest => {
-                let mut words = rest.to_vec();
-                if line.adds && !words.is_empty() {
-                    let span = words.last().map(|word| word.span).unwrap_or_default();
-                    words.push(Word { value: Value::Unknown, span });
+            // `flock FILE -c TEXT`
+            Runs::Rest if line.skip > 0 && rest.first().is_some_and(|word| is_text(line, word)) => {
+                match rest.get(1).map(Word::known) {
+                    Some(Some(text)) => self.text(text, simple.span, Shell::New),
+                    Some(None) | None => self.opaque_here(Why::Code, simple.span),
                 }
+            }
+            Runs::Rest => {
+                let words = if line.adds { fills::added(&simple.words, rest) } else { rest.to_vec() };
                 self.inner(words, (simple, found.assignments));
             }
             Runs::Text if !rest.is_empty() => {
@@ -202,6 +206,10 @@ fn half_known(line: &ProgramLine, word: &Word, at: usize, found: &mut Found) -> 
     }
 }
 
+fn is_text(line: &ProgramLine, word: &Word) -> bool {
+    word.known().is_some_and(|text| matches!(kind(line, text), (Kind::Text, None)))
+}
+
 /// Whether words stand before the command, so that one that is data is none of it.
 fn at_words(line: &ProgramLine) -> bool {
     line.skip > 0
@@ -283,7 +291,7 @@ fn option(line: &ProgramLine, (words, at): (&[Word], usize), text: &str, found: 
                 .cloned()
                 .collect();
             let next = at + 2 + command.len();
-            found.commands.push(command);
+            found.commands.push(fills::found(words, command));
             next
         }
     }

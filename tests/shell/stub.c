@@ -1,0 +1,2 @@
+/* Any program: does nothing, and says nothing. */
+int main(void) { return 0; }

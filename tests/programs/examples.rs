@@ -8,6 +8,7 @@ use std::time::Duration;
 use tollgate_tests::{Job, Scene, cases, skip};
 
 cases! { both: ci_runner }
+cases! { both: devcontainer }
 cases! { user: answer_in_a_browser }
 cases! { user: first_run }
 
@@ -34,6 +35,17 @@ fn ci_runner(scene: &Scene) {
     // And the command's own failure stays its own.
     std::fs::remove_dir_all(&scene.state).unwrap();
     job("exit 7").ended(7);
+}
+
+fn devcontainer(scene: &Scene) {
+    let mut command = scene.command(example("devcontainer/try"));
+    command.env("TOLLGATE", scene.tollgate()).env("STORY_FOLDER", &scene.home);
+    let outcome = Job::new(command).end();
+    if outcome.status.code() == Some(77) {
+        return skip("needs a process namespace");
+    }
+    outcome.ended(0);
+    assert!(outcome.out.contains("All as it should be"), "{outcome}");
 }
 
 fn answer_in_a_browser(scene: &Scene) {

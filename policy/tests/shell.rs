@@ -295,3 +295,30 @@ fn nothing_sets_what_programs_are_found_by() {
         assert!(known || judged.verdict.effect == Effect::Allow, "{text}: {:?}", judged.verdict);
     }
 }
+
+#[test]
+fn secrets_by_other_words() {
+    let policy = shipped("listed");
+    for text in ["cat id_rsa", "cat -- id_rsa", "head -3 x id_ed25519", "cd x; cat id_rsa", "grep x id_rsa"] {
+        assert_eq!(judge(&policy, Stance::Bare, text).verdict.effect, Effect::Deny, "{text}");
+    }
+    for text in [
+        "cat .e*",
+        "cat .en?",
+        "cat .[e]nv",
+        "cat ./.en*",
+        "cat */.env",
+        "cat **/.en*",
+        "cat sub/.env*",
+        "tail id_*",
+        "grep -r KEY .*",
+        "sed -n p .en*",
+    ] {
+        assert_ne!(judge(&policy, Stance::Bare, text).verdict.effect, Effect::Allow, "{text}");
+    }
+    for text in
+        ["cat *.rs", "cat src/*", "grep id_rsa src/x.rs", "ls *", "grep -rn foo src/*.toml", "cat README.md main"]
+    {
+        assert_eq!(judge(&policy, Stance::Bare, text).verdict.effect, Effect::Allow, "{text}");
+    }
+}

@@ -35,8 +35,9 @@ impl Ground {
         std::fs::create_dir_all(folder.join("bin")).unwrap();
         for program in ["p1", "p2", "p3", "p4"] {
             let path = folder.join("bin").join(program);
+            // one write: those of a pipeline run at the same time
             let text = format!(
-                "#!{BASH}\n{{ printf '%s' \"${{0##*/}}\"; printf '\\x1f%s' \"$@\"; printf '\\x1e'; }} >> {}/log\n",
+                "#!{BASH}\nprintf -v words '\\x1f%s' \"$@\"\nprintf '%s%s\\x1e' \"${{0##*/}}\" \"$words\" >> {}/log\n",
                 folder.display()
             );
             std::fs::write(&path, text).unwrap();

@@ -65,6 +65,78 @@ pub(super) fn of<'a>(simple: &'a Simple, table: Table<'_>) -> Vec<Operand<'a>> {
     found
 }
 
+/// Names of files that hold secrets: what a pattern is tried on. Which of them may be read is the policy's to say.
+const SECRETS: [&str; 14] = [
+    ".env",
+    ".env.local",
+    ".env.production",
+    ".envrc",
+    ".netrc",
+    ".npmrc",
+    ".pypirc",
+    ".git-credentials",
+    ".pgpass",
+    ".vault-token",
+    "id_rsa",
+    "id_ed25519",
+    "id_ecdsa",
+    "credentials.json",
+];
+
+/// A file that a word may name, though it does not look like a path, or not like this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Doubtful {
+    pub(super) path: String,
+    /// Whether it is just that file, and not one of those that a pattern fits.
+    pub(super) exact: bool,
+    pub(super) span: Span,
+}
+
+/// Plain names (`id_rsa`), and what patterns (`.en*`, `*/.env`) may become. A star that nothing stands before is no such
+/// pattern: it fits everything.
+pub(super) fn doubtful(simple: &Simple, table: Table<'_>) -> Vec<Doubtful> {
+    let Some(program) = simple.words.first().and_then(Word::known) else { return Vec::new() };
+    let line = table.find(program);
+    if line.is_some_and(|line| line.words == Words::Data) {
+        return Vec::new();
+    }
+    let mut first = first_is_script(simple, line);
+    let mut found = Vec::new();
+    for word in simple.words.iter().skip(1).filter(|word| !word.start().starts_with('-')) {
+        if std::mem::take(&mut first) {
+            continue;
+        }
+        match &word.value {
+            Value::Known(text) if !is_path(text) && !text.is_empty() => {
+                found.push(Doubtful { path: text.clone(), exact: true, span: word.span });
+            }
+            Value::Pattern(text) => {
+                let all = secrets_of(text).into_iter();
+                found.extend(all.map(|path| Doubtful { path, exact: false, span: word.span }));
+            }
+            Value::Known(_) | Value::Partly(_) | Value::Unknown => {}
+        }
+    }
+    found
+}
+
+/// Secrets that a pattern may become; a folder that is a pattern stands for any.
+fn secrets_of(pattern: &str) -> Vec<String> {
+    let special = ['*', '?', '['];
+    let (folder, name) = pattern.rsplit_once('/').map_or(("", pattern), |(folder, name)| (folder, name));
+    let parts: Vec<&str> = folder.split('/').map(|part| if part.contains(special) { "x" } else { part }).collect();
+    let folder = if pattern.contains('/') { parts.join("/") + "/" } else { String::new() };
+    let literal = name.find(special).unwrap_or(name.len());
+    if literal == 0 {
+        return Vec::new();
+    }
+    let Ok(glob) = globset::Glob::new(name) else { return vec![format!("{folder}{name}")] };
+    let glob = glob.compile_matcher();
+    let fits = SECRETS.into_iter().filter(|secret| glob.is_match(secret));
+    let own = (literal == name.len()).then_some(name);
+    fits.chain(own).map(|name| format!("{folder}{name}")).collect()
+}
+
 /// Whether a word is an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sort {

@@ -495,11 +495,8 @@ impl Walker<'_> {
 
 /// Whether an array's word begins with a subscript that is no plain number (`[x]=1`): bash works it out.
 fn has_subscript(word: &Text) -> bool {
-    let text = |piece: &super::tree::Piece| match piece {
-        super::tree::Piece::Plain(text) => text.clone(),
-        _ => "?".to_owned(),
-    };
-    let written: String = word.pieces.iter().map(text).collect();
+    let text = |piece| if let super::tree::Piece::Plain(text) = piece { text.clone() } else { "?".to_owned() };
+    let written: String = word.pieces.iter().cloned().map(text).collect();
     let Some((subscript, _)) = written.strip_prefix('[').and_then(|rest| rest.split_once(']')) else { return false };
     (written.contains("]=") || written.contains("]+=")) && !subscript.bytes().all(|b| b.is_ascii_digit())
 }

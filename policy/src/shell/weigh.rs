@@ -256,6 +256,15 @@ impl Scales<'_> {
                 None => found.note(plain(Effect::Ask, Why::Words.text()), Some(operand.span)),
             }
         }
+        for doubtful in operands::doubtful(simple, self.table) {
+            let root = Place { cwd: Cwd::Known(AbsPath::root()), context: Vec::new() };
+            let at = operands::at(&doubtful.path, &simple.place).or_else(|| operands::at(&doubtful.path, &root));
+            let Some(verdict) = at.map(|path| self.judge_path(path, Access::Read)) else { continue };
+            if verdict.effect == Effect::Deny && !verdict.reason.is_default() {
+                let open = plain(Effect::Ask, "a pattern may name what is not to be read");
+                found.note(if doubtful.exact { verdict } else { open }, Some(doubtful.span));
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod evidence;
 mod foreseen;
 mod last;
 mod paths;
+mod repositories;
 mod scene;
 mod session;
 mod setup;

@@ -21,6 +21,7 @@ use crate::place::{Ground, places, resolved, shown};
 use crate::shipped;
 use crate::verb::run::redactor;
 use crate::verb::shell::project;
+use crate::verb::shell::project::is_no_place_for_work;
 
 /// The profile of a client's shell calls, and of what its own tools do.
 const PROFILE: &str = "shell";
@@ -140,7 +141,7 @@ fn ground(event: &Event, places: &Places) -> Result<Ground, Failure> {
         }
         None => resolved(&here()?)?,
     };
-    let workspace = workspace(&cwd);
+    let workspace = workspace(&cwd)?;
     let ground = Ground::find(Some(&workspace), places)?;
     Ok(Ground { cwd, ..ground })
 }
@@ -159,15 +160,22 @@ fn here() -> Result<PathBuf, Failure> {
 }
 
 /// What the client calls its project where the working directory lies in it; else the nearest folder with a project's
-/// mark, below home; else the working directory.
-fn workspace(cwd: &AbsPath) -> PathBuf {
+/// mark, below home; else the working directory. That can be where an agent went to: the system's folders are no projects.
+fn workspace(cwd: &AbsPath) -> Result<PathBuf, Failure> {
     let named = PROJECT.iter().filter_map(std::env::var_os).map(PathBuf::from).filter(|path| path.is_absolute());
     let mut named = named.filter_map(|path| resolved(&path).ok()).filter(|project| cwd.is_within(project));
     if let Some(project) = named.next() {
-        return project.as_path().to_owned();
+        return Ok(project.as_path().to_owned());
     }
     let home = home();
     let below_home = |folder: &&Path| !home.as_ref().is_some_and(|home| home.starts_with(folder));
     let marked = |folder: &&Path| MARKS.iter().any(|mark| folder.join(mark).symlink_metadata().is_ok());
-    cwd.as_path().ancestors().take_while(below_home).find(marked).unwrap_or(cwd.as_path()).to_owned()
+    if let Some(found) = cwd.as_path().ancestors().take_while(below_home).find(marked) {
+        return Ok(found.to_owned());
+    }
+    if is_no_place_for_work(cwd.as_path(), home.as_deref()) {
+        return Err(Failure::new(Exit::Refused, format!("{} is no project", shown(cwd.as_path())))
+            .hint("work in a folder with .git or .tollgate at or above it"));
+    }
+    Ok(cwd.as_path().to_owned())
 }

@@ -13,7 +13,7 @@ use tollgate_wire::neutral;
 
 use super::ask::{self, Answered};
 use super::scene::Scene;
-use super::{evidence, paths, refusal, shell, told, urls};
+use super::{evidence, paths, refusal, repositories, shell, told, urls};
 use crate::failure::Failure;
 use crate::verb::handed::Handed;
 
@@ -149,14 +149,27 @@ pub(super) fn reviewed(policy: &Policy, verdict: Verdict) -> Verdict {
 }
 
 fn files(scene: &Scene, touched: &[Touch]) -> Result<Vec<Weighed>, Failure> {
+    let meant = |touch: &Touch| paths::meant(&touch.path, &scene.ground.cwd, &scene.ground.home);
+    let written = touched.iter().filter(|touch| touch.access == Access::Write);
+    let written: Vec<AbsPath> = written.filter_map(meant).flatten().collect();
     let mut all: Vec<Weighed> = Vec::new();
     for touch in touched {
-        match paths::meant(&touch.path, &scene.ground.cwd, &scene.ground.home) {
-            Some(places) => all.extend(places.into_iter().map(|place| file(scene, touch, place))),
+        match meant(touch) {
+            Some(places) => all.extend(places.into_iter().map(|place| spared(&written, file(scene, touch, place)))),
             None => all.push(lost(scene, touch)?),
         }
     }
     Ok(all)
+}
+
+/// What would be written is nothing that git runs programs by.
+fn spared(written: &[AbsPath], mut one: Weighed) -> Weighed {
+    let Action::Path(PathAccess { path, access: Access::Write }) = &one.action else { return one };
+    if one.verdict.effect == Effect::Allow && repositories::is_obeyed(path.as_path(), written) {
+        let because = "git would run what this names or is, the next time somebody works in that repository";
+        one.verdict = said(Effect::Deny, because);
+    }
+    one
 }
 
 fn file(scene: &Scene, touch: &Touch, path: AbsPath) -> Weighed {

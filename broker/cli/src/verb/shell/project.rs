@@ -54,6 +54,12 @@ fn is_everybodys(folder: &Path) -> bool {
     folder.metadata().is_ok_and(|meta| meta.mode() & 0o002 != 0)
 }
 
+/// Whether a folder without a project's mark is the system's, holds everybody's homes, or a person's settings.
+pub(crate) fn is_no_place_for_work(here: &Path, home: Option<&Path>) -> bool {
+    let own = ["/tmp", "/var/tmp", "/dev/shm"].iter().any(|folder| here.starts_with(folder));
+    !own && is_nobodys_project(here, home)
+}
+
 fn is_nobodys_project(here: &Path, home: Option<&Path>) -> bool {
     let settings =
         |home: &Path| here.strip_prefix(home).is_ok_and(|rest| rest.as_os_str().as_encoded_bytes().starts_with(b"."));
@@ -91,6 +97,13 @@ mod tests {
         }
         for place in ["/etc", "/usr/share", "/tmp", "/proc/self"] {
             assert!(of(Path::new(place), Some(&home)).is_err(), "{place}");
+        }
+        for place in ["/etc/x", "/usr", "/proc", "/dev", "/home", "/var"] {
+            assert!(is_no_place_for_work(Path::new(place), Some(&home)), "{place}");
+        }
+        assert!(is_no_place_for_work(&home.join(".config/x"), Some(&home)) || home.starts_with("/tmp"));
+        for place in ["/tmp", "/tmp/x", "/var/tmp", "/dev/shm/x", "/opt/x", "/home/me/x"] {
+            assert!(!is_no_place_for_work(Path::new(place), Some(&home)), "{place}");
         }
     }
 

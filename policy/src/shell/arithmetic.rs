@@ -117,3 +117,11 @@ pub(super) fn is_name(value: &Value) -> bool {
         Value::Pattern(_) | Value::Partly(_) | Value::Unknown => false,
     }
 }
+
+/// Whether an array's word begins with a subscript that is no plain number (`[x]=1`): bash works it out.
+pub(super) fn has_subscript(word: &Text) -> bool {
+    let text = |piece| if let Piece::Plain(text) = piece { text.clone() } else { "?".to_owned() };
+    let written: String = word.pieces.iter().cloned().map(text).collect();
+    let Some((subscript, _)) = written.strip_prefix('[').and_then(|rest| rest.split_once(']')) else { return false };
+    (written.contains("]=") || written.contains("]+=")) && !subscript.bytes().all(|b| b.is_ascii_digit())
+}

@@ -380,7 +380,7 @@ impl Walker<'_> {
                 for word in words {
                     self.bodies(word);
                     let _looked_at = self.joined(word);
-                    if has_subscript(word) {
+                    if super::arithmetic::has_subscript(word) {
                         self.opaque(Why::Arithmetic, word.span);
                     }
                 }
@@ -491,12 +491,4 @@ impl Walker<'_> {
             self.cwd = Cwd::Unknown;
         }
     }
-}
-
-/// Whether an array's word begins with a subscript that is no plain number (`[x]=1`): bash works it out.
-fn has_subscript(word: &Text) -> bool {
-    let text = |piece| if let super::tree::Piece::Plain(text) = piece { text.clone() } else { "?".to_owned() };
-    let written: String = word.pieces.iter().cloned().map(text).collect();
-    let Some((subscript, _)) = written.strip_prefix('[').and_then(|rest| rest.split_once(']')) else { return false };
-    (written.contains("]=") || written.contains("]+=")) && !subscript.bytes().all(|b| b.is_ascii_digit())
 }

@@ -1,12 +1,13 @@
 //! Numbers told from the ledger: which share of actions stayed in the sandbox, which was escalated, and who decided.
 //!
-//! The formulas are those of `METRICS` (metrics 1, 2 and 11); each is one function over [`Action`]s, which [`Tally`] makes
+//! The formulas are those of `METRICS` (metrics 1, 2, 3, 5, 6 and 11); each is one function over [`Action`]s, which [`Tally`] makes
 //! of records as they come, so that only actions, never records, are held.
 
 mod action;
 mod decide;
 mod health;
 mod noise;
+mod pace;
 mod rate;
 mod report;
 mod reviews;
@@ -16,6 +17,7 @@ mod text;
 pub use action::{Action, Path};
 pub use health::Approver;
 pub use noise::Noise;
+pub use pace::{Pace, Tokens};
 pub use rate::Rate;
 pub use report::{Counts, Deciders, Human, Report, Shares, Split};
 pub use reviews::Reviews;

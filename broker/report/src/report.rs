@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::action::{Action, Path};
 use crate::decide;
 use crate::health::Approver;
+use crate::pace::Pace;
 use crate::rate::Rate;
 use crate::reviews::Reviews;
 
@@ -37,6 +38,8 @@ pub struct Report {
     pub approvers: Vec<Approver>,
     /// What the automatic reviewer did.
     pub reviews: Reviews,
+    /// How far agents get by themselves.
+    pub pace: Pace,
 }
 
 /// Actions by path.
@@ -134,6 +137,7 @@ impl Report {
             unattributed: 0,
             approvers: Vec::new(),
             reviews: Reviews::default(),
+            pace: Pace::default(),
         }
     }
 
@@ -158,19 +162,26 @@ impl Report {
                 "answered": self.human.answered,
                 "median_seconds": self.human.median_seconds,
             },
-            "metrics": {
-                "share_in_sandbox": self.shares.sandbox,
-                "share_in_sandbox_without_reads": self.shares_without_reads.sandbox,
-                "share_escalated": self.shares.escalated,
-                "share_escalated_without_reads": self.shares_without_reads.escalated,
-                "auto_approved": self.auto_approved,
-                "human_stop": self.human_stop,
-                "reviewer_agreement": Rate::of(self.agreement.agreed, self.agreement.n),
-            },
+            "metrics": self.metrics(),
             "approver_health": self.approvers.iter().map(Approver::to_json).collect::<Vec<_>>(),
             "reviewer": self.reviews,
             "unattributed": self.unattributed,
         })
+    }
+
+    /// The metrics by name.
+    fn metrics(&self) -> Value {
+        let shares = [
+            ("share_in_sandbox", self.shares.sandbox),
+            ("share_in_sandbox_without_reads", self.shares_without_reads.sandbox),
+            ("share_escalated", self.shares.escalated),
+            ("share_escalated_without_reads", self.shares_without_reads.escalated),
+            ("auto_approved", self.auto_approved),
+            ("human_stop", self.human_stop),
+            ("reviewer_agreement", Rate::of(self.agreement.agreed, self.agreement.n)),
+        ];
+        let shares = shares.into_iter().map(|(name, rate)| (name, json!(rate)));
+        shares.chain(self.pace.metrics()).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 

@@ -11,6 +11,7 @@ use tollgate_policy::raw::Raw;
 
 use crate::action::{Action, Asked, Attempt, Moment, Path, Walls};
 use crate::health::Health;
+use crate::pace::Lives;
 use crate::report::Report;
 use crate::reviews::Reviews;
 
@@ -54,6 +55,7 @@ pub struct Tally {
     unattributed: u64,
     health: Health,
     reviews: Reviews,
+    lives: Lives,
     /// Tests of attention: they count for approvers and for nothing else.
     tests: BTreeSet<String>,
 }
@@ -79,6 +81,10 @@ impl Tally {
     pub fn take(&mut self, record: Record) {
         if self.filter.run.as_ref().is_some_and(|run| *run != record.run) {
             return;
+        }
+        let is_test = matches!(&record.event, Event::Decided { question, .. } if self.tests.contains(question));
+        if !is_test {
+            self.lives.take(&record);
         }
         let run = self.run_number(&record.run);
         let now = Moment { run, at: record.at, mono: record.mono };
@@ -129,8 +135,8 @@ impl Tally {
     pub fn finish(self) -> Report {
         let runs: BTreeSet<u32> = self.attempts.iter().map(|a| a.started.run).collect();
         let (unattributed, approvers) = (self.unattributed, self.health.finish());
-        let reviews = self.reviews.finish();
-        Report { runs: runs.len() as u64, unattributed, approvers, reviews, ..Report::of(&merge(self.attempts)) }
+        let (reviews, pace) = (self.reviews.finish(), self.lives.finish(self.filter.since));
+        Report { runs: runs.len() as u64, unattributed, approvers, reviews, pace, ..Report::of(&merge(self.attempts)) }
     }
 
     fn run_number(&mut self, run: &str) -> u32 {

@@ -12,6 +12,7 @@ pub fn render(report: &Report) -> String {
     deciders(&mut out, report);
     reviewer(&mut out, report);
     human(&mut out, report);
+    pace(&mut out, report);
     approvers(&mut out, report);
     out
 }
@@ -83,6 +84,28 @@ fn human(out: &mut String, report: &Report) {
             "{} records name an action or question that never began; they are not counted.",
             report.unattributed
         );
+    }
+}
+
+/// How far agents get by themselves; nothing where that was less than a minute.
+#[allow(clippy::cast_precision_loss, reason = "minutes and counts far below 2^53")]
+fn pace(out: &mut String, report: &Report) {
+    let pace = &report.pace;
+    if pace.active < 60_000 {
+        return;
+    }
+    let minutes = pace.active as f64 / 60_000.0;
+    match pace.interventions {
+        0 => line!(out, "\nAgents worked {minutes:.1} min; nobody stepped in."),
+        n => line!(
+            out,
+            "\nAgents worked {minutes:.1} min; people stepped in {n} times, once in {:.1} min.",
+            minutes / n as f64
+        ),
+    }
+    if !pace.stretches.is_empty() {
+        let (actions, n) = (pace.stretches.iter().sum::<u64>(), pace.stretches.len());
+        line!(out, "{n} instructions, {:.1} actions each; {} interrupts.", actions as f64 / n as f64, pace.interrupts);
     }
 }
 

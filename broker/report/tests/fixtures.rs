@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop where it is wrong")]
 
 use serde_json::{Value, json};
-use tollgate_ledger::record::{Decider, Decision, Event, Outcome, Record, Recorder as _, RunStarted};
+use tollgate_ledger::record::{Decider, Decision, Event, Outcome, Record, Recorder as _, RunStarted, Told};
 use tollgate_ledger::{Reader, Writer};
 use tollgate_policy::action::{Action, Call};
 use tollgate_policy::boundary::{Enforced, Feature};
@@ -230,6 +230,81 @@ fn every_path_and_every_decider() {
     assert_eq!(got["metrics"]["reviewer_agreement"]["n"], 1);
     near(&got["metrics"]["reviewer_agreement"]["value"], 0.0);
     assert_eq!((&got["runs"], &got["unattributed"]), (&json!(1), &json!(0)));
+}
+
+/// A run of an agent on its own clock, and a session of a client's hooks on the wall clock.
+#[test]
+fn time_between_interventions() {
+    use {Decider as D, Outcome as O};
+    let mut run = Run::new("r", Kind::Attended);
+    run.starts(0, 1, "x");
+    // Waited for from 100 s to 160 s, and meanwhile, from 120 s to 150 s, for another: 60 s in all. The two answers are
+    // 10 s apart: one intervention, after 100 active seconds.
+    for (mono, id, waited) in [(150_000, "q1", 30_000), (160_000, "q2", 60_000)] {
+        run.asked(mono - waited, 1, id, Effect::Ask);
+        run.decided(1, id, (D::Human, O::Allowed, waited));
+        run.records.last_mut().unwrap().mono = mono;
+    }
+    // Silence is waited for, but nobody stepped in: 100 s less.
+    run.asked(200_000, 1, "q3", Effect::Ask);
+    run.decided(1, "q3", (D::Policy, O::Expired, 100_000));
+    run.records.last_mut().unwrap().mono = 300_000;
+    run.add(400_000, Event::RunEnded { status: 0, waited: 160_000, reason: String::new() });
+    let mut session = Run::new("s", Kind::Bare);
+    let tell = |session: &mut Run, seconds: u64, told: Told| {
+        session.add(seconds * 1000, Event::Hook { client: "c".into(), subagent: String::new(), told });
+        session.records.last_mut().unwrap().mono = 3; // each hook is a process of its own
+    };
+    let prompt = || Told::Prompt { text: "do".into() };
+    let call = || Told::Called {
+        action: 0,
+        call: String::new(),
+        tool: "Bash".into(),
+        contained: true,
+        text: "ls".into(),
+        verdict: verdict(Effect::Allow),
+    };
+    tell(&mut session, 0, prompt()); // the task
+    tell(&mut session, 10, call());
+    tell(&mut session, 20, call());
+    session.starts(30_000, 1, "edit");
+    tell(&mut session, 40, Told::Tokens { input: 1000, output: 20 });
+    tell(&mut session, 100, Told::Interrupted); // and 5 s later a correction: one intervention
+    tell(&mut session, 105, prompt());
+    tell(&mut session, 110, call());
+    tell(&mut session, 300, prompt()); // one more, after 195 s
+    tell(&mut session, 340, Told::Stopped);
+    let got = json_of([run, session]);
+    let between = &got["metrics"]["mean_time_between_interventions"];
+    // 400 - 60 - 100 = 240 s and 340 s; interventions: 1 and 2.
+    near(&between["active_seconds"], 580.0);
+    assert_eq!(between["n"], 3);
+    near(&between["value"], 580.0 / 3.0);
+    // Garwood for 3: 0.6187 to 8.7673.
+    assert!((between["low"].as_f64().unwrap() - 66.155).abs() < 0.01, "{between}");
+    assert!((between["high"].as_f64().unwrap() - 937.49).abs() < 0.2, "{between}");
+    // 100; 100, 195.
+    assert_eq!(
+        (&between["gaps"], &between["gap_median"], &between["gap_p95"]),
+        (&json!(3), &json!(100.0), &json!(195.0))
+    );
+    // 3, 1 and 0 actions.
+    let each = &got["metrics"]["actions_per_instruction"];
+    near(&each["value"], 4.0 / 3.0);
+    assert_eq!((&each["n"], &each["median"]), (&json!(3), &json!(1)));
+    assert_eq!(got["metrics"]["interrupt_rate"]["n"], 3);
+    near(&got["metrics"]["interrupt_rate"]["value"], 1.0 / 3.0);
+    assert_eq!(got["metrics"]["tokens"], json!({"input": 1000, "output": 20}));
+}
+
+#[test]
+fn nobody_stepped_in() {
+    let mut run = Run::new("r", Kind::Attended);
+    run.add(90_000, Event::RunEnded { status: 0, waited: 0, reason: String::new() });
+    let got = json_of([run]);
+    let between = &got["metrics"]["mean_time_between_interventions"];
+    assert_eq!((&between["value"], &between["n"], &between["high"]), (&Value::Null, &json!(0), &Value::Null));
+    near(&between["low"], 30.0); // a third
 }
 
 #[test]

@@ -14,7 +14,7 @@ use tollgate_tests::{Job, Outcome, Scene, cases, skip};
 
 cases! { everywhere: streams_and_status death_by_signal denied_runs_nothing signals_reach_it }
 cases! { both: wider_than_inside nothing_of_the_agents_environment swapped_file_is_refused nothing_of_the_workspace_is_run
-killed_inside_ends_outside pushed_without_its_deputies options_that_name_programs }
+killed_inside_ends_outside pushed_without_its_deputies options_that_name_programs branches_that_were_others_for_a_while }
 
 /// `env` stands for any tool that needs more.
 const RULE: &str = "[[command]]\neffect = \"ask\"\nprogram = [\"env\"]\nprofile = \"push\"\nbecause = \"a try\"\nmatches = [\"env x\"]\n";
@@ -133,6 +133,27 @@ impl Drop for Daemon {
         killpg(Pid::from_raw(i32::try_from(self.0.id()).unwrap()), Signal::SIGKILL).ok();
         self.0.wait().ok();
     }
+}
+
+/// Evidence is looked up from the live branches: they must have been what is pushed all the while.
+fn branches_that_were_others_for_a_while(scene: &Scene) {
+    let text = format!(
+        "set -e; cd {}; git init -q -b main .; git config user.name u; git config user.email u@example.com
+         git remote add origin git://127.0.0.1:1/r.git; git commit -q --allow-empty -m one",
+        scene.workspace.display(),
+    );
+    let mut command = scene.command("/bin/bash");
+    command.args(["-c", &text]);
+    Job::new(command).end().ended(0);
+    let running = scene.job::<&str, _>(&[], &["/bin/bash", "-c", "git push origin main; echo \"rc $?\""]).start();
+    let question = scene.question();
+    let branch = scene.workspace.join(".git/refs/heads/main");
+    let pushed = fs::read(&branch).unwrap();
+    fs::write(&branch, "0123456789012345678901234567890123456789\n").unwrap();
+    fs::write(&branch, pushed).unwrap();
+    scene.answer("approve", &question, &[]).ended(0);
+    running.end().printed("rc 137\n");
+    assert_eq!((scene.events("escalated"), scene.events("tampered")), (0, 1));
 }
 
 fn pushed_without_its_deputies(scene: &Scene) {

@@ -287,6 +287,9 @@ fn snapshot(found: &Repository, verb: &str, prepared: &mut Prepared) -> Result<(
         link_references(found, prepared);
         return Ok(());
     }
+    for file in [found.own.join("HEAD"), found.common.join("config"), found.common.join("packed-refs")] {
+        prepared.stamp(&file);
+    }
     prepared.laid.push(Laid { at: format!("{PLACE}/refs"), what: Thing::Folder });
     for kind in ["heads", "tags"] {
         let place = format!("refs/{kind}");
@@ -346,6 +349,7 @@ fn make_remotes(common: &Path) {
 
 /// Copies a directory of references.
 fn copy(common: &Path, place: &str, prepared: &mut Prepared) -> Result<(), String> {
+    prepared.stamp(&common.join(place));
     let Ok(entries) = std::fs::read_dir(common.join(place)) else { return Ok(()) };
     let mut names: Vec<String> = entries
         .flatten()
@@ -363,6 +367,7 @@ fn copy(common: &Path, place: &str, prepared: &mut Prepared) -> Result<(), Strin
             prepared.laid.push(Laid { at: format!("{PLACE}/{at}"), what: Thing::Folder });
             copy(common, &at, prepared)?;
         } else if let Some(text) = text(&common.join(&at))? {
+            prepared.stamp(&common.join(&at));
             prepared.laid.push(Laid { at: format!("{PLACE}/{at}"), what: Thing::File(text.into_bytes()) });
         }
     }

@@ -52,13 +52,24 @@ pub struct Prepared {
     pub laid: Vec<Laid>,
     /// Facts for who is asked.
     pub facts: Vec<(String, String)>,
+    /// When what was copied was changed last, by the inodes' own times (`ctime`, which can't be set back): evidence is
+    /// looked up from the live files, and these tell whether they were others for a while.
+    pub stamps: Vec<(i64, i64, u64)>,
 }
 
 impl Prepared {
     /// A digest of all of it: what an approval is bound to.
     #[must_use]
     pub fn digest(&self) -> String {
-        sha256_hex(format!("{:?} {:?} {:?} {:?}", self.argv, self.env, self.laid, self.facts).as_bytes())
+        sha256_hex(
+            format!("{:?} {:?} {:?} {:?} {:?}", self.argv, self.env, self.laid, self.facts, self.stamps).as_bytes(),
+        )
+    }
+
+    fn stamp(&mut self, file: &Path) {
+        use std::os::unix::fs::MetadataExt as _;
+        // what is not there has no time; that it comes to be changes its folder's
+        self.stamps.extend(file.symlink_metadata().map(|meta| (meta.ctime(), meta.ctime_nsec(), meta.ino())));
     }
 
     fn fact(&mut self, label: &str, text: impl Into<String>) {

@@ -312,6 +312,9 @@ fn secrets_by_other_words() {
         "cat sub/.env*",
         "tail id_*",
         "grep -r KEY .*",
+        "echo x > /dev/fd/../root/etc/x",
+        "ls > /dev/fd/../cwd/.git/hooks/pre-commit",
+        "cat < /dev/fd/../environ",
         "sed -n p .en*",
     ] {
         assert_ne!(judge(&policy, Stance::Bare, text).verdict.effect, Effect::Allow, "{text}");

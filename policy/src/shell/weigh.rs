@@ -233,7 +233,8 @@ impl Scales<'_> {
         let network = known.is_some_and(|path| path.starts_with("/dev/tcp/") || path.starts_with("/dev/udp/"));
         let access = if network { Access::Write } else { access };
         match known.and_then(|path| operands::at(path, place)) {
-            _ if known.is_some_and(|path| path.starts_with("/dev/fd/")) => {}
+            // a number only: `/dev/fd/../root/etc/x` is a file
+            _ if known.and_then(|path| path.strip_prefix("/dev/fd/")).is_some_and(is_digits) => {}
             Some(path) => found.note(self.path_verdict(path, access), Some(redirection.span)),
             None => found.note(plain(Effect::Ask, Why::Words.text()), Some(redirection.span)),
         }
@@ -272,6 +273,10 @@ impl Scales<'_> {
 fn is_known(simple: &Simple) -> bool {
     let known = |word: &Word| matches!(word.value, Value::Known(_));
     matches!(simple.place.cwd, Cwd::Known(_)) && simple.words.iter().all(known)
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Whether it runs whatever else happens.

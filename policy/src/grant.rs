@@ -255,7 +255,11 @@ impl Policy {
             Action::Exec(exec) => exec.image.executable.clone(),
             Action::Path(_) | Action::Connect(_) | Action::Call(_) | Action::Tool(_) => None,
         };
-        let (run, bound, by) = (question.run.clone(), question.bound.clone(), approval.by.clone());
+        let (run, mut bound, by) = (question.run.clone(), question.bound.clone(), approval.by.clone());
+        if matches!(question.action, Action::Path(_)) && *scope != Scope::Once {
+            // the content that was shown is that of the first time
+            bound.held.clear();
+        }
         Ok(Some(Grant { run, question: question.id.clone(), covers, until, uses, bound, by, executable, rules }))
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tollgate_tests::{Outcome, Scene, cases};
+use tollgate_tests::{Outcome, Scene, Setting, cases};
 
 cases! { everywhere: crowds_are_stopped memory_is_stopped preallocation_is_refused }
 cases! { both: a_run_that_a_limit_ends_says_so what_stays_below_goes_on shares_and_numbers }
@@ -47,7 +47,9 @@ fn crowds_are_stopped(scene: &Scene) {
     let text = format!("/usr/bin/python3 -c \"{CROWD}\ntime.sleep(20)\" 300; echo went on");
     let outcome = limited(scene, &["processes=100"], &["/bin/sh", "-c", &text]);
     assert!(outcome.took < std::time::Duration::from_secs(15), "{outcome}");
-    assert!(!outcome.out.contains("all there") || outcome.err.contains("the limit `processes`"), "{outcome}");
+    // what an ordinary user has running besides counts in the kernel's limit, and is not known here
+    let held = scene.setting != Setting::UserWithoutNamespaces;
+    assert!(!outcome.out.contains("all there") || !held && outcome.err.contains("the limit `processes`"), "{outcome}");
     assert!(outcome.out.contains("went on"), "{outcome}");
 }
 

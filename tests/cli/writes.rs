@@ -12,7 +12,8 @@ use tollgate_tests::{Job, Scene, cases, skip};
 
 cases! { everywhere: content_is_shown_and_put denied_is_told_at_the_close semaphores_are_the_runs_own }
 cases! { both: killed_writers_are_asked_about_too changed_meanwhile unchanged_is_no_question hidden_content_stays_hidden
-unattended_writes_fail_at_once removals_are_asked }
+unattended_writes_fail_at_once removals_are_asked replacements_show_both_sides for_the_rest_of_the_run
+one_change_for_the_run_is_no_other requested_for_the_run }
 
 /// A folder of the person's that is the same inside as outside; `kept` in it holds "kept".
 struct Place(TempDir);
@@ -163,8 +164,72 @@ fn removals_are_asked(scene: &Scene) {
     let running = shell(scene, &place, "rm OUT/kept");
     let question = scene.question();
     assert_eq!(section(&question, "file")["would"], "remove it", "{question}");
+    assert_eq!(section(&question, "diff")["text"], "@@ -1 +0,0 @@\n-kept\n\\ No newline at end of file", "{question}");
+    assert!(question.to_string().contains("can bring it back"), "{question}");
     assert!(place.kept().exists());
     scene.answer("approve", &question, &[]).ended(0);
     running.end().ended(0);
     assert!(!place.kept().exists());
+}
+
+fn replacements_show_both_sides(scene: &Scene) {
+    let Some(place) = Place::lay(scene) else { return };
+    scene.file(place.0.path().join("other"), "other\n");
+    let running = shell(scene, &place, "mv -f OUT/other OUT/kept");
+    let mut shown = String::new();
+    // first as what leaves its place, then as what comes to another
+    for _ in 0..2 {
+        let question = scene.question();
+        assert_eq!(
+            section(&question, "diff")["text"].as_str().unwrap().lines().next(),
+            Some("@@ -1 +1 @@"),
+            "{question}"
+        );
+        shown += &question.to_string();
+        scene.answer("approve", &question, &[]).ended(0);
+    }
+    running.end().ended(0);
+    assert_eq!(place.content(), "other\n");
+    for words in ["+other", "-kept", "/other (a file, 6 bytes", "/kept (a file, 4 bytes", "can bring it back"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+}
+
+fn for_the_rest_of_the_run(scene: &Scene) {
+    let Some(place) = Place::lay(scene) else { return };
+    let running = shell(scene, &place, "echo one > OUT/kept; echo two > OUT/kept; echo three >> OUT/kept; rm OUT/kept");
+    let question = scene.question();
+    assert!(question.to_string().contains("whatever is written there"), "{question}");
+    scene.answer("approve", &question, &["--scope", "run"]).ended(0);
+    // all that is written there, and not its removal
+    let question = scene.question();
+    assert_eq!(section(&question, "file")["would"], "remove it", "{question}");
+    assert_eq!(place.content(), "two\nthree\n");
+    scene.answer("deny", &question, &[]).ended(0);
+    running.end().ended(1);
+    assert_eq!((place.content().as_str(), scene.events("decided")), ("two\nthree\n", 4));
+    scene.verifies();
+}
+
+fn one_change_for_the_run_is_no_other(scene: &Scene) {
+    let Some(place) = Place::lay(scene) else { return };
+    let running = shell(scene, &place, "chmod 600 OUT/kept; chmod 600 OUT/kept; chmod 640 OUT/kept");
+    let question = scene.question();
+    scene.answer("approve", &question, &["--scope", "run"]).ended(0);
+    let question = scene.question();
+    assert_eq!(section(&question, "file")["would"], "set its mode to 640", "{question}");
+    scene.answer("deny", &question, &[]).ended(0);
+    running.end().ended(1);
+    assert_eq!(fs::metadata(place.kept()).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+fn requested_for_the_run(scene: &Scene) {
+    let Some(place) = Place::lay(scene) else { return };
+    fs::copy(scene.tollgate(), scene.workspace.join("tollgate")).unwrap();
+    let text = "./tollgate request path OUT/kept && echo one > OUT/kept && echo two > OUT/kept";
+    let running = shell(scene, &place, text);
+    let question = scene.question();
+    scene.answer("approve", &question, &["--scope", "run"]).ended(0);
+    running.end().ended(0);
+    assert_eq!(place.content(), "two\n");
 }

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
@@ -231,6 +232,8 @@ int main(int argc, char **argv) {
     if (IS("owner")) return chown(a, (uid_t)-1, getegid() ? getegid() : 1) ? fails("chown") : 0;
     if (IS("push")) return push(a, 0);
     if (IS("push-high")) return push(a, 0x1234567800000000UL);
+    if (IS("path")) return open(a, O_PATH) < 0 ? fails("open") : (puts("all done"), 0);
+    if (IS("watch")) return inotify_add_watch(inotify_init1(0), a, IN_CREATE) < 0 ? fails("inotify_add_watch") : (puts("all done"), 0);
     if (IS("keys")) return keys();
     if (IS("late")) return late(a);
     if (IS("forks")) return forks(pid);

@@ -103,8 +103,9 @@ Tollgate itself:
   123  stopped by a limit
   124  internal failure: nothing was run, or everything was stopped
 
-Without --profile the profile `workspace` holds; with --ci, `ci`. The project's
-.tollgate/policy.toml can tighten what holds, never loosen it.
+Without --profile the profile `workspace` holds; with --ci, `ci`, and what is
+typed at a terminal is not read. The project's .tollgate/policy.toml can tighten
+what holds, never loosen it.
 
 Example:
   tollgate run -- cargo test

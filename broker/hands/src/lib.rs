@@ -1,11 +1,12 @@
 //! Write-class path calls: open for writing, create, mkdir, mknod, unlink, rename, link, symlink, chmod, chown, utime,
-//! truncate, extended attributes, and bind on a path. They are done on behalf of the caller; reads never come here.
+//! truncate, extended attributes, and bind on a path. They are done on behalf of the caller; reads never come here. So are
+//! the calls that get hold of a path without reading it (`look`), which Landlock does not govern.
 //!
 //! # Why there is no race
 //!
 //! * **Arguments** are copied once from the caller's memory (`call`); the notification is asked to be still valid
 //!   after that; what is judged and what is done is the copy. Nothing here is let through with `CONTINUE` but
-//!   `umask`, which has no pointer, and binds of sockets that are no unix sockets or get no path.
+//!   `umask`, which has no pointer, `chdir` and `inotify_add_watch`, by which nothing is read or written, and binds of sockets that are no unix sockets or get no path.
 //! * **Paths**: a call is either done in one `openat2` that fails if any symlink is on the way (`RESOLVE_IN_ROOT |
 //!   RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS`), so that the string that was judged is the place that is used; or
 //!   on a held directory descriptor whose true path was read back from the kernel, with one name in it that is not
@@ -35,12 +36,13 @@ mod caller;
 mod contents;
 mod draft;
 mod guard;
+mod look;
 mod memory;
 mod names;
 mod open;
 mod repository;
 mod resolve;
-
+mod stake;
 mod standing;
 mod wait;
 mod walk;
@@ -64,6 +66,7 @@ use standing::Standing;
 pub use call::CALLS;
 pub use draft::{Begun, Draft, LARGEST, NUMBERS, Unplaced, Written};
 pub use guard::Unreadable;
+pub use stake::{End, Stake, Standing as Stands};
 
 /// The hands of a run: they judge path calls by the boundary, and do them.
 #[derive(Debug)]
@@ -295,6 +298,7 @@ impl Attempt<'_> {
             What::Symlink { target, at } => self.symlink(target, at),
             What::Alter { of, change } => self.alter(of, change),
             What::Bind { socket, path } => self.bind(*socket, path),
+            What::Look { at, last, then } => self.look(at, *last, *then),
             What::Umask => Ok(Given::Proceed),
         }
     }

@@ -66,6 +66,7 @@ fn spots(what: &mut What) -> Vec<&mut Spot> {
         | What::Symlink { .. }
         | What::Alter { .. }
         | What::Bind { .. }
+        | What::Look { .. }
         | What::Umask => Vec::new(),
     }
 }

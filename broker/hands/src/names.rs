@@ -86,6 +86,9 @@ impl Attempt<'_> {
         let (from, to) = (self.name(from)?, self.name(to)?);
         if !from.is_dots() && !to.is_dots() {
             let moved = kind_of(&from)?;
+            if flags & libc::RENAME_NOREPLACE != 0 && kind_of(&to).is_ok() {
+                return Err(Stop::Fails(Errno::EEXIST)); // nobody need be asked about what would fail anyway
+            }
             if let Err(stop) = self.may_move((&from, &to), moved) {
                 let guarded = matches!(&stop, Stop::Met(Wall::Guarded(_), path) if *path == to.path());
                 if !guarded || flags != 0 || moved == Kind::Directory || !changes_nothing(&from, &to)? {

@@ -90,6 +90,14 @@ impl Standing {
         all
     }
 
+    /// Whether a path may be known of: some root covers it, or lies beneath it.
+    pub(crate) fn shows(&self, path: &[u8]) -> bool {
+        self.roots.iter().any(|(root, rights)| {
+            let opens = rights.read || rights.execute || rights.write || rights.device;
+            opens && (covers(root, path) || covers(path, root))
+        })
+    }
+
     /// Whether a path may be written, as what it is or is to be.
     pub(crate) fn may(&self, path: &[u8], kind: Kind) -> Result<(), Wall> {
         match self.guards.look(path) {

@@ -13,6 +13,9 @@ pub(crate) fn of(what: &What) -> String {
         What::Rename { from, to, flags } if flags & libc::RENAME_EXCHANGE != 0 => {
             format!("exchange {} and {}", shown(from), shown(to))
         }
+        What::Rename { from, to, flags } if flags & libc::RENAME_NOREPLACE != 0 => {
+            format!("rename {} to {}", shown(from), shown(to))
+        }
         What::Rename { from, to, .. } => format!("rename {} to {}, in place of what is there", shown(from), shown(to)),
         What::Link { from: Of::Path(from, Last::Itself | Last::Followed), to } => {
             format!("give {} a second name, {}", shown(from), shown(to))
@@ -23,6 +26,7 @@ pub(crate) fn of(what: &What) -> String {
         }
         What::Alter { change, .. } => altering(change),
         What::Bind { .. } => "make a socket there".to_owned(),
+        What::Look { at, .. } => format!("look at {}", shown(at)),
         What::Umask => "change its umask".to_owned(),
     }
 }

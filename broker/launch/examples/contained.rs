@@ -12,7 +12,9 @@ use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use tollgate_launch::{Attached, Command, Options, Plan, PrivateTemp, Remains, Started, Terminal, environment, find};
+use tollgate_launch::{
+    Attached, Command, Options, Plan, PrivateTemp, Remains, Seat, Started, Terminal, environment, find,
+};
 use tollgate_policy::boundary::{
     ArgTest, Boundary, CallEntry, CallFate, CallFilter, Environment, Namespace, Rights, Root,
 };
@@ -38,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let name = args.first().ok_or("what shall be run?")?;
     let command = Command { program: find(name, std::env::var_os("PATH").as_deref(), &cwd)?, argv: args, cwd, env };
     let plan = Plan::lower(&boundary, Probe::here(), Options::default(), temp)?;
-    let terminal = Terminal::open()?;
+    let terminal = Terminal::open(Seat::Taken)?;
     let started = plan.start(&command, terminal.as_ref())?;
     if std::env::var_os("SHOW").is_some() {
         eprintln!("{:#?}", started.enforced);

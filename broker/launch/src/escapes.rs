@@ -1,6 +1,7 @@
 //! What a command writes to its terminal, without the sequences that reach beyond the screen: those that write or read
 //! the clipboard, make the terminal type text of the sender's choice, define keys, print, read the screen back, or draw
-//! from files. What full-screen programs need (cursor, colours, modes, titles, numeric reports) passes unchanged.
+//! from files. Nor does it write outside of the screen: titles are read, too, and not only there. What full-screen programs
+//! need (cursor, colours, modes, numeric reports) passes unchanged.
 //!
 //! References: ECMA-48; xterm's ctlseqs; CVE-2003-0063 (title report), CVE-2008-2383 (DECRQSS), CVE-2022-45063 (OSC 50).
 
@@ -42,7 +43,6 @@ enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     System,
-    Device,
     Dropped,
 }
 
@@ -99,8 +99,7 @@ impl Filter {
         match byte {
             b'[' if first => State::Control,
             b']' if first => State::Text7(Kind::System),
-            b'P' if first => State::Text7(Kind::Device),
-            b'X' | b'^' | b'_' | b'k' if first => State::Text7(Kind::Dropped),
+            b'P' | b'X' | b'^' | b'_' | b'k' if first => State::Text7(Kind::Dropped),
             ESC => self.text(ESC, out),
             CAN | SUB => State::Text,
             0x20..=0x2f if self.held.len() < 8 => State::Escape,
@@ -176,7 +175,6 @@ impl Filter {
         let printable = body.iter().all(|byte| *byte >= 0x20 && *byte != 0x7f);
         let harmless = match kind {
             Kind::System => is_harmless_system(body),
-            Kind::Device => is_harmless_device(body),
             Kind::Dropped => false,
         };
         if printable && harmless && self.held.len() < LONGEST_STRING {
@@ -220,15 +218,9 @@ fn is_harmless_system(body: &[u8]) -> bool {
         return false;
     }
     let number = number.iter().fold(0u32, |n, digit| n * 10 + u32::from(*digit - b'0'));
-    // Titles (they can't be read back, see CSI 21 t) and colours, set, asked for or reset. Not: 8 links with another
-    // target than their text, 50 fonts, 52 the clipboard, 133 and 633 marks that shells trust, 9, 99, 777 messages,
+    // Colours, set, asked for or reset. Not: 0 to 2 titles, 8 links with another target than their text, 50 fonts, 52 the clipboard, 133 and 633 marks that shells trust, 9, 99, 777 messages,
     // 1337 files.
-    digits > 0 && matches!(number, 0..=2 | 4 | 5 | 10..=19 | 104 | 105 | 110..=119)
-}
-
-/// DCS: only the question which keys and capabilities the terminal has (XTGETTCAP), in hexadecimal.
-fn is_harmless_device(body: &[u8]) -> bool {
-    body.strip_prefix(b"+q").is_some_and(|names| names.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b';'))
+    digits > 0 && matches!(number, 4 | 5 | 10..=19 | 104 | 105 | 110..=119)
 }
 
 #[cfg(test)]
@@ -273,6 +265,8 @@ mod tests {
             (b"a\xc2\x9d52;c;aGk=\x07b", b"a52;c;aGk=\x07b"),
             (b"a\x1b%@b\x1b Gc", b"abc"),
             (b"a\x1b]2;line\nline\x07b", b"ab"),
+            (b"a\x1b]2;file.txt - VIM\x07b\x1b]0;title\x1b\\c", b"abc"),
+            (b"a\x1bP+q436f;6b31\x1b\\b", b"ab"),
             (b"a\x1b]52;c;aG\x18b", b"ab"),
         ] {
             assert_eq!(filtered(input), left, "{}", input.escape_ascii());
@@ -286,8 +280,7 @@ mod tests {
             "umlaut äöü, box ─│┌, emoji 🦀, nbsp\u{a0}".as_bytes(),
             b"\x1b[?1049h\x1b[22;0;0t\x1b[1;24r\x1b[?12h\x1b[?12l\x1b[27m\x1b[m\x1b[H\x1b[2J", // vim
             b"\x1b[>c\x1b[6n\x1b[?25l\x1b[?2004h\x1b[>4;2m\x1b[?1004h\x1b[38;2;1;2;3mx\x1b[0 q",
-            b"\x1b]11;?\x07\x1b]10;?\x1b\\\x1b]2;file.txt - VIM\x07\x1b]0;title\x1b\\",
-            b"\x1bP+q436f;6b31\x1b\\",
+            b"\x1b]11;?\x07\x1b]10;?\x1b\\",
             b"\x1b[18t\x1b[14t\x1b[23;0;0t",
             b"\x1b(B\x1b)0\x1b=\x1b>\x1b7\x1b8\x1bM\x1b#8\x0e\x0f\x1bc", // top, less, tmux
             b"\x1b[38:5:12m\x1b[4:3m\x1b[?2026h\x1b[?2026l\x1b[=5u\x1b[<u",
@@ -299,7 +292,7 @@ mod tests {
 
     #[test]
     fn nothing_is_held_without_bound() {
-        let mut long = b"a\x1b]2;".to_vec();
+        let mut long = b"a\x1b]4;1;".to_vec();
         long.extend(vec![b'x'; 100_000]);
         long.extend(b"\x07b\x1b[");
         long.extend(vec![b'1'; 100_000]);

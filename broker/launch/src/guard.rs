@@ -147,7 +147,7 @@ fn settle(post: Post<'_>, wires: &Wires) -> Result<(), Failed> {
     }
     process::adopt_orphans().map_err(at(Step::Session))?;
     process::new_session().map_err(at(Step::Session))?;
-    if let Some(terminal) = post.terminal {
+    if let Some(terminal) = post.terminal.filter(|terminal| terminal.controls()) {
         pty::control(terminal.slave().as_fd()).map_err(at(Step::Session))?;
     }
     if let Some(maps) = &wires.maps {

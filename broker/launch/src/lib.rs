@@ -38,5 +38,5 @@ pub use fault::{LaunchError, Step};
 pub use plan::{Options, Plan, UserNamespaces};
 pub use start::{Ahead, Remains, Started};
 pub use temp::PrivateTemp;
-pub use terminal::{Attached, Terminal};
+pub use terminal::{Attached, Seat, Terminal};
 pub use usual::Usual;

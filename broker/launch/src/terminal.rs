@@ -22,6 +22,15 @@ use crate::fault::{LaunchError, Step};
 use crate::relay::{self, Relay};
 use crate::screen::{Job, Screen};
 
+/// Who sits at the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seat {
+    /// A person, whose keys are the command's.
+    Taken,
+    /// Nobody: what comes from there is never read, and is not the command's.
+    Empty,
+}
+
 /// A new pty for a command whose standard input, output or error is a terminal.
 #[derive(Debug)]
 pub struct Terminal {
@@ -29,6 +38,7 @@ pub struct Terminal {
     /// Which of 0, 1, 2 are terminals.
     is: [bool; 3],
     screen: Screen,
+    seat: Seat,
     start: Place,
     /// The user's settings, where the command begins in the foreground.
     before: Option<Settings>,
@@ -45,6 +55,7 @@ enum Place {
 #[derive(Debug)]
 pub struct Attached {
     screen: Arc<Screen>,
+    seat: Seat,
     guard: Pid,
     over: Arc<AtomicBool>,
     wake: OwnedFd,
@@ -56,18 +67,25 @@ pub struct Attached {
 }
 
 impl Terminal {
-    /// Opens a pty if any of 0, 1, 2 is a terminal; none if none is (the command then has no controlling terminal).
+    /// Opens a pty if any of 0, 1, 2 is a terminal; none if none is (the command then has no controlling terminal). Where
+    /// nobody sits there, a terminal as standard input is set aside for one that is at its end, and the command has no
+    /// controlling terminal either: it writes to it, and that is all.
     ///
     /// # Errors
     /// [`LaunchError::Step`] with `Step::Stdio`.
-    pub fn open() -> Result<Option<Self>, LaunchError> {
+    pub fn open(seat: Seat) -> Result<Option<Self>, LaunchError> {
+        let stdio = |e| LaunchError::Step(Step::Stdio, e);
+        if seat == Seat::Empty && pty::is_terminal(io::stdin()) {
+            let nothing = OpenOptions::new().read(true).open("/dev/null").map_err(stdio)?;
+            fds::place(nothing.as_fd(), 0).map_err(stdio)?;
+        }
         let is = [pty::is_terminal(io::stdin()), pty::is_terminal(io::stdout()), pty::is_terminal(io::stderr())];
         if is == [false; 3] {
             return Ok(None);
         }
         let keys = if is[0] { io::stdin().as_fd().try_clone_to_owned() } else { own_terminal() };
         let terminal = keys.and_then(|keys| Self::with(is, keys, Job::Own));
-        terminal.map(Some).map_err(|e| LaunchError::Step(Step::Stdio, e))
+        terminal.map(|terminal| Some(Self { seat, ..terminal })).map_err(stdio)
     }
 
     /// As [`Terminal::open`], for a command that runs in the place of another process, whose streams these are: the
@@ -100,12 +118,17 @@ impl Terminal {
         if let Some(before) = &before {
             before.apply(pair.slave.as_fd())?;
         }
-        Ok(Self { pair, is, screen, start, before })
+        Ok(Self { pair, is, screen, seat: Seat::Taken, start, before })
     }
 
     /// The end that is the command's.
     pub(crate) fn slave(&self) -> &OwnedFd {
         &self.pair.slave
+    }
+
+    /// Whether it is to control the command's session.
+    pub(crate) fn controls(&self) -> bool {
+        self.seat == Seat::Taken
     }
 
     /// The user's end.
@@ -150,7 +173,7 @@ impl Terminal {
     /// # Errors
     /// What the system says; the user's terminal is as before.
     pub fn attach(self, command: Pid, guard: Pid) -> io::Result<Attached> {
-        let Self { pair, screen, start, .. } = self;
+        let Self { pair, screen, seat, start, .. } = self;
         drop(pair.slave); // so that the end of the last program is seen as a hang-up
         let screen = Arc::new(screen);
         let over = Arc::new(AtomicBool::new(false));
@@ -164,9 +187,16 @@ impl Terminal {
         let relay = Relay::new(pair.master, Arc::clone(&screen), woken, Arc::clone(&over));
         let relay = relay.and_then(|relay| relay::spawn(relay, (command, guard)));
         match relay {
-            Ok(relay) => {
-                Ok(Attached { screen, guard, over, wake, fresh, kept: AtomicBool::new(false), relay: Some(relay) })
-            }
+            Ok(relay) => Ok(Attached {
+                screen,
+                seat,
+                guard,
+                over,
+                wake,
+                fresh,
+                kept: AtomicBool::new(false),
+                relay: Some(relay),
+            }),
             Err(e) => {
                 screen.give_back();
                 Err(e)
@@ -197,6 +227,9 @@ impl Attached {
     pub fn stopped(&self, signal: i32) {
         let signal = Signal::try_from(signal).unwrap_or(Signal::SIGSTOP);
         let asks = matches!(signal, Signal::SIGTTIN | Signal::SIGTTOU);
+        if asks && self.seat == Seat::Empty {
+            return self.order(Signal::SIGUSR2); // it never gets it
+        }
         if asks && self.screen.is_ours() {
             return self.forward();
         }

@@ -87,7 +87,7 @@ impl Finished {
             None => all.push(Section::note("mode", format!("{:o}", self.written.mode))),
             Some(_) => {}
         }
-        all.push(Section::Opens(Opens { what: "putting this content at this one path".into(), ..Opens::default() }));
+        all.push(Section::Opens(Opens { what: evidence::WRITING.into(), ..Opens::default() }));
         all
     }
 }

@@ -2,9 +2,17 @@
 
 use std::os::unix::fs::MetadataExt as _;
 
-use crate::hold::Held;
+use tollgate_hands::{Crossing, End, Stake, Stands};
 use tollgate_policy::action::{Action, Exec, Form, PathAccess};
-use tollgate_policy::evidence::{Executable, File, Opens, Section};
+use tollgate_policy::digest::sha256_hex;
+use tollgate_policy::evidence::{Diff, Executable, File, Opens, Section};
+
+use crate::diff;
+use crate::hold::Held;
+
+/// What a yes to a write opens. One that lasts is not held to the content that was shown: it is other content each time.
+pub(crate) const WRITING: &str =
+    "writing to this one path: what is shown, where it is for once; whatever is written there, where it is for longer";
 
 /// What a person needs to see of a call that waits.
 pub(crate) fn of(held: &Held) -> Vec<Section> {
@@ -33,16 +41,81 @@ fn opens(what: &str) -> Section {
 fn of_path(access: &PathAccess) -> Vec<Section> {
     let path = access.path.as_path();
     let file = File { path: path.to_string_lossy().into_owned(), now: standing(path), ..File::default() };
-    vec![Section::File(file), opens("writing to this one path")]
+    vec![Section::File(file), opens(WRITING)]
 }
 
-/// Says what the call would do to the path.
-pub(crate) fn says(facts: &mut [Section], would: &str) {
+/// Says what the call would do to the path. But for an opening, whatever is written then, that is also what a yes opens:
+/// who may change its times for the rest of the run may not remove it.
+pub(crate) fn says(facts: &mut [Section], crossing: &Crossing) {
+    let would = crossing.words();
     for fact in facts {
         if let Section::File(file) = fact {
-            would.clone_into(&mut file.would);
+            file.would.clone_from(&would);
+        } else if let Section::Opens(opens) = fact
+            && !crossing.opens()
+        {
+            opens.what = format!("at this one path: {would}");
         }
     }
+}
+
+/// What would be lost, and what comes in its place.
+pub(crate) fn of_stake(stake: &Stake) -> Vec<Section> {
+    match stake {
+        Stake::Removed(gone) => {
+            let mut facts: Vec<Section> = lost(gone).into_iter().collect();
+            facts.extend(content(gone, None, "would be removed"));
+            facts
+        }
+        Stake::Moved(from, to) => {
+            let mut facts = vec![Section::note("from", end(from)), Section::note("to", end(to))];
+            facts.extend(lost(to));
+            facts.extend(content(to, Some(from), "would stand there"));
+            facts
+        }
+        Stake::Exchanged(one, other) => {
+            let mut facts = vec![Section::note("one", end(one)), Section::note("other", end(other))];
+            facts.extend(content(other, Some(one), "would stand at the other"));
+            facts
+        }
+    }
+}
+
+/// Whether what stands there can come back.
+fn lost(gone: &End) -> Option<Section> {
+    let text = match &gone.now {
+        Stands::Nothing => return None,
+        Stands::Directory => "an empty directory can be made again",
+        Stands::Link(_) => "the link can be made again",
+        Stands::File(_) | Stands::Unread(_) | Stands::Other => {
+            "nothing here keeps what stands at the path: only version control or a backup can bring it back"
+        }
+    };
+    Some(Section::note("undo", text))
+}
+
+fn end(of: &End) -> String {
+    let stands = match &of.now {
+        Stands::Nothing => "nothing there".to_owned(),
+        Stands::File(content) => format!("a file, {} bytes, sha256 {}", content.len(), sha256_hex(content)),
+        Stands::Unread(length) => format!("a file, {length} bytes"),
+        Stands::Link(target) => format!("a symlink to \"{}\"", target.escape_ascii()),
+        Stands::Directory => "a directory".to_owned(),
+        Stands::Other => "a device, pipe or socket".to_owned(),
+    };
+    format!("{} ({stands})", of.path.display())
+}
+
+/// The difference that it makes at `at`, where files are concerned.
+fn content(at: &End, comes: Option<&End>, title: &str) -> Option<Section> {
+    let of = |stands: &Stands| match stands {
+        Stands::File(content) => Some(content.clone()),
+        Stands::Nothing => Some(Vec::new()),
+        Stands::Unread(_) | Stands::Link(_) | Stands::Directory | Stands::Other => None,
+    };
+    let after = comes.map_or_else(|| Some(Vec::new()), |comes| of(&comes.now))?;
+    let diff = diff::of(&at.path.to_string_lossy(), &of(&at.now)?, &after)?;
+    Some(Section::Diff(Diff { title: title.to_owned(), ..diff }))
 }
 
 /// What stands at a path, in words.

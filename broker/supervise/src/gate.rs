@@ -25,7 +25,7 @@ use crate::drafts::{self, Drafts};
 use crate::escalate::Escalation;
 use crate::hold::Held;
 use crate::lately::Lately;
-use crate::limits::Watch;
+use crate::limits::{Watch, forks};
 use crate::net::{self, Net};
 use crate::paths;
 use crate::places::{self, Runnable};
@@ -298,6 +298,8 @@ impl<'a> Gate<'a> {
             (name, Some((CallFate::Judge, ..))) if drafts::CALLS.contains(&name) => self.draft_call(call, name),
             (name, Some((CallFate::Judge, ..))) if net::CALLS.contains(&name) => self.socket_call(call, name),
             (name, Some((CallFate::Judge, ..))) if CALLS.contains(&name) => self.path_call(call, name),
+            // the filter lets it through by itself where the kernel holds the limit
+            (name, Some((CallFate::Allow, ..))) if forks::CALLS.contains(&name) => self.fork(&call),
             (_, Some((CallFate::Refuse, errno, because))) => self.wall(&call, errno, because),
             // no entry sends it here: the filter and this list are at odds, which is a refusal
             (_, _) => self.wall(&call, libc::EPERM, "the gate does not know what to do with it"),

@@ -240,13 +240,16 @@ impl Gate<'_> {
     }
 
     /// Facts for a question; of a connection also what could leave through it.
-    fn evidence(&self, held: &Held) -> Vec<Section> {
+    fn evidence(&mut self, held: &Held) -> Vec<Section> {
         if let Then::Draft(finished) = &held.then {
             return finished.evidence();
         }
         let mut facts = evidence::of(held);
         if let Then::Write(crossing) = &held.then {
-            evidence::says(&mut facts, &crossing.words());
+            evidence::says(&mut facts, crossing);
+            if let (Some(files), Some(listener)) = (&mut self.files, &self.listener) {
+                facts.extend(files.stake(listener, &held.call, crossing).iter().flat_map(evidence::of_stake));
+            }
         }
         if let Then::Request(_, says) = &held.then
             && !says.is_empty()

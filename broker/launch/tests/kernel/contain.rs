@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tollgate_launch::{
-    Attached, Command, LaunchError, Options, Plan, PrivateTemp, Started, Terminal, UserNamespaces, environment,
+    Attached, Command, LaunchError, Options, Plan, PrivateTemp, Seat, Started, Terminal, UserNamespaces, environment,
 };
 use tollgate_policy::boundary::{ArgTest, CallFate, CallFilter, Rights};
 use tollgate_sys::news::{LENGTH, News};
@@ -50,7 +50,7 @@ fn contain(spec: &Spec) -> Result<Report, LaunchError> {
         user_namespaces: if spec.user_namespaces { UserNamespaces::Allowed } else { UserNamespaces::Forbidden },
     };
     let plan = Plan::lower(&boundary, Probe::here(), options, temp)?;
-    let terminal = Terminal::open()?;
+    let terminal = Terminal::open(Seat::Taken)?;
     let started = plan.start(&command, terminal.as_ref())?;
     let mut report = Report {
         enforced: started.enforced.clone(),

@@ -4,6 +4,7 @@
 
 mod census;
 mod disk;
+pub(crate) mod forks;
 mod preallocate;
 mod stop;
 mod victim;
@@ -90,6 +91,8 @@ pub(crate) struct Watch {
     next: Option<Instant>,
     pause: Duration,
     spared_until: Option<Instant>,
+    /// Starts of processes, where they are seen.
+    forks: forks::Forks,
     /// How often each limit was passed, one look after the other.
     in_a_row: HashMap<&'static str, u32>,
 }
@@ -108,6 +111,7 @@ impl Watch {
             next: None,
             pause: SOON,
             spared_until: None,
+            forks: forks::Forks::default(),
             in_a_row: HashMap::new(),
         }
     }

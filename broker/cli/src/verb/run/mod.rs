@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 
 use tollgate_approve::{Nobody, Queue};
 use tollgate_evidence::Collector;
-use tollgate_launch::{Ahead, Command, LaunchError, Options, Plan, PrivateTemp, Started, Terminal};
+use tollgate_launch::{Ahead, Command, LaunchError, Options, Plan, PrivateTemp, Seat, Started, Terminal};
 use tollgate_ledger::record::{RunStarted, Unwritten};
 use tollgate_ledger::{Opening, Writer};
 use tollgate_policy::Policy;
@@ -92,7 +92,8 @@ pub(crate) fn run(args: args::Run) -> Outcome {
     tollgate_sys::heap::keep_simple();
     let verbose = args.verbose;
     let temp = PrivateTemp::choose(&ground::temp()).map_err(|e| not_started(&e))?;
-    let terminal = Terminal::open().map_err(|e| not_started(&e))?;
+    let seat = if args.ci { Seat::Empty } else { Seat::Taken };
+    let terminal = Terminal::open(seat).map_err(|e| not_started(&e))?;
     let (probe, options) = (Probe::here(), Options::default());
     let ahead = Ahead::fork((&temp, terminal.as_ref()), (probe, options), usual(&args));
     // Never taken apart: the process ends with the run, and a policy is many small pieces.

@@ -111,7 +111,9 @@ fn interrupts(scene: &Scene) {
 fn put_back_after_a_kill(scene: &Scene) {
     with(scene, "stty", |screen| {
         let (sleep, tollgate) = (sleep(), scene.tollgate());
-        screen.line(&format!("sh -c '{} run -- {sleep}; sleep 1; stty -a; echo ov\"\"er'", tollgate.display()));
+        // the guard may take a moment
+        let wait = "for i in 1 2 3 4 5 6 7 8 9; do stty -a | grep -q \" icanon\" && break; sleep 1; done";
+        screen.line(&format!("sh -c '{} run -- {sleep}; {wait}; stty -a; echo ov\"\"er'", tollgate.display()));
         screen.until("sleep", |_| runs(scene, &format!("^{sleep}")));
         let mut kill = scene.command("pkill");
         kill.args(["-KILL", "-o", "-f", &format!("^{} run -- {sleep}", tollgate.display())]);

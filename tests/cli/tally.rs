@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tollgate_tests::{Scene, cases};
 
-cases! { both: the_five_ways }
+cases! { both: the_five_ways a_script_that_is_asked_about_counts }
 
 fn the_five_ways(scene: &Scene) {
     let policy = scene.policy(
@@ -43,4 +43,23 @@ fn the_five_ways(scene: &Scene) {
     let text = scene.verb(&["report"]).end();
     text.ended(0);
     assert!(!text.out.is_empty());
+}
+
+/// What a script starts are its actions; that it is started at all is one where somebody is asked.
+fn a_script_that_is_asked_about_counts(scene: &Scene) {
+    let policy = scene.policy(
+        "[[command]]\neffect = \"ask\"\nprogram = [\"release\"]\nbecause = \"people see it\"\nmatches = [\"release x\"]\n",
+    );
+    let script = scene.file(scene.workspace.join("release"), "#!/bin/sh\necho out\n");
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    for (verb, works) in [("approve", true), ("deny", false)] {
+        let running = scene.job(&[Path::new("--policy"), &policy], &["./release"]).start();
+        let question = scene.question();
+        scene.answer(verb, &question, &[]).ended(0);
+        assert_eq!(running.end().status.success(), works);
+    }
+    let report = scene.report();
+    for (name, count) in [("total", 2), ("escalated_allowed", 1), ("escalated_denied", 1)] {
+        assert_eq!(report["actions"][name], count, "{name} in {report}");
+    }
 }

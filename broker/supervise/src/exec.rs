@@ -151,7 +151,11 @@ impl Gate<'_> {
                 self.tree.becomes_other(asked.tid);
             }
         }
-        let place = self.tree.place(asked.tid);
+        let place = match self.tree.place(asked.tid) {
+            // the agent's own start is none, unless it crosses: what is asked or refused is counted
+            Place::Agent if verdict.effect != Effect::Allow => Place::Begins(self.tree.begins()),
+            place => place,
+        };
         let (Place::Begins(action), Some(exec)) = (place, program.execs.first()) else {
             return Ok(place.action());
         };

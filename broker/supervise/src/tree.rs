@@ -91,6 +91,12 @@ impl Tree {
         }
     }
 
+    /// The number of an action that is begun whatever its process belongs to.
+    pub(crate) fn begins(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
     /// The action that a thread belongs to, 0 for the agent itself: also for a process that the agent has only just forked.
     pub(crate) fn action(&mut self, tid: i32) -> u64 {
         self.look(tid).map_or(0, Place::action)

@@ -9,6 +9,7 @@
 )]
 
 mod handed;
+mod learnt;
 mod setup;
 
 use std::path::Path;

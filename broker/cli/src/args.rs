@@ -13,7 +13,7 @@ use clap_complete::Shell;
 
 pub(crate) use hook::{Hook, HookVerb, Setup};
 pub(crate) use ledger::{Ledger, LedgerVerb};
-pub(crate) use policy::{Evidence, Import, ImportFrom, Trust};
+pub(crate) use policy::{Evidence, Import, ImportFrom, Replay, Suggest, Trust, Which};
 use web::WEB;
 pub(crate) use web::Web;
 
@@ -438,6 +438,12 @@ pub(crate) enum PolicyVerb {
         after_help = "Example:\n  tollgate policy import claude-code .claude/settings.json > imported.toml\n  tollgate policy import codex ~/.codex/rules/default.rules"
     )]
     Import(Import),
+    /// Judge what the ledger tells of again, and say what would be decided otherwise
+    #[command(after_help = policy::REPLAY)]
+    Replay(Replay),
+    /// Say what history shows of a policy: what could be looser, what tighter
+    #[command(after_help = policy::SUGGEST)]
+    Suggest(Suggest),
     /// Print the JSON schema of policy files
     #[command(after_help = "Example:\n  tollgate policy schema > policy.schema.json")]
     Schema,

@@ -55,6 +55,8 @@ fn help() {
         &["policy", "trust"],
         &["policy", "import"],
         &["evidence"],
+        &["policy", "replay"],
+        &["policy", "suggest"],
         &["policy", "schema"],
         &["ledger"],
         &["ledger", "list"],

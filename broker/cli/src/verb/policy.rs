@@ -17,6 +17,8 @@ mod explain;
 mod import;
 mod lines;
 mod lint;
+mod replay;
+mod suggest;
 mod trust;
 
 /// Does what was asked.
@@ -29,6 +31,8 @@ pub(crate) fn policy(verb: PolicyVerb) -> Outcome {
         PolicyVerb::Lint { files, json } => lint::lint(files, json),
         PolicyVerb::Trust(args) => trust::trust(&args),
         PolicyVerb::Import(args) => import::import(&args),
+        PolicyVerb::Replay(args) => replay::replay(&args),
+        PolicyVerb::Suggest(args) => suggest::suggest(&args),
         PolicyVerb::Schema => ui::json(&tollgate_policy::profile::schema()),
     }
 }

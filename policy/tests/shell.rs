@@ -94,15 +94,24 @@ fn commands_that_are_read() {
 }
 
 #[test]
-fn what_is_opaque() {
+fn what_is_filled_in_is_not_known() {
     for (text, why) in [
-        ("$X", Why::Program),
         ("xargs -I% % x", Why::Program),
         ("xargs -I% sh -c 'echo %'", Why::Code),
         ("xargs --replace sh -c 'echo {}'", Why::Code),
         ("find . -exec sh -c 'cat {}' ;", Why::Code),
         ("find . -exec {} ;", Why::Program),
         ("flock f -c \"$x\"", Why::Code),
+    ] {
+        let reading = read(text);
+        assert!(reading.opaque.iter().any(|opaque| opaque.why == why), "{text}: {:?}", reading.opaque);
+    }
+}
+
+#[test]
+fn what_is_opaque() {
+    for (text, why) in [
+        ("$X", Why::Program),
         ("$(cat cmd)", Why::Program),
         ("./b* x", Why::Program),
         ("echo $((a[$(id)]))", Why::Arithmetic),

@@ -59,7 +59,7 @@ pub(crate) fn open(scene: &Scene, count: usize) -> Vec<Value> {
         if questions.len() >= count {
             return questions;
         }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{} of {count} questions are open", questions.len());
+        assert!(begun.elapsed() < Duration::from_mins(1), "{} of {count} questions are open", questions.len());
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -21,7 +21,7 @@ fn identical_ones_are_one_question(scene: &Scene) {
         if questions[0]["waiting"] == 40 {
             break questions[0].clone();
         }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{} wait", questions[0]["waiting"]);
+        assert!(begun.elapsed() < Duration::from_mins(1), "{} wait", questions[0]["waiting"]);
         std::thread::sleep(Duration::from_millis(50));
     };
     let shown = scene.verb(&["approvals", "show", question["id"].as_str().unwrap()]).end();

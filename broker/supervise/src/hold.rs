@@ -186,10 +186,12 @@ impl Gate<'_> {
             let decision = decided(Outcome::Denied, Decider::Policy, TOO_MANY);
             return self.close(held, Closed { id, decision });
         }
-        match self.run.asker.raise(question.clone()) {
+        match self.run.asker.raise(question) {
             Ok(()) => {
                 self.pen.waits();
-                self.test_attention(&question, held.action);
+                if let Some(put) = &held.question {
+                    self.test_attention(put, held.action);
+                }
                 self.held.insert(id, held);
             }
             Err(unasked) => {

@@ -219,6 +219,14 @@ impl Gate<'_> {
         self.teller.tell(tid, block(&refusal), if draws { Spare::Terminal } else { Spare::Nothing });
     }
 
+    /// What to do next, and how a person can be asked for it, where one can be.
+    pub(crate) fn next_or_ask(&self, next: &str, what: &Action) -> String {
+        match tollgate_wire::way::request(what).filter(|_| !self.run.started.unattended) {
+            Some(command) => format!("{next}; to ask the person now: {command}"),
+            None => next.to_owned(),
+        }
+    }
+
     /// Remembers why the command itself did not run.
     pub(crate) fn not_started(&mut self, why: &str) {
         if !self.under_way {

@@ -18,9 +18,9 @@ use tollgate_policy::grant::Grants;
 use tollgate_sys::news::{LENGTH, News};
 use tollgate_sys::notify::{Listener, Notification};
 use tollgate_sys::wait;
+use tollgate_wire::canary::Canaries;
 
 use crate::calls::Calls;
-use crate::canary::Canaries;
 use crate::drafts::{self, Drafts};
 use crate::escalate::Escalation;
 use crate::hold::Held;

@@ -34,7 +34,6 @@ mod tell;
 mod tree;
 mod verify;
 mod wall;
-mod way;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;

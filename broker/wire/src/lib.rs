@@ -5,6 +5,7 @@
 
 pub mod ask;
 pub mod bell;
+pub mod canary;
 pub mod card;
 pub mod client;
 pub mod frame;
@@ -15,3 +16,4 @@ pub mod pile;
 pub mod place;
 pub mod socket;
 pub mod token;
+pub mod way;

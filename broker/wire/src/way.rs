@@ -1,12 +1,11 @@
-//! The way to a question: the exact command that an agent may use to ask a person for what was refused.
+//! The way to a question: the exact command that a program inside may use to ask a person for what was refused.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use tollgate_policy::action::{Access, Action, Connect, Target};
-use tollgate_wire::neutral;
 
-use crate::gate::Gate;
+use crate::neutral;
 
 /// Longest command that is named; what is longer is asked for by trying it.
 const LONGEST: usize = 400;
@@ -40,6 +39,15 @@ fn words(what: &Action) -> Option<Vec<Vec<u8>>> {
     }
 }
 
+/// `tollgate request …` for it, in neutral text; none where nothing of the kind can be asked for, or the command is too long to
+/// be named.
+#[must_use]
+pub fn request(what: &Action) -> Option<String> {
+    let words = neutral::command(words(what)?.iter().map(Vec::as_slice));
+    let reason = if matches!(what, Action::Exec(_)) { "" } else { " --reason TEXT" };
+    Some(format!("{} {words}{reason}", program())).filter(|command| command.len() <= LONGEST)
+}
+
 fn host(connect: &Connect) -> Option<String> {
     match &connect.target {
         Target::Name(name) => Some(format!("{name}:{}", connect.port)),
@@ -49,24 +57,9 @@ fn host(connect: &Connect) -> Option<String> {
     }
 }
 
-impl Gate<'_> {
-    /// What to do next, and how a person can be asked for it, where one can be.
-    pub(crate) fn next_or_ask(&self, next: &str, what: &Action) -> String {
-        let asked = words(what).filter(|_| !self.run.started.unattended);
-        let command = asked.map(|words| {
-            let words = neutral::command(words.iter().map(Vec::as_slice));
-            let reason = if matches!(what, Action::Exec(_)) { "" } else { " --reason TEXT" };
-            format!("{} {words}{reason}", program())
-        });
-        match command.filter(|command| command.len() <= LONGEST) {
-            Some(command) => format!("{next}; to ask the person now: {command}"),
-            None => next.to_owned(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use tollgate_policy::action::PathAccess;
     use tollgate_policy::path::AbsPath;
 

@@ -34,6 +34,7 @@ mod alter;
 mod call;
 mod caller;
 mod contents;
+pub mod diff;
 mod draft;
 mod guard;
 mod look;

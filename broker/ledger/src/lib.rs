@@ -3,6 +3,7 @@
 //! [`Writer`] appends (it is the [`record::Recorder`] of a run), [`Reader`] reads while others append, [`verify()`] and
 //! [`verify_export`] recompute everything. What an event means is told by `tollgate-report`, not here.
 
+pub mod brief;
 pub mod canonical;
 pub mod fault;
 pub mod key;

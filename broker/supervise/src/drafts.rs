@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
-use tollgate_hands::{Begun, Crossing, Draft, LARGEST, Written};
+use tollgate_hands::{Begun, Crossing, Draft, LARGEST, Written, diff};
 use tollgate_ledger::record::Event;
 use tollgate_policy::action::{Access, Action, PathAccess};
 use tollgate_policy::digest::sha256_hex;
@@ -14,7 +14,6 @@ use tollgate_policy::path::AbsPath;
 use tollgate_policy::verdict::{Effect, Verdict};
 use tollgate_sys::notify::Notification;
 
-use crate::diff;
 use crate::evidence;
 use crate::gate::Gate;
 use crate::hold::{Held, Then};

@@ -7,7 +7,6 @@ use tollgate_policy::action::{Action, Exec, Form, PathAccess};
 use tollgate_policy::digest::sha256_hex;
 use tollgate_policy::evidence::{Diff, Executable, File, Opens, Section};
 
-use crate::diff;
 use crate::hold::Held;
 
 /// What a yes to a write opens. One that lasts is not held to the content that was shown: it is other content each time.
@@ -114,7 +113,7 @@ fn content(at: &End, comes: Option<&End>, title: &str) -> Option<Section> {
         Stands::Unread(_) | Stands::Link(_) | Stands::Directory | Stands::Other => None,
     };
     let after = comes.map_or_else(|| Some(Vec::new()), |comes| of(&comes.now))?;
-    let diff = diff::of(&at.path.to_string_lossy(), &of(&at.now)?, &after)?;
+    let diff = tollgate_hands::diff::of(&at.path.to_string_lossy(), &of(&at.now)?, &after)?;
     Some(Section::Diff(Diff { title: title.to_owned(), ..diff }))
 }
 

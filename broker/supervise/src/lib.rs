@@ -2,11 +2,9 @@
 //! stop, holds what is asked, writes down what was decided. No async runtime, one thread; it writes to no terminal.
 
 mod address;
-mod brief;
 mod calls;
 mod canary;
 mod connect;
-mod diff;
 mod drafts;
 mod escalate;
 mod evidence;

@@ -9,7 +9,7 @@ use tollgate_policy::path::AbsPath;
 use tollgate_policy::raw::Raw;
 use tollgate_sys::news::News;
 
-use crate::{Ending, Run, brief, tree};
+use crate::{Ending, Run, tree};
 
 /// Writes the run's events.
 pub(crate) struct Pen<'a> {
@@ -102,7 +102,7 @@ impl<'a> Pen<'a> {
 
     fn record(&self, event: Event) -> Record {
         let lineage = refused(&event).map_or_else(Vec::new, |pid| tree::lineage(self.command, pid));
-        let event = brief::event(event);
+        let event = tollgate_ledger::brief::event(event);
         Record { at: now(), mono: milliseconds(self.begun), run: self.run.clone(), lineage, event }
     }
 }

@@ -15,7 +15,8 @@ const LONGEST: usize = 4 << 20;
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The diff of a file's content; none where both are the same.
-pub(crate) fn of(path: &str, before: &[u8], after: &[u8]) -> Option<Diff> {
+#[must_use]
+pub fn of(path: &str, before: &[u8], after: &[u8]) -> Option<Diff> {
     if before == after {
         return None;
     }

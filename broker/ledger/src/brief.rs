@@ -1,16 +1,18 @@
 //! Long command lines, cut for the ledger: what is contained or refused is kept in brief, or an agent could fill the
 //! disk outside with arguments. Crossings are written whole: a person answers for them.
 
-use tollgate_ledger::record::Event;
 use tollgate_policy::action::Action;
 use tollgate_policy::digest::sha256_hex;
 use tollgate_policy::raw::Raw;
+
+use crate::record::Event;
 
 /// Bytes of arguments that are kept.
 const KEPT: usize = 4096;
 
 /// Cuts what an event carries, where it may be cut.
-pub(crate) fn event(mut event: Event) -> Event {
+#[must_use]
+pub fn event(mut event: Event) -> Event {
     match &mut event {
         Event::ActionStarted { argv, .. } => words(argv),
         Event::Step { exec, .. } => words(&mut exec.argv),

@@ -48,11 +48,26 @@ fn ready() -> Result<(), String> {
     for ((file, document), ready) in files.iter().zip(&documents).zip(ready) {
         println!("cargo::rerun-if-changed={}", file.display());
         let (name, file) = (document.name.as_deref().unwrap_or_default(), text(file)?);
-        writeln!(rust, "    super::Shipped {{ name: {name:?}, text: include_str!({file:?}), ready: {ready} }},")
-            .map_err(|e| e.to_string())?;
+        let filter = filter(&documents, name)?;
+        writeln!(
+            rust,
+            "    super::Shipped {{ name: {name:?}, text: include_str!({file:?}), ready: {ready}, filter: &{filter:?} }},"
+        )
+        .map_err(|e| e.to_string())?;
     }
     rust.push_str("];\n");
     fs::write(out.join("shipped.rs"), rust).map_err(|e| format!("can't write the table of profiles: {e}"))
+}
+
+/// The system-call filter of a run on a profile, compiled. Call numbers are those of the machine that builds: empty for
+/// another one.
+fn filter(documents: &[Document], name: &str) -> Result<Vec<(u16, u8, u8, u32)>, String> {
+    let target = env::var("CARGO_CFG_TARGET_ARCH").map_err(|e| e.to_string())?;
+    if target != env::consts::ARCH {
+        return Ok(Vec::new());
+    }
+    let calls = tollgate_policy::ready::calls(documents, name, "base").map_err(|faults| faults.to_string())?;
+    tollgate_launch::compiled(&calls).map_err(|e| format!("the filter of profile `{name}` can't be compiled: {e}"))
 }
 
 fn text(path: &Path) -> Result<&str, String> {

@@ -249,9 +249,13 @@ impl Policy {
     }
 
     fn lower_calls(&self) -> CallFilter {
-        let lines = filter(self.calls().map(|(_, line)| line)).entries;
+        let lines = self.lower_lines().entries;
         let drafts = if self.asks_about_writes() { drafts() } else { Vec::new() };
         CallFilter { entries: drafts.into_iter().chain(lines).collect() }
+    }
+
+    pub(crate) fn lower_lines(&self) -> CallFilter {
+        filter(self.calls().map(|(_, line)| line))
     }
 
     /// Whether somebody may be asked about a write: then what is written is to be known first.

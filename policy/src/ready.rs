@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::assemble::Source;
-use crate::boundary::Rights;
+use crate::boundary::{CallFilter, Rights};
 use crate::hear::At;
 use crate::layer::Layer;
 use crate::place::Place;
@@ -117,16 +117,29 @@ pub fn as_rust(documents: &[Document], base: &str) -> Result<(String, Vec<String
     Ok((items, ready))
 }
 
-fn one(documents: &[Document], name: &str, base: &str) -> Result<String, Faults> {
+/// The system-call filter of a run on one of these profiles, as [`Ready::calls`].
+///
+/// # Errors
+/// [`Faults`] of a profile that does not fit with what it builds on.
+pub fn calls(documents: &[Document], name: &str, base: &str) -> Result<CallFilter, Faults> {
+    alone(documents, name, base).map(|policy| policy.lower_lines())
+}
+
+/// The policy of a run to which nobody adds anything.
+fn alone(documents: &[Document], name: &str, base: &str) -> Result<Policy, Faults> {
     let lookup = |name: &str| documents.iter().find(|d| d.name.as_deref() == Some(name)).cloned();
     let given = |layer, name: &str| lookup(name).map(|document| (layer, document));
     let layers = [given(Layer::BuiltIn, base), given(Layer::Person, name)];
-    let policy = Policy::assemble(layers.into_iter().flatten().collect(), &lookup, &Place::nowhere())?;
+    Policy::assemble(layers.into_iter().flatten().collect(), &lookup, &Place::nowhere())
+}
+
+fn one(documents: &[Document], name: &str, base: &str) -> Result<String, Faults> {
+    let policy = alone(documents, name, base)?;
     let number = |wanted: &Document| documents.iter().position(|d| d.source == wanted.source).unwrap_or_default();
     let list = |of: Layer| -> Vec<usize> {
         policy.sources.iter().filter(|(layer, _)| *layer == of).map(|(_, d)| number(d)).collect()
     };
-    let own = lookup(name).map(|document| number(&document)).unwrap_or_default();
+    let own = documents.iter().position(|d| d.name.as_deref() == Some(name)).unwrap_or_default();
     Ok(format!(
         "Ready {{ shelf: &SHELF, document: &DOCUMENTS[{own}], chain: &{:?}, beneath: &{:?}, prepared: {} }}",
         list(Layer::Person),

@@ -10,7 +10,10 @@ pub(crate) struct Shipped {
     pub(crate) name: &'static str,
     /// Its source, with comments and examples.
     pub(crate) text: &'static str,
-    ready: Ready,
+    /// All that the build prepared.
+    pub(crate) ready: Ready,
+    /// The system-call filter of a run on it, compiled; empty in a build for another architecture than the build's own.
+    pub(crate) filter: &'static [(u16, u8, u8, u32)],
 }
 
 mod table {
@@ -27,8 +30,12 @@ pub(crate) fn lookup(name: &str) -> Option<Document> {
 
 /// As [`lookup`], with all that the build prepared.
 pub(crate) fn ready(name: &str) -> Option<&'static Ready> {
-    let at = ALL.binary_search_by(|shipped| shipped.name.cmp(name)).ok()?;
-    Some(&ALL.get(at)?.ready)
+    find(name).map(|shipped| &shipped.ready)
+}
+
+/// The profile of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Shipped> {
+    ALL.get(ALL.binary_search_by(|shipped| shipped.name.cmp(name)).ok()?)
 }
 
 /// What to do about a name that no profile has.
@@ -61,6 +68,14 @@ mod tests {
         assert_eq!(lookup("no-such-profile"), None);
         assert_eq!(hint("wrokspace"), "did you mean `workspace`?");
         assert!(hint("zzzzzzzz").contains("policy test"));
+    }
+
+    #[test]
+    fn a_compiled_filter_is_what_would_be_compiled() {
+        for shipped in ALL.iter().filter(|shipped| !shipped.filter.is_empty()) {
+            let now = tollgate_launch::compiled(&shipped.ready.calls()).unwrap();
+            assert!(shipped.filter == now, "{}", shipped.name);
+        }
     }
 
     /// Places in which what was prepared may go wrong: one in another, names that are special in globs, no UTF-8.

@@ -2,7 +2,7 @@
 
 use tollgate_policy::boundary::{ArgTest, CallEntry, CallFate, CallFilter};
 use tollgate_sys::handover::Pass;
-use tollgate_sys::seccomp::{self, Entry, Fate, Filter, Program, Sense};
+use tollgate_sys::seccomp::{self, Entry, Fate, Filter, Instruction, Program, Sense};
 
 use crate::fault::LaunchError;
 
@@ -12,6 +12,14 @@ pub(crate) fn lower(filter: &CallFilter, pass: &Pass) -> Result<Program, LaunchE
     let mut filter = Filter { entries, otherwise: Fate::Errno(38) }; // ENOSYS
     pass.open(&mut filter);
     seccomp::compile(&filter).map_err(LaunchError::Filter)
+}
+
+/// A filter as it is compiled when Tollgate is built, for [`crate::Usual::compiled`].
+///
+/// # Errors
+/// [`LaunchError::Filter`] and [`LaunchError::Unknown`] for a filter that makes no sense.
+pub fn compiled(filter: &CallFilter) -> Result<Vec<Instruction>, LaunchError> {
+    lower(filter, &Pass::BLANK).map(|program| program.template())
 }
 
 fn entry(entry: &CallEntry) -> Result<Entry, LaunchError> {

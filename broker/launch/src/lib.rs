@@ -35,6 +35,7 @@ mod usual;
 pub use command::{Command, find};
 pub use env::environment;
 pub use fault::{LaunchError, Step};
+pub use filter::compiled;
 pub use plan::{Options, Plan, UserNamespaces};
 pub use start::{Ahead, Remains, Started};
 pub use temp::PrivateTemp;

@@ -10,7 +10,7 @@ use std::path::Path;
 use tollgate_policy::boundary::{self, CallFilter, Network, Reach, Root};
 use tollgate_sys::handover::Pass;
 use tollgate_sys::landlock::{Rights, Ruleset};
-use tollgate_sys::seccomp::Program;
+use tollgate_sys::seccomp::{Instruction, Program};
 
 use crate::filter;
 use crate::layout::{NEW, rights};
@@ -26,6 +26,8 @@ pub struct Usual {
     pub reach: Reach,
     /// The filter.
     pub calls: CallFilter,
+    /// The same, as [`crate::compiled`] gave it when Tollgate was built; empty where it is to be compiled at launch.
+    pub compiled: &'static [Instruction],
 }
 
 /// A [`Usual`], and what else a guard must know to prepare it.
@@ -47,6 +49,9 @@ impl Foresight {
 
     /// Its filter, compiled; none where it makes no sense here, which the supervisor will say.
     pub(crate) fn filter(&self) -> Option<Program> {
+        if !self.usual.compiled.is_empty() {
+            return Some(Program::sealed(self.usual.compiled, &self.pass));
+        }
         filter::lower(&self.usual.calls, &self.pass).ok()
     }
 }

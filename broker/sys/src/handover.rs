@@ -32,6 +32,10 @@ impl Pass {
     /// For a process that is under no filter of ours.
     pub const NONE: Self = Self([0; 2]);
 
+    pub(crate) const fn of(words: [u64; 2]) -> Self {
+        Self(words)
+    }
+
     pub(crate) fn words(&self) -> [u64; 2] {
         self.0
     }

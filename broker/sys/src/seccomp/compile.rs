@@ -31,7 +31,7 @@ compile_error!("the filter needs this architecture's AUDIT_ARCH number");
 pub struct Program {
     #[serde(with = "words")]
     pub(super) code: Vec<sock_filter>,
-    notifies: bool,
+    pub(super) notifies: bool,
 }
 
 /// Instructions as pairs of numbers: operation with both jumps, and operand.

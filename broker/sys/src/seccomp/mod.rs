@@ -7,6 +7,7 @@ mod assemble;
 mod compile;
 mod install;
 mod names;
+mod template;
 
 #[cfg(test)]
 mod interpret;
@@ -18,6 +19,7 @@ use std::fmt;
 pub use compile::{Program, compile};
 pub use install::{Installed, Listening, install};
 pub use names::number;
+pub use template::Instruction;
 
 /// A filter: entries in order, and what happens to a call that none decides.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -143,7 +143,7 @@ pub(crate) struct Spoken {
     pub(crate) words: Vec<OsString>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Run {
     /// Use this shipped profile (may be repeated)
     #[arg(long, value_name = "NAME")]
@@ -200,8 +200,23 @@ impl Run {
     }
 
     /// Reads `run` and what follows.
-    pub(crate) fn alone<'a>(words: impl Iterator<Item = &'a OsString>) -> Result<Self, clap::Error> {
+    pub(crate) fn alone(words: &[OsString]) -> Result<Self, clap::Error> {
+        if let Some(command) = Self::bare(words) {
+            return Ok(Self { command: command.to_vec(), ..Self::default() });
+        }
         Self::from_arg_matches(&Self::augment_args(clap::Command::new("run")).try_get_matches_from(words)?)
+    }
+
+    /// The command of a run without options, which is what most runs are: to have all options described for nothing costs
+    /// as much as reading the policies.
+    fn bare(words: &[OsString]) -> Option<&[OsString]> {
+        let (_, words) = words.split_first()?;
+        let (first, rest) = words.split_first()?;
+        match first.as_encoded_bytes() {
+            b"--" => (!rest.is_empty()).then_some(rest),
+            [b'-', ..] => None,
+            _ => Some(words),
+        }
     }
 }
 

@@ -20,6 +20,9 @@ use crate::args::{Cli, Verb};
 use crate::exit::Exit;
 use crate::failure::Outcome;
 
+#[global_allocator]
+static HEAP: tollgate_sys::heap::Heap = tollgate_sys::heap::Heap::new();
+
 #[cfg(not(test))]
 tollgate_sys::entry!(begin);
 #[cfg(test)]
@@ -51,7 +54,7 @@ fn read() -> Result<Cli, clap::Error> {
         return Ok(Cli { verb: Verb::Shell(args::Spoken { words: given }) });
     }
     let is_run = given.get(1).is_some_and(|verb| verb == "run");
-    let run = is_run.then(|| args::Run::alone(given.iter().skip(1)).ok()).flatten();
+    let run = is_run.then(|| args::Run::alone(given.get(1..)?).ok()).flatten();
     if let Some(run) = run {
         return Ok(Cli { verb: Verb::Run(run) });
     }

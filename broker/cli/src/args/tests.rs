@@ -15,6 +15,14 @@ fn a_run_alone_is_read_as_among_all_verbs() {
         "run true --version -x",
         "run --profile a --profile=b --ci -v --name x --workspace /w --write a --read b -- cmd --help",
         "run --net a:1 --require x --policy p.toml -- -- x",
+        "run -- -- x",
+        "run -- --ci x",
+        "run x -- y",
+        "run x --",
+        "run - x",
+        "run ",
+        "run  x",
+        "run -- ",
         "run",
         "run --",
         "run --help",
@@ -34,7 +42,7 @@ fn a_run_alone_is_read_as_among_all_verbs() {
             Ok(other) => Ok(format!("{other:?}")),
             Err(fault) => Err(fault.kind()),
         };
-        let alone = Run::alone(words.iter()).map(|run| format!("{run:?}")).map_err(|fault| fault.kind());
+        let alone = Run::alone(&words).map(|run| format!("{run:?}")).map_err(|fault| fault.kind());
         assert_eq!(alone, whole, "{line}");
     }
 }

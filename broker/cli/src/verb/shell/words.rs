@@ -97,7 +97,7 @@ impl<'a> Spoken<'a> {
         let (run, end) = (OsString::from("run"), OsString::from("--"));
         let zeroth = self.zeroth(program);
         let words = [&run].into_iter().chain(self.options.iter().copied()).chain([&end, &zeroth]).chain(self.words);
-        Run::alone(words)
+        Run::alone(&words.cloned().collect::<Vec<_>>())
     }
 
     /// The text behind `-c`, wherever the shell's options put it: `-c TEXT`, `-lc TEXT`, `-c -l TEXT`, `-o pipefail -c TEXT`.

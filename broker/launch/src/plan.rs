@@ -218,25 +218,47 @@ fn limits(boundary: &Boundary) -> Result<Vec<(Resource, u64)>, LaunchError> {
     boundary.limits.iter().map(known).collect()
 }
 
-/// Hidden paths that some root would show; the others can't be reached anyway. By bytes and in order, since all roots
-/// meet all globs here.
+/// Hidden paths that some root would show; the others can't be reached anyway.
 fn covered(globs: &[String], roots: &[Root]) -> Vec<String> {
     let mut shown: Vec<&[u8]> = roots.iter().map(|root| root.path.as_path().as_os_str().as_bytes()).collect();
     shown.sort_unstable();
-    // One leads to the other: a root covers the glob, or the glob reaches into a root.
-    let meets = |glob: &&String| {
-        let glob = glob.as_bytes();
+    let mut shown = Shown { roots: shown, last: (b"", false) };
+    globs.iter().filter(|glob| shown.meet(glob.as_bytes())).cloned().collect()
+}
+
+/// Roots, by bytes and in order, since all of them meet all globs.
+struct Shown<'a> {
+    roots: Vec<&'a [u8]>,
+    /// The folder that was last asked about: most globs lie in the same one as their neighbours.
+    last: (&'a [u8], bool),
+}
+
+impl<'a> Shown<'a> {
+    /// Whether one leads to the other: a root covers the glob, or the glob reaches into a root.
+    fn meet(&mut self, glob: &'a [u8]) -> bool {
         let literal = glob.iter().position(|byte| matches!(byte, b'*' | b'?')).unwrap_or(glob.len());
         let known = glob.get(..literal).unwrap_or_default();
-        let above = known.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at.max(1));
-        let is_root = |end: usize| known.get(..end).is_some_and(|path| shown.binary_search(&path).is_ok());
-        let beneath = shown.get(shown.partition_point(|path| *path < known)..).unwrap_or_default();
+        let folder = known.iter().rposition(|byte| *byte == b'/').and_then(|at| known.get(..=at)).unwrap_or_default();
+        if self.last.0 != folder {
+            self.last = (folder, self.cover(folder));
+        }
+        let beneath = self.roots.get(self.roots.partition_point(|path| *path < known)..).unwrap_or_default();
         let mut beneath = beneath.iter().map_while(|path| path.strip_prefix(known));
-        above.chain([known.len()]).any(is_root)
+        self.last.1
+            || self.has(known)
             || beneath
                 .any(|rest| literal < glob.len() || rest.is_empty() || rest.starts_with(b"/") || known.ends_with(b"/"))
-    };
-    globs.iter().filter(meets).cloned().collect()
+    }
+
+    /// Whether a folder, which ends in `/`, is a root or lies beneath one.
+    fn cover(&self, folder: &[u8]) -> bool {
+        let ends = folder.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at.max(1));
+        ends.filter_map(|end| folder.get(..end)).any(|path| self.has(path))
+    }
+
+    fn has(&self, path: &[u8]) -> bool {
+        self.roots.binary_search(&path).is_ok()
+    }
 }
 
 fn plain(globs: &[String]) -> Vec<String> {

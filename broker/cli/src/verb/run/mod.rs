@@ -250,9 +250,16 @@ fn watch(
         },
         continued: &mut || (),
     });
-    // Whatever became of the gate: nothing of the run outlives it.
-    started.remains.end();
-    let finished = writer.finish();
+    // Whatever became of the gate: nothing of the run outlives it. Where its end was told all is dead already, and the
+    // guard tidies up while the last records are written.
+    let finished = if ending.as_ref().is_ok_and(|ending| ending.news.is_some()) {
+        let finished = writer.finish();
+        started.remains.end();
+        finished
+    } else {
+        started.remains.end();
+        writer.finish()
+    };
     drop(asker);
     if let Some(attached) = attached {
         attached.finish();

@@ -80,8 +80,10 @@ impl Attempt<'_> {
     }
 
     pub(crate) fn rename(&mut self, from: &Spot, to: &Spot, flags: u32) -> Result<Given, Stop> {
-        if flags & libc::RENAME_WHITEOUT != 0 {
-            return Err(Stop::Fails(Errno::EINVAL)); // as a file system that has none
+        let both = libc::RENAME_EXCHANGE | libc::RENAME_NOREPLACE;
+        // whiteouts: as a file system that has none; both: rename(2) knows no such thing
+        if flags & libc::RENAME_WHITEOUT != 0 || flags & both == both {
+            return Err(Stop::Fails(Errno::EINVAL));
         }
         let (from, to) = (self.name(from)?, self.name(to)?);
         if !from.is_dots() && !to.is_dots() {

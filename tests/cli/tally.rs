@@ -5,6 +5,7 @@ use std::path::Path;
 use tollgate_tests::{Scene, cases};
 
 cases! { both: the_five_ways a_script_that_is_asked_about_counts }
+cases! { user: in_other_forms }
 
 fn the_five_ways(scene: &Scene) {
     let policy = scene.policy(
@@ -62,4 +63,23 @@ fn a_script_that_is_asked_about_counts(scene: &Scene) {
     for (name, count) in [("total", 2), ("escalated_allowed", 1), ("escalated_denied", 1)] {
         assert_eq!(report["actions"][name], count, "{name} in {report}");
     }
+}
+
+/// For a collector, and as a page to send around; a page that can't be written leaves what was there.
+fn in_other_forms(scene: &Scene) {
+    scene.run(&["true"]).ended(0);
+    let gauges = scene.verb(&["report", "--prometheus"]).end();
+    gauges.ended(0);
+    assert!(gauges.out.contains("tollgate_actions{path=\"sandbox_ok\"} 1\n"), "{gauges}");
+    let page = scene.file(scene.home.join("report.html"), "the last one");
+    scene.verb(&["report", "--run", "nothing", "--html", page.to_str().unwrap(), "--json"]).end().ended(2);
+    assert_eq!(std::fs::read_to_string(&page).unwrap(), "the last one");
+    scene.verb(&["report", "--html", page.to_str().unwrap()]).end().ended(0);
+    let text = std::fs::read_to_string(&page).unwrap();
+    assert!(
+        text.starts_with("<!doctype html>") && text.contains("In the sandbox") && text.contains("100.0 %"),
+        "{text}"
+    );
+    assert!(!text.contains("src=") && !text.contains("href="), "it needs no other file: {text}");
+    scene.verb(&["report", "--html", "/nowhere/report.html"]).end().ended(1);
 }

@@ -477,6 +477,12 @@ pub(crate) struct Report {
     /// Only this run
     #[arg(long)]
     pub(crate) run: Option<String>,
+    /// Write it to this file, as one page of HTML that needs no other
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "prometheus"])]
+    pub(crate) html: Option<PathBuf>,
+    /// Print it for Prometheus, in its text format
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) prometheus: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }

@@ -11,6 +11,7 @@ mod time;
 mod trust;
 mod ui;
 mod verb;
+mod whole;
 
 use std::ffi::OsString;
 

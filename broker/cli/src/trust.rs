@@ -1,14 +1,16 @@
 //! Projects' policies that a person trusts: by the file's path and by the digest of what it said then. Kept in the state
 //! folder, which nothing inside a boundary reaches.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write as _};
+use std::fs::{self, DirBuilder};
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tollgate_policy::digest::sha256_hex;
+
+use crate::whole;
 
 /// The folder beneath the state folder.
 const FOLDER: &str = "trusted";
@@ -68,13 +70,8 @@ pub(crate) fn trust(state: &Path, policy: &Path, text: &str) -> io::Result<Trust
         Err(e) => return Err(e),
     }
     let at = place(state, &policy);
-    let new = at.with_extension(format!("new-{}", std::process::id()));
-    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&new)?;
-    let written = serde_json::to_vec(&trusted).map_err(io::Error::other).and_then(|bytes| file.write_all(&bytes));
-    written
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(&new, &at))
-        .inspect_err(|_| drop(fs::remove_file(&new)))?;
+    let text = serde_json::to_vec(&trusted)?;
+    whole::replace(&at, &text, 0o600)?;
     Ok(trusted)
 }
 

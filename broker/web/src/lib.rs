@@ -24,5 +24,6 @@ mod told;
 mod view;
 
 pub use listen::{Reach, USUAL, Unheard, listen};
+pub use report::paper;
 pub use serve::{Door, Unserved, serve};
 pub use shop::{Backdrop, Goods};

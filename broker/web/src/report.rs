@@ -1,4 +1,5 @@
-//! The report: how much stayed in the sandbox, who decided the rest, what it cost people.
+//! The report: how much stayed in the sandbox, who decided the rest, what it cost people. As a page, and as a file that
+//! can be sent around.
 
 use askama::Template;
 use axum::Extension;
@@ -18,6 +19,19 @@ use crate::told;
 struct Report {
     frame: Frame,
     fault: String,
+    numbers: Numbers,
+}
+
+#[derive(Debug, Template)]
+#[template(path = "paper.html")]
+struct Paper<'a> {
+    style: &'static str,
+    of: &'a str,
+    numbers: Numbers,
+}
+
+#[derive(Debug)]
+struct Numbers {
     shares: Vec<Share>,
     paths: Vec<(&'static str, u64, u32)>,
     deciders: Vec<(&'static str, u64, u64)>,
@@ -25,6 +39,8 @@ struct Report {
     answered: u64,
     median: String,
     undecided: Vec<(&'static str, u64)>,
+    /// How far agents get by themselves, in sentences.
+    alone: Vec<String>,
     approvers: Vec<Approver>,
 }
 
@@ -64,12 +80,21 @@ pub(crate) async fn report(State(shop): State<Shop>, Extension(session): Extensi
             Ok(value) => (value, String::new()),
             Err(why) => (Value::Null, neutral::short(&why, 300)),
         };
-        told::page(StatusCode::OK, &laid_out(frame, fault, &value))
+        told::page(StatusCode::OK, &Report { frame, fault, numbers: numbers(&value) })
     })
     .await
 }
 
-fn laid_out(frame: Frame, fault: String, value: &Value) -> Report {
+/// The same as one file of HTML that needs no other: `value` is what `tollgate report --json` prints, `of` says of what
+/// and when.
+///
+/// # Errors
+/// [`askama::Error`], which no value leads to.
+pub fn paper(value: &Value, of: &str) -> Result<String, askama::Error> {
+    Paper { style: include_str!("../assets/style.css"), of, numbers: numbers(value) }.render()
+}
+
+fn numbers(value: &Value) -> Numbers {
     let count = |pointer: &str| value.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
     let total = count("/actions/total");
     let paths = [
@@ -90,9 +115,7 @@ fn laid_out(frame: Frame, fault: String, value: &Value) -> Report {
         [("Policy", "policy"), ("Earlier approvals", "grant"), ("Reviewer", "reviewer"), ("People", "human")];
     let split = |name: &str, end: &str| count(&format!("/deciders_detail/{name}/{end}"));
     let median = value.pointer("/human/median_seconds").and_then(Value::as_f64);
-    Report {
-        frame,
-        fault,
+    Numbers {
         shares: shares.iter().filter_map(|(label, at)| share(label, value.pointer(at)?)).collect(),
         paths: paths.map(|(label, at)| (label, count(at), thousandths(count(at), total))).to_vec(),
         deciders: deciders.map(|(label, name)| (label, split(name, "allowed"), split(name, "denied"))).to_vec(),
@@ -104,8 +127,24 @@ fn laid_out(frame: Frame, fault: String, value: &Value) -> Report {
             ("review failed", count("/deciders/review_failed")),
             ("aborted", count("/deciders/aborted")),
         ],
+        alone: alone(value),
         approvers: list(value, "approver_health").iter().map(approver).collect(),
     }
+}
+
+fn alone(value: &Value) -> Vec<String> {
+    let number = |at: &str| value.pointer(&format!("/metrics/{at}")).and_then(Value::as_f64);
+    let mut lines = Vec::new();
+    if let Some(seconds) = number("mean_time_between_interventions/active_seconds").filter(|seconds| *seconds >= 60.0) {
+        let times = number("mean_time_between_interventions/n").unwrap_or(0.0);
+        let mean = number("mean_time_between_interventions/value");
+        let mean = mean.map_or_else(String::new, |mean| format!(", once in {:.1} minutes", mean / 60.0));
+        lines.push(format!("They worked {:.1} minutes; people stepped in {times} times{mean}.", seconds / 60.0));
+    }
+    if let (Some(actions), Some(n)) = (number("actions_per_instruction/value"), number("actions_per_instruction/n")) {
+        lines.push(format!("{n} instructions, {actions:.1} actions each."));
+    }
+    lines
 }
 
 fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {

@@ -1,18 +1,16 @@
 //! `tollgate init`: looks at a repository, writes `.tollgate/policy.toml`, says what it chose and why.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
-
-use nix::libc::O_NOFOLLOW;
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
 
 use crate::args;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::layers::{PROJECT, invalid};
 use crate::place::shown;
-use crate::ui;
+use crate::{ui, whole};
 
 mod look;
 mod text;
@@ -58,7 +56,7 @@ fn write(path: &Path, policy: &str, force: bool) -> Result<(), Failure> {
         return Err(fail(format!("{} is a symbolic link or no folder", shown(&folder))));
     }
     if !force {
-        return create(path, policy).map_err(|e| {
+        return whole::create(path, policy.as_bytes(), 0o644).map_err(|e| {
             if e.kind() == io::ErrorKind::AlreadyExists {
                 fail(format!("there already is a policy: {}", shown(path)))
                     .hint("--force replaces it; --dry-run only prints")
@@ -67,18 +65,8 @@ fn write(path: &Path, policy: &str, force: bool) -> Result<(), Failure> {
             }
         });
     }
-    // Whole or not at all: a policy that is half written would refuse every run.
-    let new: PathBuf = folder.join(format!("policy.toml.{}", std::process::id()));
-    create(&new, policy)
-        .and_then(|()| fs::rename(&new, path))
-        .inspect_err(|_| drop(fs::remove_file(&new)))
-        .map_err(|e| fail(format!("can't write {}", shown(path))).because(&e))
-}
-
-fn create(path: &Path, policy: &str) -> io::Result<()> {
-    let mut file = File::options().write(true).create_new(true).mode(0o644).custom_flags(O_NOFOLLOW).open(path)?;
-    file.write_all(policy.as_bytes())?;
-    file.sync_all()
+    // A policy that is half written would refuse every run.
+    whole::replace(path, policy.as_bytes(), 0o644).map_err(|e| fail(format!("can't write {}", shown(path))).because(&e))
 }
 
 fn fail(text: impl std::fmt::Display) -> Failure {

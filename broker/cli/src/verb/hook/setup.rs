@@ -1,8 +1,7 @@
 //! `tollgate hook install` and `uninstall`: a client's settings file, changed as a whole or not at all.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +14,7 @@ use crate::args::Setup;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::place::{home, places, shown};
-use crate::ui;
+use crate::{ui, whole};
 
 /// Where `timeout(1)` is.
 const TIMEOUT: [&str; 3] = ["/usr/bin/timeout", "/bin/timeout", "/usr/local/bin/timeout"];
@@ -84,7 +83,7 @@ pub(super) fn uninstall(args: &Setup) -> Outcome {
         return ui::data(difference(&file, &now, after.as_deref().unwrap_or_default()));
     }
     match &after {
-        Some(text) => write(&file, text).map_err(|e| failed(&file, &e))?,
+        Some(text) => whole::replace(&file, text.as_bytes(), 0o644).map_err(|e| failed(&file, &e))?,
         None => fs::remove_file(&file).map_err(|e| failed(&file, &e))?,
     }
     for folder in made.iter().rev() {
@@ -178,11 +177,11 @@ fn put(file: &Path, (before, after): (Option<String>, &str)) -> Result<Option<Pa
     let place = backup_path(file)?;
     let kept = Backup { file: file.to_owned(), before: original, after: sha256_hex(after.as_bytes()), made };
     let text = serde_json::to_string(&kept).map_err(|e| Failure::of(Exit::Internal, &e))?;
-    write(&place, &text).map_err(|e| failed(&place, &e))?;
+    whole::replace(&place, text.as_bytes(), 0o600).map_err(|e| failed(&place, &e))?;
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).map_err(|e| failed(file, &e))?;
     }
-    write(file, after).map_err(|e| failed(file, &e))?;
+    whole::replace(file, after.as_bytes(), 0o644).map_err(|e| failed(file, &e))?;
     Ok(kept.before.is_some().then_some(place))
 }
 
@@ -197,28 +196,6 @@ fn backup_path(file: &Path) -> Result<PathBuf, Failure> {
 fn backup(file: &Path) -> Result<Option<Backup>, Failure> {
     let kept = read(&backup_path(file)?)?;
     Ok(kept.and_then(|text| serde_json::from_str(&text).ok()).filter(|kept: &Backup| kept.file == file))
-}
-
-/// The whole file at once, with the mode and owner of the one that it replaces.
-fn write(file: &Path, text: &str) -> io::Result<()> {
-    let folder = file.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    let name = file.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
-    let new = folder.join(format!(".{name}.tollgate-{}", std::process::id()));
-    let written = (|| {
-        let mut out = File::options().write(true).create_new(true).open(&new)?;
-        out.write_all(text.as_bytes())?;
-        if let Ok(meta) = file.metadata() {
-            out.set_permissions(fs::Permissions::from_mode(meta.mode() & 0o7777))?;
-            // Only root can, and only root has to.
-            std::os::unix::fs::fchown(&out, Some(meta.uid()), Some(meta.gid())).ok();
-        }
-        out.sync_all()?;
-        fs::rename(&new, file)
-    })();
-    if written.is_err() {
-        fs::remove_file(&new).ok();
-    }
-    written
 }
 
 /// What changes: lines that are the same at both ends are left out.

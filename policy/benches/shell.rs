@@ -1,6 +1,13 @@
 //! The reader of shell text: a typical line, and the worst that the caps let through. `TOLLGATE_WORST=1` also looks through the
 //! corpus for the slowest.
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a benchmark"
+)]
 
 use std::collections::BTreeMap;
 use std::hint::black_box;

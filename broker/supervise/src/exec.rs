@@ -154,7 +154,7 @@ impl Gate<'_> {
         let place = match self.tree.place(asked.tid) {
             // the agent's own start is none, unless it crosses: what is asked or refused is counted
             Place::Agent if verdict.effect != Effect::Allow => Place::Begins(self.tree.begins()),
-            place => place,
+            place @ (Place::In(_) | Place::Begins(_) | Place::Agent) => place,
         };
         let (Place::Begins(action), Some(exec)) = (place, program.execs.first()) else {
             return Ok(place.action());

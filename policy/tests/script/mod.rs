@@ -1,6 +1,6 @@
 //! Harmless scripts made by chance, and whether a program's call was read in a text: for the trials against bash itself and
 //! against the gate's own record.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "a test may")]
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,

@@ -104,9 +104,9 @@ fn show(changes: &[Change], judged: usize, json: bool) -> Outcome {
             })
         };
         let all: Vec<_> = changes.iter().map(one).collect();
-        let changed = stricter + looser;
-        let whole =
-            json!({"decisions": judged, "changed": changed, "stricter": stricter, "looser": looser, "changes": all});
+        let whole = json!({
+            "decisions": judged, "changed": stricter + looser, "stricter": stricter, "looser": looser, "changes": all,
+        });
         return ui::json(&whole);
     }
     for Change { before, after, what, reason, count, .. } in changes {

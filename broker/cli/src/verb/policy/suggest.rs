@@ -31,7 +31,7 @@ pub(super) fn suggest(args: &args::Suggest) -> Outcome {
         return ui::json(&json!({"decisions": decisions, "suggestions": all}));
     }
     for Suggestion { direction: towards, what, why, toml, changes } in &all {
-        let toml: String = toml.lines().map(|line| format!("    {line}\n")).collect();
+        let toml: String = toml.lines().flat_map(|line| ["    ", line, "\n"]).collect();
         let effect = format!("changes {changes} of {decisions} decisions");
         ui::data(format!("{}: {what}\n  {why}; {effect}\n{toml}", direction(*towards)))?;
     }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tollgate_tests::job::Running;
 use tollgate_tests::{Job, Scene, cases, skip};
 
-cases! { everywhere: content_is_shown_and_put denied_is_told_at_the_close semaphores_are_the_runs_own }
+cases! { everywhere: handles_on_paths content_is_shown_and_put denied_is_told_at_the_close semaphores_are_the_runs_own }
 cases! { both: killed_writers_are_asked_about_too changed_meanwhile unchanged_is_no_question hidden_content_stays_hidden
 unattended_writes_fail_at_once removals_are_asked replacements_show_both_sides for_the_rest_of_the_run
 one_change_for_the_run_is_no_other requested_for_the_run }
@@ -232,4 +232,31 @@ fn requested_for_the_run(scene: &Scene) {
     scene.answer("approve", &question, &["--scope", "run"]).ended(0);
     running.end().ended(0);
     assert_eq!(place.content(), "two\n");
+}
+
+/// A handle that opens nothing is made of whatever a root covers, and of nothing else; and leads nowhere else.
+fn handles_on_paths(scene: &Scene) {
+    scene.folder(scene.workspace.join("sub"));
+    scene.file(scene.workspace.join("sub/file"), "content");
+    let secret = scene.file(scene.home.join("secret"), "no");
+    let text = "import os, sys
+for flags in (0, os.O_DIRECTORY, os.O_NOFOLLOW | os.O_CLOEXEC):
+    at = os.open('sub', os.O_PATH | flags)
+    assert os.readlink(f'/proc/self/fd/{at}') == os.getcwd() + '/sub'
+    assert os.read(os.open('file', os.O_RDONLY, dir_fd=at), 9) == b'content'
+    os.close(os.open('..', os.O_PATH | flags, dir_fd=at))
+    os.fchdir(at)
+    os.chdir('..')
+try:
+    os.open('sub/file', os.O_PATH | os.O_DIRECTORY)
+    sys.exit(2)
+except NotADirectoryError:
+    pass
+try:
+    os.open(sys.argv[1], os.O_PATH)
+    sys.exit(3)
+except OSError:
+    pass
+";
+    scene.run(&["/usr/bin/python3", "-c", text, secret.to_str().unwrap()]).ended(0);
 }

@@ -9,8 +9,6 @@ use tollgate_sys::at::Value;
 use tollgate_sys::memory;
 use tollgate_sys::notify::Notification;
 
-use crate::look::Then;
-
 /// `PATH_MAX`, its NUL included.
 const LONGEST: usize = 4096;
 /// `XATTR_NAME_MAX`, `XATTR_SIZE_MAX`
@@ -92,7 +90,7 @@ pub(crate) enum What {
     Symlink { target: CString, at: Spot },
     Alter { of: Of, change: Change },
     Bind { socket: i32, path: Bound },
-    Look { at: Spot, last: Last, then: Then },
+    Look { at: Spot, last: Last },
     Umask,
 }
 
@@ -319,7 +317,7 @@ enum Unit {
 fn open(at: Spot, flags: i32, mode: u32) -> What {
     if flags & libc::O_PATH != 0 {
         let last = if flags & libc::O_NOFOLLOW != 0 { Last::Itself } else { Last::Followed };
-        return What::Look { at, last, then: Then::Handle(flags & (libc::O_DIRECTORY | libc::O_CLOEXEC)) };
+        return What::Look { at, last };
     }
     let flags = flags & KNOWN;
     let makes = flags & libc::O_CREAT != 0 || flags & libc::O_TMPFILE == libc::O_TMPFILE;
@@ -375,10 +373,10 @@ pub(crate) fn copy(name: &str, call: &Notification) -> Result<What, Errno> {
         "removexattrat" => alter(a.of(0, a.int(2), Last::Followed)?, Change::Attribute(a.attribute(3)?, None)),
         "bind" => a.bind()?,
         "umask" => What::Umask,
-        "chdir" => What::Look { at: a.here(0)?, last: Last::Followed, then: Then::Proceed },
+        "chdir" => What::Look { at: a.here(0)?, last: Last::Followed },
         "inotify_add_watch" => {
             let last = if a.word(2) & libc::IN_DONT_FOLLOW != 0 { Last::Itself } else { Last::Followed };
-            What::Look { at: a.here(1)?, last, then: Then::Proceed }
+            What::Look { at: a.here(1)?, last }
         }
         _ => return Err(Errno::ENOSYS),
     })

@@ -299,7 +299,7 @@ impl Attempt<'_> {
             What::Symlink { target, at } => self.symlink(target, at),
             What::Alter { of, change } => self.alter(of, change),
             What::Bind { socket, path } => self.bind(*socket, path),
-            What::Look { at, last, then } => self.look(at, *last, *then),
+            What::Look { at, last } => self.look(at, *last),
             What::Umask => Ok(Given::Proceed),
         }
     }

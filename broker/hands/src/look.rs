@@ -5,23 +5,16 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use nix::errno::Errno;
 use tollgate_sys::at::{self, How, Reach};
-use tollgate_sys::notify::CloseOnExec;
 
 use crate::call::{Last, Spot};
 use crate::resolve::Found;
 use crate::{Attempt, Given, Stop};
 
-/// What is to come of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Then {
-    /// A handle, opened with these flags: made here.
-    Handle(i32),
-    /// The kernel goes on. What another thread could change about it meanwhile shows it a name, and nothing more.
-    Proceed,
-}
-
 impl Attempt<'_> {
-    pub(crate) fn look(&mut self, at: &Spot, last: Last, then: Then) -> Result<Given, Stop> {
+    /// The kernel goes on with it: it gives nobody else's handle away (`SECCOMP_IOCTL_NOTIF_ADDFD` takes no `O_PATH`). What
+    /// another thread changes about the path meanwhile shows it a name, and nothing more: what is read or written through
+    /// a handle or from a directory is asked about by where it lies.
+    pub(crate) fn look(&mut self, at: &Spot, last: Last) -> Result<Given, Stop> {
         let object = self.seen(at, last)?;
         self.still()?;
         let name = at::name_of(object.as_fd())?;
@@ -29,17 +22,7 @@ impl Attempt<'_> {
         if name.starts_with(b"/") && !self.standing.shows(&name) {
             return Err(Stop::Fails(Errno::EACCES));
         }
-        match then {
-            Then::Proceed => Ok(Given::Proceed),
-            Then::Handle(flags) => {
-                let is_directory = at::stat(object.as_fd(), c"")?.st_mode & libc::S_IFMT == libc::S_IFDIR;
-                if flags & libc::O_DIRECTORY != 0 && !is_directory {
-                    return Err(Stop::Fails(Errno::ENOTDIR));
-                }
-                let closes = if flags & libc::O_CLOEXEC != 0 { CloseOnExec::Yes } else { CloseOnExec::No };
-                Ok(Given::File(object, closes))
-            }
-        }
+        Ok(Given::Proceed)
     }
 
     /// A handle on what a path means.

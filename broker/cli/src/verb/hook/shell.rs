@@ -105,8 +105,8 @@ fn as_exec(text: &str, cwd: &AbsPath) -> Exec {
     }
 }
 
-/// The same command line, inside; with the name of what was approved for it. A directory that it begins by changing to is changed to outside, since clients that
-/// keep the directory between calls look there; that does nothing else.
+/// The same command line, inside; with the name of what was approved for it. A directory that it begins by changing to
+/// is changed to outside, since clients that keep the directory between calls look there; that does nothing else.
 pub(super) fn wrapped(scene: &Scene, text: &str, handed: Option<&str>) -> Result<String, Failure> {
     let (before, rest) = first_steps(text);
     let mut words = program()?;

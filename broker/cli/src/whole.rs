@@ -12,7 +12,7 @@ use nix::libc::O_NOFOLLOW;
 /// # Errors
 /// What `open(2)`, `write(2)` or `fsync(2)` says.
 pub(crate) fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = File::options().write(true).create_new(true).mode(mode).custom_flags(O_NOFOLLOW).open(path)?;
+    let mut file = fresh(path, mode)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -24,16 +24,23 @@ pub(crate) fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
     let new = path.with_file_name(format!(".{name}.tollgate-{}", std::process::id()));
-    create(&new, bytes, mode)
-        .and_then(|()| path.metadata().map_or(Ok(()), |before| take_after(&new, &before)))
+    // what is there already is somebody else's, and stays
+    let mut file = fresh(&new, mode)?;
+    file.write_all(bytes)
+        .and_then(|()| path.metadata().map_or(Ok(()), |before| take_after(&file, &before)))
+        .and_then(|()| file.sync_all())
         .and_then(|()| fs::rename(&new, path))
         .inspect_err(|_| drop(fs::remove_file(&new)))
 }
 
-fn take_after(new: &Path, before: &fs::Metadata) -> io::Result<()> {
-    let file = File::options().write(true).custom_flags(O_NOFOLLOW).open(new)?;
+fn fresh(path: &Path, mode: u32) -> io::Result<File> {
+    File::options().write(true).create_new(true).mode(mode).custom_flags(O_NOFOLLOW).open(path)
+}
+
+/// On the file itself: its name may lead elsewhere by now, in a folder that others write.
+fn take_after(file: &File, before: &fs::Metadata) -> io::Result<()> {
     // Only root can, and only root has to.
-    fchown(&file, Some(before.uid()), Some(before.gid())).ok();
+    fchown(file, Some(before.uid()), Some(before.gid())).ok();
     file.set_permissions(Permissions::from_mode(before.mode() & 0o7777))
 }
 
@@ -60,5 +67,15 @@ mod tests {
         fs::create_dir(&place).unwrap();
         assert!(replace(&place, b"one", 0o600).is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        let others = folder.path().join(format!(".file.tollgate-{}", std::process::id()));
+        fs::write(&others, "theirs").unwrap();
+        assert!(replace(&file, b"one", 0o600).is_err());
+        assert_eq!((fs::read(&others).unwrap(), file.exists()), (b"theirs".to_vec(), false));
     }
 }

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use tollgate_tests::{Scene, cases};
 
 cases! { everywhere: background_processes_die terminated_with_the_supervisor killed_with_the_supervisor }
-cases! { both: signals_reach_the_command leaves_nothing_in_temp }
+cases! { both: signals_reach_the_command leaves_nothing_in_temp started_by_who_ignores_its_children }
 
 /// A name that no other process carries: a sleep of so many seconds.
 fn marker() -> String {
@@ -120,4 +120,11 @@ fn leaves_nothing_in_temp(scene: &Scene) {
         assert!(!before(folder).iter().any(ours), "{folder} keeps {temp}");
     }
     assert_eq!(fs::read_dir(&scene.workspace).unwrap().count(), 0, "something is left in the workspace");
+}
+
+/// Daemons ignore their children's ends, and what they start inherits that.
+fn started_by_who_ignores_its_children(scene: &Scene) {
+    let mut command = scene.command("env");
+    command.arg("--ignore-signal=CHLD").arg(scene.tollgate()).args(["run", "--", "sh", "-c", "true; exit 3"]);
+    tollgate_tests::Job::new(command).end().ended(3);
 }

@@ -13,7 +13,7 @@ use tollgate_tests::{Job, Scene, cases, skip};
 cases! { everywhere: handles_on_paths content_is_shown_and_put denied_is_told_at_the_close semaphores_are_the_runs_own }
 cases! { both: killed_writers_are_asked_about_too changed_meanwhile unchanged_is_no_question hidden_content_stays_hidden
 unattended_writes_fail_at_once removals_are_asked replacements_show_both_sides for_the_rest_of_the_run
-one_change_for_the_run_is_no_other requested_for_the_run }
+one_change_for_the_run_is_no_other requested_for_the_run configurations_of_git_by_their_content }
 
 /// A folder of the person's that is the same inside as outside; `kept` in it holds "kept".
 struct Place(TempDir);
@@ -259,4 +259,23 @@ except OSError:
     pass
 ";
     scene.run(&["/usr/bin/python3", "-c", text, secret.to_str().unwrap()]).ended(0);
+}
+
+/// Tools that write a repository's configuration in place, as some clients do in their temp directory.
+fn configurations_of_git_by_their_content(scene: &Scene) {
+    for place in ["$TMPDIR/bare", "bare"] {
+        let text = format!(
+            "mkdir -p {place}/objects {place}/refs; printf '[core]\\n\\tbare = true\\n\\tfsync = none\\n[index]\\n\\tskipHash = true\\n' > \
+             {place}/config && git config -f {place}/config core.bare"
+        );
+        scene.shell(&text).ended(0).printed("true\n");
+    }
+    assert_eq!(scene.events("asked"), 0);
+    let text = "cp -r bare other; printf '[core]\\n\\tfsmonitor = /bin/evil\\n' >> other/config; git config -f other/config core.fsmonitor";
+    let outcome = scene.shell(text);
+    outcome.told("tollgate: refused to write");
+    assert!(!outcome.out.contains("evil"), "{outcome}");
+    let written = fs::read_to_string(scene.workspace.join("other/config")).unwrap();
+    assert!(!written.contains("evil"), "{written}");
+    scene.verifies();
 }

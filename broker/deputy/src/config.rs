@@ -68,10 +68,17 @@ impl Setting {
         let key = self.key.as_str();
         self.is_harmless()
             || match self.section.as_str() {
-                "core" => {
-                    ["worktree", "sparsecheckout", "sparsecheckoutcone", "abbrev", "bigfilethreshold", "untrackedcache"]
-                        .contains(&key)
-                }
+                "core" => [
+                    "worktree",
+                    "sparsecheckout",
+                    "sparsecheckoutcone",
+                    "abbrev",
+                    "bigfilethreshold",
+                    "untrackedcache",
+                    "fsync",
+                    "fsyncmethod",
+                ]
+                .contains(&key),
                 "extensions" => {
                     ["refstorage", "partialclone", "noop", "preciousobjects", "compatobjectformat"].contains(&key)
                 }
@@ -91,7 +98,7 @@ impl Setting {
 }
 
 /// Keys of sections that also have keys with programs.
-const PLAIN: [&str; 22] = [
+const PLAIN: [&str; 23] = [
     "rebase",
     "ff",
     "autostash",
@@ -110,6 +117,7 @@ const PLAIN: [&str; 22] = [
     "reflogexpire",
     "version",
     "threads",
+    "skiphash",
     "manyfiles",
     "defaultbranch",
     "ui",

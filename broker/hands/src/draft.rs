@@ -22,9 +22,9 @@ use tollgate_sys::notify::{CloseOnExec, Listener, Notification};
 use crate::call::{Last, What};
 use crate::guard::{Guarded, Guards};
 use crate::open::Wanted;
-use crate::resolve::{Found, Place};
+use crate::resolve::{Found, Place, split};
 use crate::standing::{Expect, may_write};
-use crate::{Attempt, Crossing, Files, Stop, path_bytes};
+use crate::{Attempt, Crossing, Files, Stop, Wall, path_bytes, repository};
 
 /// Numbers that drafts get, where the caller may have such and has them free: the filter tells their `close` by it.
 pub const NUMBERS: std::ops::Range<u32> = 704..768;
@@ -46,6 +46,8 @@ pub struct Draft {
     before: Option<Before>,
     /// What its content follows: where the sandbox can't read what stands there, it writes the end alone.
     follows: Follows,
+    /// What made it a draft.
+    wall: Wall,
     wanted: Wanted,
 }
 
@@ -115,6 +117,13 @@ impl Crossing {
         matches!(&self.what, What::Open { flags, .. } if flags & libc::O_ACCMODE != libc::O_RDONLY
             && flags & (libc::O_DIRECTORY | libc::O_TMPFILE) == 0)
     }
+
+    /// Whether it is, for git's sake alone, the opening of a repository's configuration: [`Draft::is_tame`] tells the rest.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        self.opens()
+            && repository::is_configuration((&self.wall, split(self.path.as_path().as_os_str().as_encoded_bytes()).1))
+    }
 }
 
 impl Files<'_> {
@@ -182,7 +191,8 @@ impl Attempt<'_> {
             before.as_ref().filter(|_| !wanted.has(libc::O_TRUNC) && !unread).map_or(&[][..], |before| &before.content);
         let file = sheet(kept, mode)?;
         let above = at::name_of(place.dir.as_fd())?;
-        Ok(Some(Draft { path: crossing.path.clone(), file, place, above, before, follows, wanted }))
+        let (path, wall) = (crossing.path.clone(), crossing.wall.clone());
+        Ok(Some(Draft { path, file, place, above, before, follows, wall, wanted }))
     }
 }
 
@@ -281,6 +291,12 @@ impl Draft {
     #[must_use]
     pub fn changes(&self, written: &Written) -> bool {
         self.before.as_ref().is_none_or(|before| before.content != written.content || before.mode != written.mode)
+    }
+
+    /// Whether only git stood in the way, and what was written is a configuration that names no program.
+    #[must_use]
+    pub fn is_tame(&self, written: &Written) -> bool {
+        repository::is_configuration((&self.wall, self.place.bare())) && repository::names_no_program(&written.content)
     }
 
     /// Puts it in place: what stands there must be what stood there when it was begun.

@@ -3,8 +3,11 @@
 //! not), its `config` says only what names no program, and its `hooks` are samples; whichever of these comes last is
 //! looked at. git itself writes a configuration beside the old one and renames it: that is when its content is known.
 //!
-//! Absent on purpose: `git config` of what could run a program, and tools that write `config` in place (neither git nor
-//! libgit2 do): both are refused. `config.worktree` and included files count only by a key that is refused.
+//! A tool that writes `config` in place (neither git nor libgit2 do) writes a draft, where somebody could be asked about it:
+//! what names no program is no question.
+//!
+//! Absent on purpose: `git config` of what could run a program: it is refused. `config.worktree` and included files count
+//! only by a key that is refused.
 
 use std::ffi::CStr;
 use std::io::Read as _;
@@ -128,10 +131,20 @@ fn is_tame((dir, name): at::Spot<'_>) -> Result<bool, Errno> {
     if !at::has_no_writer(file.as_fd()) {
         return Ok(false);
     }
-    let mut text = String::new();
-    let read = std::fs::File::from(file).take(LONGEST + 1).read_to_string(&mut text);
-    let short = read.is_ok_and(|length| length as u64 <= LONGEST);
-    Ok(short && config::parse(&text).is_ok_and(|all| all.iter().all(config::Setting::names_no_program)))
+    let mut content = Vec::new();
+    let read = std::fs::File::from(file).take(LONGEST + 1).read_to_end(&mut content);
+    Ok(read.is_ok() && names_no_program(&content))
+}
+
+/// Whether a configuration can be read, and names no program.
+pub(crate) fn names_no_program(content: &[u8]) -> bool {
+    let text = std::str::from_utf8(content).ok().filter(|text| text.len() as u64 <= LONGEST);
+    text.is_some_and(|text| config::parse(text).is_ok_and(|all| all.iter().all(config::Setting::names_no_program)))
+}
+
+/// Whether a wall was met for git's sake alone, by a configuration of this name.
+pub(crate) fn is_configuration((wall, name): (&Wall, &[u8])) -> bool {
+    name == b"config" && *wall == Wall::Guarded(WALL.to_owned())
 }
 
 /// Whether a directory holds nothing that git would run as a hook.

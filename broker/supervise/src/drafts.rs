@@ -15,6 +15,7 @@ use tollgate_policy::verdict::{Effect, Verdict};
 use tollgate_sys::notify::Notification;
 
 use crate::evidence;
+use crate::exec::NEXT_WALL;
 use crate::gate::Gate;
 use crate::hold::{Held, Then};
 
@@ -96,7 +97,7 @@ impl Gate<'_> {
     /// the call is to be asked about as it is.
     pub(crate) fn draft(&mut self, call: Notification, crossing: &Crossing, told: (u64, Verdict)) -> Option<Verdict> {
         let (action, verdict) = told;
-        let asked = verdict.effect == Effect::Ask
+        let asked = (verdict.effect == Effect::Ask || crossing.is_configuration())
             && self.drafts.open.len() < MOST
             && self.run.asker.wakes().is_some()
             && crossing.opens();
@@ -127,11 +128,8 @@ impl Gate<'_> {
     }
 
     fn leave(&self, call: &Notification) {
-        if let Some(listener) = &self.listener
-            && listener.proceed(call.id).is_err()
-        {
-            // its caller has gone
-        }
+        // its caller may have gone
+        let _went_on = self.listener.as_ref().map(|listener| listener.proceed(call.id));
     }
 
     /// Descriptors have gone that nobody waited for.
@@ -162,9 +160,16 @@ impl Gate<'_> {
         let waits = from.map(|(_, name)| name.to_owned());
         match draft.written() {
             Ok(Some(written)) if draft.changes(&written) => {
+                // what a rule asks about is asked about, whatever its content
+                let allowed = verdict.effect == Effect::Allow;
+                let plain = (allowed || verdict.reason.is_default()) && draft.is_tame(&written);
+                if allowed && !plain {
+                    let why = "a person who runs git there could run what it names";
+                    return self.left_unwritten((call, waits.as_deref()), (action, what, &shown), (why, NEXT_WALL));
+                }
                 let then = Then::Draft(Box::new(Finished { draft, written, waits }));
-                let draft = String::new();
-                self.cross_with(Held { call, action, what, shown, verdict, then, question: None, draft });
+                let held = Held { call, action, what, shown, verdict, then, question: None, draft: String::new() };
+                if plain { self.put_on(held) } else { self.cross_with(held) }
             }
             Ok(Some(_)) => self.go_on_from(call, waits.as_deref()),
             unread => {

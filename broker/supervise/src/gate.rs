@@ -178,6 +178,7 @@ impl<'a> Gate<'a> {
             under_way: false,
             ending: Ending {
                 news: None,
+                guard: None,
                 refused: None,
                 refusals: 0,
                 questions: 0,
@@ -364,6 +365,7 @@ impl<'a> Gate<'a> {
     fn guard_changed(&mut self, change: wait::Change) -> io::Result<()> {
         if matches!(change, wait::Change::Exited(_) | wait::Change::Signalled(_)) {
             self.take_news()?;
+            self.ending.guard = self.ending.news.is_none().then_some(change);
             self.over = true;
         }
         Ok(())

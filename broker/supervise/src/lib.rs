@@ -43,6 +43,7 @@ use tollgate_policy::grant::Grants;
 use tollgate_policy::policy::Policy;
 use tollgate_policy::subject::Subject;
 use tollgate_sys::news::News;
+use tollgate_sys::wait::Change;
 use tollgate_wire::ask::Asker;
 
 pub use gate::GateError;
@@ -140,6 +141,8 @@ impl std::fmt::Debug for Run<'_> {
 pub struct Ending {
     /// What became of the command; none if the guard ended without a word.
     pub news: Option<News>,
+    /// How the guard ended, where it ended without a word.
+    pub guard: Option<Change>,
     /// Why the command itself was refused, where it never ran.
     pub refused: Option<String>,
     /// How many actions and calls were refused, by policy, people or walls.

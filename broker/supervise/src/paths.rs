@@ -79,6 +79,9 @@ impl Gate<'_> {
             }
             // the path itself may be written, but something guarded would come or go with it
             (Effect::Allow, Wall::Guarded(glob)) => {
+                if crossing.is_configuration() && self.draft(call, &crossing, (action, verdict)).is_none() {
+                    return;
+                }
                 let reason = format!("it would change what `{}` protects", glob.escape_debug());
                 let wall = reason.clone();
                 let event = Event::Refused { action, pid: call.tid.unsigned_abs(), what, wall };

@@ -17,7 +17,6 @@ use nix::unistd::Pid;
 
 use crate::exec::{Judged, NEXT_WALL};
 use crate::gate::Gate;
-
 use crate::program::{Program, differs};
 
 /// A thread on its way to an exec stop.

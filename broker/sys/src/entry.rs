@@ -18,12 +18,14 @@ macro_rules! entry {
 }
 
 /// What of the Rust runtime's start is needed: who writes to a closed pipe gets an error, and standard input, output and
-/// error are open, so that no file ever gets their numbers.
+/// error are open, so that no file ever gets their numbers. And children's ends can be waited for, also where the caller
+/// ignores those of its own: that is inherited (`NOTES` of wait(2)).
 #[doc(hidden)]
 pub fn begin() {
-    // SAFETY: ignoring a signal runs no code of ours.
+    // SAFETY: neither ignoring a signal nor its default runs code of ours.
     let ignored = unsafe { signal(Signal::SIGPIPE, SigHandler::SigIgn) };
-    if ignored.is_err() || crate::fds::fill_standard().is_err() {
+    let told = crate::masks::default_action(Signal::SIGCHLD);
+    if ignored.is_err() || told.is_err() || crate::fds::fill_standard().is_err() {
         std::process::abort()
     }
 }

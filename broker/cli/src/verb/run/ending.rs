@@ -9,6 +9,7 @@ use tollgate_ledger::record::Unwritten;
 use tollgate_policy::boundary::{Enforced, Gap};
 use tollgate_supervise::{Ending, GateError};
 use tollgate_sys::news::News;
+use tollgate_sys::wait::Change;
 
 use crate::exit::Exit;
 use crate::failure::{self, Failure, Outcome};
@@ -88,13 +89,18 @@ pub(crate) fn conclude(run: &str, command: &Command, ending: &Ending, verbose: b
         Some(News::Failed(errno)) => {
             Err(Failure::new(Exit::Refused, format!("command {program} can't be run")).because(&Errno::from_raw(errno)))
         }
-        Some(news) => Exit::of(news).ok_or_else(|| lost(&program)),
-        None => Err(lost(&program)),
+        Some(news) => Exit::of(news).ok_or_else(|| lost(&program, ending.guard)),
+        None => Err(lost(&program, ending.guard)),
     }
 }
 
-fn lost(program: &str) -> Failure {
-    Failure::new(Exit::Internal, format!("the end of command {program} was not seen"))
+fn lost(program: &str, guard: Option<Change>) -> Failure {
+    let how = match guard {
+        Some(Change::Signalled(signal)) => format!(": signal {signal} ended its guard"),
+        Some(Change::Exited(code)) => format!(": its guard left with {code}"),
+        _ => String::new(),
+    };
+    Failure::new(Exit::Internal, format!("the end of command {program} was not seen{how}"))
         .hint("everything that the run started was stopped")
 }
 

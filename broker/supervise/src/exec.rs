@@ -13,7 +13,7 @@ use crate::hold::{Held, Then};
 use crate::program::{Asked, Look, Program};
 use crate::record::{ReadOnly, now};
 use crate::tell::{Refusal, Spare, block};
-use crate::tree::{Place, line};
+use crate::tree::{Place, descends, line};
 use crate::{Role, calls, request, verify};
 
 /// The kernel's own limit is a quarter of the stack limit (6 MiB at most, `bprm_stack_limits` of fs/exec.c).
@@ -216,6 +216,8 @@ impl Gate<'_> {
         let refusal = Refusal { what: what.to_owned(), why: why.to_owned(), next: next.to_owned() };
         // a client's own refusals come when its screen is gone; those of its commands, it reads
         let draws = self.run.started.agent && self.run.policy.has_starters() && self.tree.action(tid) == 0;
+        // who was refused may have gone long ago, and its number may be somebody else's
+        let tid = if descends(tid, self.run.guard) { tid } else { 0 };
         self.teller.tell(tid, block(&refusal), if draws { Spare::Terminal } else { Spare::Nothing });
     }
 

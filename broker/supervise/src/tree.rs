@@ -195,6 +195,15 @@ pub(crate) fn process_of(tid: i32) -> Option<i32> {
     ids(tid).ok().map(|ids| ids.process)
 }
 
+/// Whether a process or a thread is beneath the guard. Its parents can't change to others than the guard's.
+pub(crate) fn descends(tid: i32, guard: i32) -> bool {
+    // as deep as a tree of processes can be
+    std::iter::successors(Some(tid), |tid| ids(*tid).ok().map(|ids| ids.parent))
+        .take(1 << 16)
+        .take_while(|pid| *pid > 1)
+        .any(|pid| pid == guard)
+}
+
 /// Process and parent of a thread.
 pub(crate) fn ids(tid: i32) -> io::Result<Ids> {
     // a process's name in it may be any bytes, but no line of its own: the kernel escapes that

@@ -10,6 +10,7 @@ use tollgate_sys::pidfd;
 
 use super::{Bound, Breach};
 use crate::gate::Gate;
+use crate::tree::descends;
 
 /// How often one limit's breaches are written down in one run.
 const RECORDED: u64 = 64;
@@ -79,20 +80,6 @@ pub(super) fn signal((pid, guard): (i32, i32), signal: Signal) {
     if descends(pid, guard) && pidfd::signal(handle.as_fd(), signal as i32).is_err() {
         // it has ended by itself
     }
-}
-
-/// Whether a process is beneath the guard. Its parents can't change to others than the guard's.
-fn descends(pid: i32, guard: i32) -> bool {
-    let parent = |pid: i32| {
-        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-        let after = stat.rsplit(|byte| *byte == b')').next()?;
-        std::str::from_utf8(after).ok()?.split_ascii_whitespace().nth(1)?.parse::<i32>().ok()
-    };
-    // As deep as a tree of processes can be.
-    std::iter::successors(Some(pid), |pid| parent(*pid))
-        .take(1 << 16)
-        .take_while(|pid| *pid > 1)
-        .any(|pid| pid == guard)
 }
 
 /// What was refused, after `refused`.

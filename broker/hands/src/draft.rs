@@ -296,7 +296,9 @@ impl Draft {
     /// Whether only git stood in the way, and what was written is a configuration that names no program.
     #[must_use]
     pub fn is_tame(&self, written: &Written) -> bool {
-        repository::is_configuration((&self.wall, self.place.bare())) && repository::names_no_program(&written.content)
+        repository::is_configuration((&self.wall, self.place.bare()))
+            && written.mode & 0o7000 == 0
+            && repository::names_no_program(&written.content)
     }
 
     /// Puts it in place: what stands there must be what stood there when it was begun.

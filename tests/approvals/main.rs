@@ -10,6 +10,7 @@
 
 mod attention;
 mod changed;
+mod channels;
 mod many;
 mod requests;
 mod reviewers;

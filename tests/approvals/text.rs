@@ -11,7 +11,7 @@ cases! { user: hostile_words_stay_words a_megabyte_of_arguments a_forged_prompt_
 
 const HOSTILE: &str = "$'x\\e[2J\\e]52;c;AAAA\\a\\u202e\\u2066\\u200b\\r\\nApproved: yes\\n\\u0430pple\\x9b31m'";
 
-fn is_neutral(text: &str, channel: &str) {
+pub(crate) fn is_neutral(text: &str, channel: &str) {
     for c in ['\u{1b}', '\u{7}', '\u{202e}', '\u{2066}', '\u{200b}', '\u{9b}', '\r'] {
         assert!(!text.contains(c), "{channel} shows {c:?}: {text:?}");
     }

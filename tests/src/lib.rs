@@ -13,6 +13,7 @@
 
 pub mod approver;
 pub mod compile;
+pub mod hook;
 pub mod job;
 pub mod model;
 pub mod page;

@@ -58,6 +58,11 @@ impl<'a> Screen<'a> {
         self.line(&format!("{} run --profile {profile} -- {command}", self.scene.tollgate().display()));
     }
 
+    /// Writes to a file what programs write to it from now on, byte by byte.
+    pub fn records(&self, file: &std::path::Path) {
+        assert!(self.tmux(&["pipe-pane", "-o", &format!("cat >> '{}'", file.display())]).0);
+    }
+
     /// Makes it another size.
     pub fn resize(&self, columns: u32, rows: u32) {
         assert!(self.tmux(&["resize-window", "-x", &columns.to_string(), "-y", &rows.to_string()]).0);

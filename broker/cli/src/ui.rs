@@ -79,6 +79,35 @@ fn harmless(json: &str) -> String {
     out
 }
 
+/// Writes lines of JSON so that looking at them is harmless, as [`json`] does.
+pub(crate) struct Harmless<W: io::Write> {
+    line: Vec<u8>,
+    out: W,
+}
+
+impl<W: io::Write> Harmless<W> {
+    pub(crate) fn over(out: W) -> Self {
+        Self { line: Vec::new(), out }
+    }
+}
+
+impl<W: io::Write> io::Write for Harmless<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(piece);
+            if piece.ends_with(b"\n") {
+                let line = std::mem::take(&mut self.line);
+                self.out.write_all(harmless(&String::from_utf8_lossy(&line)).as_bytes())?;
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
 /// Adds formatted text to a string.
 pub(crate) fn add(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     // Writing to a String does not fail.
@@ -171,6 +200,17 @@ mod tests {
         let text = harmless(&value.to_string());
         assert!(text.contains("\\u202ey\\u009bz\\udb40\\udc41\\u007f") && text.contains("größe 漢"), "{text}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).ok(), Some(value));
+    }
+
+    #[test]
+    fn lines_of_json_are_harmless_however_they_come() {
+        let text = "{\"a\":\"x\u{9b}2J\u{202e}ä\"}\n";
+        let mut out = Vec::new();
+        let mut harmless = Harmless::over(&mut out);
+        for byte in text.bytes() {
+            assert!(harmless.write_all(&[byte]).is_ok());
+        }
+        assert_eq!(String::from_utf8_lossy(&out), "{\"a\":\"x\\u009b2J\\u202eä\"}\n");
     }
 
     #[test]

@@ -95,7 +95,9 @@ impl Notice {
             Kind::Slack => {
                 let text =
                     format!("{}\n{}\n<{}|Look at it>", slack(&self.title()), slack(&self.because), slack(&self.link));
-                json(json!({ "text": text, "mrkdwn": false, "unfurl_links": false }))
+                // What looks like an address stays text ("parse" in Slack's reference of chat.postMessage).
+                let (off, none) = (false, "none");
+                json(json!({ "text": text, "mrkdwn": off, "parse": none, "unfurl_links": off, "unfurl_media": off }))
             }
             Kind::Ntfy => self.ntfy(),
         }

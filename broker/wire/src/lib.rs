@@ -14,6 +14,7 @@ pub mod message;
 pub mod neutral;
 pub mod pile;
 pub mod place;
+mod punycode;
 pub mod socket;
 pub mod token;
 pub mod way;

@@ -8,8 +8,14 @@ use std::fmt::Write as _;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 use unicode_security::MixedScript as _;
 
+use crate::punycode;
+
 /// Combining marks that may follow one another; more of them paint over the neighbouring lines.
 const MARKS: usize = 3;
+
+/// Doubts about letters that are named, and names that are decoded, at most.
+const DOUBTS: usize = 8;
+const NAMES: usize = 4;
 
 /// One line of prose (a reason, a note): what is no plain character becomes `\n`, `\x1b`, `\u{202e}`; a backslash
 /// doubles, so an escape can't be counterfeited.
@@ -100,12 +106,17 @@ pub fn short_command<'a>(words: impl IntoIterator<Item = &'a [u8]>, limit: usize
 }
 
 /// Words of the text that look like something else: letters of several scripts in one word, or all of a script
-/// whose letters look Latin.
+/// whose letters look Latin; and names that a browser would show otherwise than they are written here.
 #[must_use]
 pub fn doubts(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
+    for (name, shown) in encoded_names(text) {
+        let looks = doubts(&shown);
+        found.push(format!("`{}` stands for `{}`", short(name, 80), short(&shown, 80)));
+        found.extend(looks);
+    }
     for piece in text.split(|c: char| !c.is_alphanumeric() && !is_mark(c)) {
-        if piece.is_ascii() || found.len() == 8 {
+        if piece.is_ascii() || found.len() >= DOUBTS {
             continue;
         }
         let fault = if !piece.is_single_script() {
@@ -125,6 +136,12 @@ pub fn doubts(text: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// Names with encoded labels (`xn--…`), and what they stand for.
+fn encoded_names(text: &str) -> impl Iterator<Item = (&str, String)> {
+    let names = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '.');
+    names.filter_map(|name| Some((name, punycode::decoded(name)?))).take(NAMES)
 }
 
 fn is_lookalike(piece: &str) -> bool {

@@ -124,5 +124,10 @@ fn lookalikes_are_pointed_out() {
     for (text, count) in table {
         assert_eq!(doubts(text).len(), *count, "{text}: {:?}", doubts(text));
     }
+    assert_eq!(
+        doubts("curl https://xn--pple-43d.com/x"),
+        ["`xn--pple-43d.com` stands for `\u{430}pple.com`", "`\u{430}pple` mixes letters of several scripts: U+0430"]
+    );
+    assert_eq!(doubts("{\"name\":\"XN--bcher-kva.example\"}"), ["`XN--bcher-kva.example` stands for `bücher.example`"]);
     assert_eq!(doubts("g\u{456}t"), ["`g\u{456}t` mixes letters of several scripts: U+0456"]);
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use serde_json::json;
 use tollgate_approve::{neutral, scope, within_boundary};
-use tollgate_policy::question::{Answer, Question, Seen};
+use tollgate_policy::question::{Answer, Question};
 use tollgate_wire::client::{Client, ClientFault, Reaction, TEST, Taken};
 use tollgate_wire::place::Why;
 use tollgate_wire::socket::Sockets;
@@ -18,6 +18,7 @@ use crate::ui::Tone;
 use crate::{place, time, ui};
 
 mod card;
+mod friction;
 mod grants;
 
 pub(crate) use card::what;
@@ -78,13 +79,14 @@ fn show(id: &str, json: args::Json) -> Outcome {
 
 fn react(id: &str, answer: Answer, how: &args::Answer, said: &str) -> Outcome {
     let (client, question) = find(id)?;
+    let seen = friction::met(&client, &question, &answer)?;
     let reaction = Reaction {
         question: &question.id,
         digest: how.digest.as_deref().unwrap_or(&question.digest),
         answer,
         channel: "cli",
         reason: &how.reason,
-        seen: Seen { waiting: question.waiting, ..Seen::default() },
+        seen,
     };
     let taken = client.answer(reaction).map_err(|fault| {
         Failure::new(Exit::Failed, format!("question `{}` was not answered", question.id)).because(&fault)

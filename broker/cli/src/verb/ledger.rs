@@ -1,7 +1,7 @@
 //! `tollgate ledger`: what was decided, and the proof that nothing was changed since.
 
 use std::fs::File;
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -163,7 +163,13 @@ fn told(found: &Verification) -> String {
 
 fn export() -> Outcome {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let written = reader()?.export(&mut out).map_err(|fault| unread(&fault))?;
+    // Each byte counts for who verifies it; a terminal doesn't, and is shown no control characters.
+    let written = if io::stdout().is_terminal() {
+        reader()?.export(&mut ui::Harmless::over(&mut out))
+    } else {
+        reader()?.export(&mut out)
+    };
+    let written = written.map_err(|fault| unread(&fault))?;
     out.flush().map_err(|e| Failure::new(Exit::Failed, "can't write to stdout").because(&e))?;
     ui::note(format!("{written} records"));
     Ok(Exit::Done)

@@ -45,6 +45,11 @@ fn listed(label: &str, lines: &[String]) -> Vec<Row> {
     lines.iter().enumerate().map(row).collect()
 }
 
+/// What of the text looks like something else.
+fn doubts(text: &str) -> impl Iterator<Item = Row> {
+    neutral::doubts(text).into_iter().map(|doubt| Row::new("look twice", doubt).tone(Tone::Bad))
+}
+
 fn path(text: &str) -> String {
     neutral::short_command([text.as_bytes()], 1000)
 }
@@ -125,6 +130,8 @@ fn diff(it: &Diff) -> Vec<Row> {
     if it.more > 0 {
         rows.push(Row::new("", format!("… ({} more files)", it.more)).tone(Tone::Warn));
     }
+    let paths = it.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>().join(" ");
+    rows.extend(doubts(&format!("{paths} {}", it.text)));
     for line in it.text.lines() {
         let tone = match line.as_bytes().first() {
             Some(b'+') => Tone::Added,
@@ -174,9 +181,7 @@ fn destination(it: &Destination) -> Vec<Row> {
     if !it.readers.is_empty() {
         rows.push(Row::new("read by", neutral::short(&it.readers, 300)));
     }
-    for doubt in neutral::doubts(&it.name) {
-        rows.push(Row::new("look twice", doubt).tone(Tone::Bad));
-    }
+    rows.extend(doubts(&it.name));
     rows
 }
 
@@ -212,6 +217,7 @@ fn packages(it: &Packages) -> Vec<Row> {
         if it.registry.is_empty() { String::new() } else { format!(" from {}", neutral::short(&it.registry, 300)) };
     let mut rows = vec![Row::new("packages", format!("{total}{from}"))];
     rows.extend(it.list.iter().map(package));
+    rows.extend(doubts(&it.list.iter().map(|package| package.name.as_str()).collect::<Vec<_>>().join(" ")));
     if it.more > 0 {
         rows.push(Row::new("", format!("… ({} more)", it.more)).tone(Tone::Warn));
     }

@@ -1,0 +1,66 @@
+//! What a yes takes on a terminal where the risk is high: the whole question on the screen, a moment, and its name.
+//!
+//! Only there: a command line without a terminal is nobody's reflex, it names its question. The page and `watch` ask for
+//! the same.
+
+use std::io::{self, BufRead as _, IsTerminal as _};
+use std::time::{Duration, Instant};
+
+use nix::sys::termios::{FlushArg, tcflush};
+use tollgate_policy::question::{Answer, Question, Seen};
+use tollgate_wire::client::Client;
+use tollgate_wire::neutral;
+use tollgate_wire::pile::Friction;
+
+use super::card;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::{time, ui};
+
+/// What is typed where the question has no name of its own.
+const YES: &str = "yes";
+
+/// Longest line that is read, in bytes.
+const LINE: u64 = 1000;
+
+/// Has a person look at what is grave, and type its name, before a yes; gives what was seen. No is never slowed down.
+///
+/// # Errors
+/// What was typed is something else: then nothing is answered.
+pub(super) fn met(client: &Client, question: &Question, answer: &Answer) -> Result<Seen, Failure> {
+    let seen = Seen { waiting: question.waiting, ..Seen::default() };
+    let friction = Friction::of(question);
+    let person = io::stdin().is_terminal() && io::stderr().is_terminal();
+    if !answer.is_yes() || !friction.is_any() || !person {
+        return Ok(seen);
+    }
+    // That it was opened is noted by its run, too.
+    client.show(&question.id).ok();
+    ui::aside(card::whole(question, time::now()));
+    let since = Instant::now();
+    let name = if friction.confirm.is_empty() { YES } else { &friction.confirm };
+    wait(friction.pause)?;
+    ui::aside(format!("To approve, type {} and Enter:", neutral::short(name, 100)));
+    let typed = line()?;
+    if typed.trim() != name.trim() {
+        return Err(Failure::new(Exit::Failed, format!("question `{}` was not answered", question.id))
+            .hint("what was typed is not its name; what can't be undone is approved by name"));
+    }
+    Ok(Seen { shown: u64::try_from(since.elapsed().as_millis()).ok(), opened: Some(true), ..seen })
+}
+
+/// Until it was on the screen for long enough; what was typed by then was typed before it was read.
+fn wait(pause: Duration) -> Result<(), Failure> {
+    std::thread::sleep(pause);
+    tcflush(io::stdin(), FlushArg::TCIFLUSH).map_err(|e| unread(&e.into()))
+}
+
+fn line() -> Result<String, Failure> {
+    let mut text = String::new();
+    io::Read::take(io::stdin().lock(), LINE).read_line(&mut text).map_err(|e| unread(&e))?;
+    Ok(text)
+}
+
+fn unread(e: &io::Error) -> Failure {
+    Failure::new(Exit::Failed, "the terminal can't be read: nothing was answered").because(e)
+}

@@ -11,7 +11,9 @@
 mod attention;
 mod changed;
 mod channels;
+mod grave;
 mod many;
+mod notices;
 mod requests;
 mod reviewers;
 mod text;

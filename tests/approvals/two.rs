@@ -10,7 +10,7 @@ use crate::RULES;
 
 cases! { user: two_people_have_to_agree most_questions_have_no_friction }
 
-fn of_root(scene: &Scene, verb: &str, question: &Value) -> Outcome {
+pub(crate) fn of_root(scene: &Scene, verb: &str, question: &Value) -> Outcome {
     let mut command = Command::new(scene.tollgate());
     command.args(["approvals", verb, question["id"].as_str().unwrap()]);
     command.env("TOLLGATE_STATE_DIR", &scene.state).env_remove("XDG_RUNTIME_DIR");

@@ -90,19 +90,25 @@ impl Page {
 
     /// Answers a question as a person does who reads it first: with the friction that it asks for.
     pub fn answer(&self, id: &str, more: &[(&str, &str)]) -> Reply {
+        let question = self.get(&format!("/q/{id}"));
+        let confirm = question
+            .body
+            .split_once("To approve, type <code>")
+            .map(|(_, rest)| rest.split('<').next().unwrap().to_owned());
+        let confirm = confirm.unwrap_or_default();
+        self.confirmed(id, &[&[("confirm", confirm.as_str())], more].concat())
+    }
+
+    /// Looks at a question for as long as it asks for, then sends this.
+    pub fn confirmed(&self, id: &str, more: &[(&str, &str)]) -> Reply {
         let path = format!("/q/{id}");
         let question = self.get(&path);
         assert_eq!(question.status, 200, "{}", question.body);
         if question.body.contains(" arm pause-") {
             std::thread::sleep(Duration::from_secs(3));
         }
-        let confirm = question
-            .body
-            .split_once("To approve, type <code>")
-            .map(|(_, rest)| rest.split('<').next().unwrap().to_owned());
         let (seal, digest) = (question.field("seal"), question.field("digest"));
-        let confirm = confirm.unwrap_or_default();
-        let mut fields = vec![("seal", seal.as_str()), ("digest", digest.as_str()), ("confirm", &confirm)];
+        let mut fields = vec![("seal", seal.as_str()), ("digest", digest.as_str())];
         fields.extend(more);
         self.post(&path, &fields)
     }

@@ -1,12 +1,15 @@
 //! Shell text: whatever is written, it is read within the caps, with spans in bounds, and never allowed bare by accident.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may")]
 
 mod common;
+mod hostile;
 
 use common::{abs, shipped};
 use proptest::prelude::*;
 use tollgate_policy::grant::Grants;
-use tollgate_policy::shell::{From, Judged, Occasion, Reading, Span, Stance, Target, Why, caps};
+use tollgate_policy::shell::{
+    From, Judged, Occasion, Reading, Redirection, Simple, Span, Stance, Target, Value, Why, Word, caps,
+};
 use tollgate_policy::verdict::Effect;
 use tollgate_policy::{Policy, Subject};
 
@@ -244,5 +247,53 @@ fn worst_texts_stay_small() {
         assert!(whole.reading.commands.len() <= caps::COMMANDS, "{unit}");
         let longer = judged(&policy, &unit.repeat(caps::LENGTH), Stance::Bare);
         assert!(unit.len() == 1 || longer.reading.opaque.iter().any(|opaque| opaque.why == Why::TooLong), "{unit}");
+    }
+}
+
+/// Bytes of all words that were made of a text.
+fn size(reading: &Reading) -> usize {
+    let word = |word: &Word| match &word.value {
+        Value::Known(text) | Value::Pattern(text) | Value::Partly(text) => text.len(),
+        Value::Unknown => 0,
+    };
+    let target = |redirection: &Redirection| match &redirection.target {
+        Target::File(to) | Target::Text(to) => word(to),
+        Target::Descriptor(_) | Target::Closed => 0,
+    };
+    let simple = |simple: &Simple| {
+        simple.words.iter().map(word).sum::<usize>() + simple.redirections.iter().map(target).sum::<usize>()
+    };
+    let loose = reading.redirections.iter().map(|(redirection, _)| target(redirection));
+    reading.commands.iter().map(simple).chain(loose).sum()
+}
+
+/// What would grow with each command of the text (a variable that is set to itself twice) stays small, and is told.
+#[test]
+fn nothing_grows_without_end() {
+    let policies = [shipped("listed"), shipped("shell")];
+    for (name, text) in hostile::texts() {
+        assert!(text.len() <= caps::LENGTH, "{name}");
+        for (policy, stance) in policies.iter().zip([Stance::Bare, Stance::Contained]) {
+            let judged = judged(policy, &text, stance);
+            // A wrapper's words are those of what it runs, too.
+            let most = (caps::LENGTH + caps::GROWTH) * (caps::NESTING + 1);
+            assert!(size(&judged.reading) <= most, "{name}: {}", size(&judged.reading));
+            assert!(judged.reading.opaque.len() <= 12 * caps::TOLD, "{name}");
+        }
+        if ["doubled", "braces of a long", "wrappers deep", "replaced"].iter().any(|start| name.starts_with(start)) {
+            let reading = policies[0].read_text(&text, &From { cwd: None, home: None });
+            assert!(reading.opaque.iter().any(|opaque| opaque.why == Why::TooMuch), "{name}: {:?}", reading.opaque);
+        }
+    }
+    // What people write is far from that.
+    for text in [
+        "x=a; x=$x$x; x=$x$x; echo $x",
+        "mkdir -p src/{a,b,c}/{1..20}",
+        "for f in {1..100}; do touch file-$f; done",
+        "env nice -n 5 timeout 10 nohup xargs -n 1 env ls",
+        "PATHS=\"$HOME/a:$HOME/b\"; echo \"$PATHS\" \"$PATHS\"",
+    ] {
+        let reading = policies[0].read_text(text, &From { cwd: None, home: Some(abs("/home/me")) });
+        assert!(reading.opaque.iter().all(|opaque| opaque.why != Why::TooMuch), "{text}: {:?}", reading.opaque);
     }
 }

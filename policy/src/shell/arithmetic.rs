@@ -67,11 +67,7 @@ impl Walker<'_> {
     }
 
     fn holds_number(&self, name: &str) -> bool {
-        match self.variables.held(name) {
-            Held::Number => true,
-            Held::Text(text) => !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()),
-            Held::List(_) | Held::Unknown => false,
-        }
+        self.variables.held(name).is_number()
     }
 
     /// Whether a word is surely a number.

@@ -1,5 +1,7 @@
 //! Brace expansion (bash manual, 3.5.1): `{a,b}` and `{1..9}`, which come before everything else.
 
+use std::borrow::Cow;
+
 use super::caps;
 use super::tree::Piece;
 
@@ -13,11 +15,11 @@ enum Atom<'a> {
 /// Braces in one word beyond which nothing is expanded.
 const MOST: usize = 32;
 
-/// All words that a word becomes; none where they are too many.
-pub(super) fn expand(pieces: &[Piece]) -> Option<Vec<Vec<Piece>>> {
+/// All words that a word becomes; none where they are too many, or have more than so many characters together.
+pub(super) fn expand(pieces: &[Piece], mut most: usize) -> Option<Vec<Vec<Cow<'_, Piece>>>> {
     let plain = |piece: &Piece| if let Piece::Plain(text) = piece { text.matches('{').count() } else { 0 };
     match pieces.iter().map(plain).sum::<usize>() {
-        0 => return Some(vec![pieces.to_vec()]),
+        0 => return Some(vec![pieces.iter().map(Cow::Borrowed).collect()]),
         1..=MOST => {}
         _ => return None,
     }
@@ -29,35 +31,37 @@ pub(super) fn expand(pieces: &[Piece]) -> Option<Vec<Vec<Piece>>> {
             atoms.push(Atom::Whole(piece));
         }
     }
-    let words = variants(&atoms)?;
+    let words = variants(&atoms, &mut most)?;
     Some(words.into_iter().map(|atoms| joined(&atoms)).collect())
 }
 
-fn joined(atoms: &[Atom<'_>]) -> Vec<Piece> {
+fn joined<'a>(atoms: &[Atom<'a>]) -> Vec<Cow<'a, Piece>> {
     let mut pieces = Vec::new();
     for atom in atoms {
         match (atom, pieces.last_mut()) {
-            (Atom::Plain(c), Some(Piece::Plain(text))) => text.push(*c),
-            (Atom::Plain(c), _) => pieces.push(Piece::Plain(c.to_string())),
-            (Atom::Whole(piece), _) => pieces.push((*piece).clone()),
+            (Atom::Plain(c), Some(Cow::Owned(Piece::Plain(text)))) => text.push(*c),
+            (Atom::Plain(c), _) => pieces.push(Cow::Owned(Piece::Plain(c.to_string()))),
+            (Atom::Whole(piece), _) => pieces.push(Cow::Borrowed(*piece)),
         }
     }
     pieces
 }
 
-fn variants<'a>(atoms: &[Atom<'a>]) -> Option<Vec<Vec<Atom<'a>>>> {
+fn variants<'a>(atoms: &[Atom<'a>], left: &mut usize) -> Option<Vec<Vec<Atom<'a>>>> {
     let Some((open, close, choices)) = first_group(atoms) else {
+        *left = left.checked_sub(atoms.len())?;
         return Some(vec![atoms.to_vec()]);
     };
     let before = atoms.get(..open)?;
-    let behind = variants(atoms.get(close + 1..)?)?;
+    let behind = variants(atoms.get(close + 1..)?, left)?;
     let mut words = Vec::new();
     for choice in choices {
-        for inside in variants(&choice)? {
+        for inside in variants(&choice, left)? {
             for rest in &behind {
                 if words.len() >= caps::WORDS {
                     return None;
                 }
+                *left = left.checked_sub(before.len() + inside.len() + rest.len())?;
                 words.push([before, &inside, rest].concat());
             }
         }

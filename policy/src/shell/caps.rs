@@ -13,3 +13,14 @@ pub const TEXTS: usize = 6;
 pub const WORDS: usize = 256;
 /// Commands, those behind wrappers included.
 pub const COMMANDS: usize = 256;
+/// Bytes that words are filled with, over all of a text: what variables hold, each time, and what braces repeat. A variable that is
+/// set to itself twice, and again, would be longer than any memory.
+pub const GROWTH: usize = 1 << 16;
+/// Bytes that the second parser reads once more, since they stand in texts within the text.
+pub const AGAIN: usize = 20_000;
+/// Words of one `[[ … ]]`: the second parser goes one level in for each condition.
+pub const TEST: usize = 64;
+/// Characters that split words.
+pub const SEPARATORS: usize = 16;
+/// Places that are told for one reason.
+pub const TOLD: usize = 32;

@@ -1,5 +1,7 @@
 //! Words to what they become: tilde, braces, parameters, splitting, patterns (bash manual, 3.5), as far as the text tells.
 
+use std::borrow::Cow;
+
 use super::braces;
 use super::caps;
 use super::reading::{Assignment, Cwd, Span, Value, Why, Word};
@@ -25,11 +27,11 @@ pub(super) enum Part {
 }
 
 /// Words in the making.
-struct Fields {
+struct Fields<'a> {
     done: Vec<Value>,
     text: String,
     state: State,
-    separators: Option<String>,
+    separators: Option<&'a str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,16 +53,17 @@ impl Walker<'_> {
     pub(super) fn fields(&mut self, text: &Text) -> Vec<Word> {
         let span = self.span(text.span);
         let mut words = Vec::new();
-        let Some(variants) = braces::expand(&text.pieces) else {
+        let Some(variants) = self.variants(text) else {
             self.opaque(Why::TooMuch, text.span);
             return vec![Word { value: Value::Unknown, span }];
         };
+        let separators = self.variables.separators();
         for pieces in variants {
             let mut fields = Fields {
                 done: Vec::new(),
                 text: String::new(),
                 state: State::Between,
-                separators: self.variables.separators(),
+                separators: separators.as_deref(),
             };
             for piece in &pieces {
                 let part = self.part(piece);
@@ -74,6 +77,16 @@ impl Walker<'_> {
             return vec![Word { value: Value::Unknown, span }];
         }
         words
+    }
+
+    /// What braces make of a word; none where that is too much.
+    fn variants<'a>(&mut self, text: &'a Text) -> Option<Vec<Vec<Cow<'a, Piece>>>> {
+        let variants = braces::expand(&text.pieces, self.growth)?;
+        let length = text.span.end.saturating_sub(text.span.start);
+        // Whatever stands beside the braces is looked at each time.
+        self.growth =
+            self.growth.checked_sub((variants.len() - usize::from(!variants.is_empty())).checked_mul(length)?)?;
+        Some(variants)
     }
 
     /// The one word that a written word becomes where nothing is split: assignments, targets, here-strings.
@@ -118,7 +131,7 @@ impl Walker<'_> {
         };
         let path = match user {
             "" => match self.variables.held("HOME") {
-                Held::Text(home) => Some(home),
+                Held::Text(home) => Some(home.clone()),
                 Held::List(_) | Held::Number | Held::Unknown => None,
             },
             "+" => cwd,
@@ -149,19 +162,39 @@ impl Walker<'_> {
         if all == Some(All::One) {
             return unknown;
         }
+        if self.growth == 0 {
+            return unknown;
+        }
         let held = match &*parameter.name {
             "PWD" => match &self.cwd {
                 Cwd::Known(path) => path.as_path().to_str().map_or(Held::Unknown, |path| Held::Text(path.to_owned())),
                 Cwd::Unknown => Held::Unknown,
             },
-            name => self.variables.held(name),
+            name => self.variables.held(name).clone(),
         };
+        let held = self.grown(held);
         match Self::operated(held, parameter, argument) {
             Held::Text(text) if quotes == Quotes::Double => Part::Fixed(text),
             Held::Text(text) => Part::Loose(text),
             Held::Number => Part::Number,
             Held::List(_) | Held::Unknown => unknown,
         }
+    }
+
+    /// What a variable holds, if there is room for it once more.
+    fn grown(&mut self, held: Held) -> Held {
+        let size = match &held {
+            Held::Text(text) => text.len(),
+            Held::List(words) => words.iter().map(|word| word.len() + 1).sum(),
+            Held::Number | Held::Unknown => return held,
+        };
+        if let Some(left) = self.growth.checked_sub(size) {
+            self.growth = left;
+            return held;
+        }
+        self.growth = 0;
+        self.opaque(Why::TooMuch, Span::default());
+        Held::Unknown
     }
 
     /// What stands behind the operator, looked at whatever the parameter is: `${@:x}` works out `x`, `${PATH:=.}` sets PATH.
@@ -182,9 +215,13 @@ impl Walker<'_> {
     }
 
     fn several(&mut self, parameter: &Parameter, quotes: Quotes) -> Part {
+        if self.growth == 0 {
+            return Part::Anything;
+        }
         let name = if parameter.name == "*" { "@" } else { &parameter.name };
         let starred = parameter.name == "*" || parameter.subscript.as_ref().and_then(Text::bare) == Some("*");
-        match self.variables.held(name) {
+        let held = self.variables.held(name).clone();
+        match self.grown(held) {
             Held::List(words) if parameter.operator.is_empty() => match (quotes, starred) {
                 (Quotes::Double, false) => Part::Several(words),
                 (Quotes::Double, true) => Part::Fixed(words.join(" ")),
@@ -228,7 +265,8 @@ impl Walker<'_> {
             "%" | "%%" if plain => Some(text.strip_suffix(&*argument).unwrap_or(&text).to_owned()),
             "//" if plain => {
                 let (from, to) = argument.split_once('/').unwrap_or((&argument, ""));
-                (!from.is_empty()).then(|| text.replace(from, to))
+                let most = text.len().checked_div(from.len()).map(|times| times.saturating_mul(to.len()));
+                most.filter(|most| *most <= caps::LENGTH).map(|_| text.replace(from, to))
             }
             ":" => Self::slice(&text, &argument),
             _ => None,
@@ -260,7 +298,7 @@ enum All {
     One,
 }
 
-impl Fields {
+impl Fields<'_> {
     fn push(&mut self, part: Part, piece: &Piece) {
         match part {
             Part::Fixed(text) => {
@@ -313,7 +351,7 @@ impl Fields {
     }
 
     fn split(&mut self, text: &str) {
-        let Some(separators) = self.separators.clone() else {
+        let Some(separators) = self.separators else {
             self.state = State::Unknown;
             return;
         };

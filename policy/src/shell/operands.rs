@@ -5,6 +5,7 @@ use super::table::Table;
 use crate::action::Access;
 use crate::path::AbsPath;
 use crate::profile::document::{ProgramLine, Runs, Words};
+use crate::word::fits;
 
 /// A word, or the part of one, that names a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,11 +131,28 @@ fn secrets_of(pattern: &str) -> Vec<String> {
     if literal == 0 {
         return Vec::new();
     }
-    let Ok(glob) = globset::Glob::new(name) else { return vec![format!("{folder}{name}")] };
-    let glob = glob.compile_matcher();
-    let fits = SECRETS.into_iter().filter(|secret| glob.is_match(secret));
+    let coarse = coarse(name);
+    let fits = SECRETS.into_iter().filter(|secret| fits(&coarse, secret.as_bytes()));
     let own = (literal == name.len()).then_some(name);
     fits.chain(own).map(|name| format!("{folder}{name}")).collect()
+}
+
+/// The pattern with `?` for each class of characters: it fits what the pattern fits, and some more. A bracket that nothing closes may
+/// be one, too.
+fn coarse(pattern: &str) -> String {
+    let mut coarse = String::new();
+    let mut rest = pattern;
+    while let Some(at) = rest.find('[') {
+        let (before, class) = rest.split_at(at);
+        coarse.push_str(before);
+        coarse.push('?');
+        // The first character in it may be `]` itself.
+        let inside = class.get(1..).unwrap_or_default().trim_start_matches(['!', '^']);
+        let close = inside.char_indices().skip(1).find(|(_, c)| *c == ']').map(|(at, _)| at + 1);
+        let Some(behind) = close.and_then(|close| inside.get(close..)) else { return coarse + "*" };
+        rest = behind;
+    }
+    coarse + rest
 }
 
 /// Whether a word is an option.

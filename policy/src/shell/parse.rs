@@ -463,6 +463,9 @@ impl<'a> Parser<'a> {
                 self.cursor.at += 2;
                 return Ok(Shape::Test(words));
             }
+            if words.len() >= caps::TEST {
+                return Err(self.cursor.fault(Why::TooMuch));
+            }
             let operator = ["&&", "||", "(", ")", "<", ">"].into_iter().find(|one| self.cursor.rest().starts_with(one));
             match operator {
                 Some(_) if self.process() => return Err(self.cursor.fault(Why::Syntax)),

@@ -1,5 +1,6 @@
 //! Wrappers and interpreters, seen through by the table: which of their words are a command, a text for a shell, or code.
 
+use super::caps;
 use super::fills;
 use super::reading::{Assignment, Context, Direction, Redirection, Simple, Span, Target, Value, Why, Word};
 use super::walk::{Shell, Walker};
@@ -44,6 +45,10 @@ impl Walker<'_> {
         if found.nothing {
             return;
         }
+        if self.wrapped >= caps::NESTING {
+            return self.opaque_here(Why::TooMuch, simple.span);
+        }
+        self.wrapped += 1;
         let outer = self.by.replace(number);
         self.context.push(Context::Within);
         for command in std::mem::take(&mut found.commands) {
@@ -60,6 +65,7 @@ impl Walker<'_> {
         self.rest(line, simple, found);
         self.context.pop();
         self.by = outer;
+        self.wrapped -= 1;
     }
 
     fn rest(&mut self, line: &ProgramLine, simple: &Simple, found: Found) {

@@ -1,6 +1,6 @@
 //! The text as a tree: what is written, before anything is known of values.
 
-use super::reading::{Direction, Span};
+use super::reading::{Context, Direction, Span};
 
 /// Commands one behind another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -136,11 +136,12 @@ impl Text {
     }
 
     /// Substitutions in it, however deep in parameters and arithmetic.
-    pub(super) fn bodies<'a>(&'a self, found: &mut Vec<&'a Body>) {
+    pub(super) fn bodies<'a>(&'a self, found: &mut Vec<(&'a Body, Context)>) {
         for piece in &self.pieces {
             match piece {
                 Piece::Plain(_) | Piece::Quoted(_) | Piece::Tilde(_) => {}
-                Piece::Substitution(body, _) | Piece::Process(body) => found.push(body),
+                Piece::Substitution(body, _) => found.push((body, Context::Substitution)),
+                Piece::Process(body) => found.push((body, Context::Process)),
                 Piece::Arithmetic(text, _) => text.bodies(found),
                 Piece::Parameter(parameter, _) => {
                     for text in parameter.subscript.iter().chain(&parameter.argument) {

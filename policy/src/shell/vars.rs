@@ -1,7 +1,8 @@
 //! Variables, as far as the text alone tells their values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::caps;
 use super::tree::{Assigned, Command, Item, List, Piece, Pipeline, Shape, Text};
 
 /// What a variable holds.
@@ -15,6 +16,17 @@ pub(super) enum Held {
     Number,
     /// Anything.
     Unknown,
+}
+
+impl Held {
+    /// Whether it surely is a number, as long as numbers are.
+    pub(super) fn is_number(&self) -> bool {
+        match self {
+            Self::Number => true,
+            Self::Text(text) => (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()),
+            Self::List(_) | Self::Unknown => false,
+        }
+    }
 }
 
 /// Names that bash fills, empties or reads by itself.
@@ -47,14 +59,27 @@ const OWN: [&str; 24] = [
 const NUMBERS: [&str; 7] = ["RANDOM", "SECONDS", "LINENO", "SRANDOM", "EPOCHSECONDS", "UID", "EUID"];
 
 /// The variables of one shell.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Variables {
     held: BTreeMap<String, Held>,
     /// Those that functions and traps set, whenever they like.
-    fickle: Vec<String>,
+    fickle: BTreeSet<String>,
     /// Whether any variable may have been changed in a way that was not seen.
     lost: Lost,
+    /// What was there before each change: a shell within this one is begun and left many times, and changes little.
+    before: Vec<Before>,
 }
+
+#[derive(Debug)]
+enum Before {
+    Held(String, Option<Held>),
+    NotFickle(String),
+    NotLost,
+}
+
+/// How the variables were at some time.
+#[derive(Debug)]
+pub(super) struct Mark(usize);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lost {
@@ -67,43 +92,67 @@ impl Variables {
     pub(super) fn new(home: Option<&str>) -> Self {
         let mut held = BTreeMap::from([("IFS".to_owned(), Held::Text(" \t\n".to_owned()))]);
         held.extend(home.map(|home| ("HOME".to_owned(), Held::Text(home.to_owned()))));
-        Self { held, fickle: Vec::new(), lost: Lost::No }
+        Self { held, fickle: BTreeSet::new(), lost: Lost::No, before: Vec::new() }
     }
 
-    pub(super) fn held(&self, name: &str) -> Held {
+    pub(super) fn held(&self, name: &str) -> &Held {
         if NUMBERS.contains(&name) {
-            return Held::Number;
+            return &Held::Number;
         }
         if self.lost == Lost::Yes {
-            return Held::Unknown;
+            return &Held::Unknown;
         }
-        self.held.get(name).cloned().unwrap_or(Held::Unknown)
+        self.held.get(name).unwrap_or(&Held::Unknown)
     }
 
     pub(super) fn set(&mut self, name: &str, held: Held) {
-        let own = self.fickle.iter().any(|fickle| fickle == name)
-            || OWN.contains(&name)
-            || name.starts_with("BASH")
-            || name.starts_with("COMP_");
-        self.held.insert(name.to_owned(), if own { Held::Unknown } else { held });
+        let own =
+            self.fickle.contains(name) || OWN.contains(&name) || name.starts_with("BASH") || name.starts_with("COMP_");
+        let before = self.held.insert(name.to_owned(), if own { Held::Unknown } else { held });
+        self.before.push(Before::Held(name.to_owned(), before));
+    }
+
+    /// To come back to with [`Self::back_to`].
+    pub(super) const fn mark(&self) -> Mark {
+        Mark(self.before.len())
+    }
+
+    /// All is as it was.
+    pub(super) fn back_to(&mut self, Mark(mark): Mark) {
+        while self.before.len() > mark {
+            match self.before.pop() {
+                Some(Before::Held(name, Some(held))) => drop(self.held.insert(name, held)),
+                Some(Before::Held(name, None)) => drop(self.held.remove(&name)),
+                Some(Before::NotFickle(name)) => drop(self.fickle.remove(&name)),
+                Some(Before::NotLost) => self.lost = Lost::No,
+                None => {}
+            }
+        }
     }
 
     /// From here on nothing is known of any.
-    pub(super) const fn lose(&mut self) {
-        self.lost = Lost::Yes;
+    pub(super) fn lose(&mut self) {
+        if self.lost == Lost::No {
+            self.lost = Lost::Yes;
+            self.before.push(Before::NotLost);
+        }
     }
 
     /// The characters that split what is not quoted; none where that isn't known.
     pub(super) fn separators(&self) -> Option<String> {
         match self.held("IFS") {
-            Held::Text(text) => Some(text),
+            Held::Text(text) => Some(text.clone()).filter(|text| text.len() <= caps::SEPARATORS),
             Held::List(_) | Held::Number | Held::Unknown => None,
         }
     }
 
     /// What these commands set is never known again.
     pub(super) fn never(&mut self, changes: &Changes) {
-        self.fickle.extend(changes.names.iter().chain(&changes.numbers).cloned());
+        for name in changes.names.iter().chain(&changes.numbers) {
+            if self.fickle.insert(name.clone()) {
+                self.before.push(Before::NotFickle(name.clone()));
+            }
+        }
         self.forget(changes);
     }
 
@@ -116,11 +165,7 @@ impl Variables {
             self.set(name, Held::Unknown);
         }
         for name in &changes.numbers {
-            let number = match self.held(name) {
-                Held::Number => true,
-                Held::Text(text) => !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()),
-                Held::List(_) | Held::Unknown => false,
-            };
+            let number = self.held(name).is_number();
             self.set(name, if number { Held::Number } else { Held::Unknown });
         }
     }

@@ -26,7 +26,13 @@ pub(super) struct Walker<'t> {
     /// The word that holds the text in reading; none for the text itself.
     fixed: Option<Span>,
     texts: usize,
+    /// Wrappers around wrappers, how many.
+    pub(super) wrapped: usize,
     budget: Budget,
+    /// What is left of [`caps::GROWTH`].
+    pub(super) growth: usize,
+    /// What is left of [`caps::AGAIN`].
+    again: usize,
     pipelines: usize,
     /// Functions and traps change the directory whenever they like.
     adrift: bool,
@@ -56,7 +62,10 @@ pub(super) fn read(text: &str, from: &From, table: Table<'_>) -> Reading {
         home,
         fixed: None,
         texts: 0,
+        wrapped: 0,
         budget: Budget::whole(),
+        growth: caps::GROWTH,
+        again: caps::AGAIN,
         pipelines: 0,
         adrift: false,
         by: None,
@@ -89,10 +98,7 @@ impl Walker<'_> {
     }
 
     pub(super) fn opaque(&mut self, why: Why, span: Span) {
-        let opaque = Opaque { why, span: self.span(span) };
-        if !self.reading.opaque.contains(&opaque) {
-            self.reading.opaque.push(opaque);
-        }
+        self.opaque_here(why, self.span(span));
     }
 
     /// A variable's value would be worked out, and with it what is in it.
@@ -116,11 +122,12 @@ impl Walker<'_> {
 
     /// Something in a shell of its own: what it sets is not set here.
     fn apart(&mut self, context: Context, walk: impl FnOnce(&mut Self)) {
-        let (variables, cwd) = (self.variables.clone(), self.cwd.clone());
+        let (variables, cwd) = (self.variables.mark(), self.cwd.clone());
         self.context.push(context);
         walk(self);
         self.context.pop();
-        (self.variables, self.cwd) = (variables, cwd);
+        self.variables.back_to(variables);
+        self.cwd = cwd;
         if self.adrift {
             self.cwd = Cwd::Unknown;
         }
@@ -148,10 +155,13 @@ impl Walker<'_> {
             self.cwd = there;
             return;
         }
+        let mut sure = 0;
         for (number, (joint, pipeline)) in item.rest.iter().enumerate() {
             if *joint == Joint::Or {
-                self.maybe(item.rest.get(..number).unwrap_or_default());
+                // What stands before was forgotten at the last one, and is known again only by what came since.
+                self.maybe(item.rest.get(sure..number).unwrap_or_default());
                 self.uncertain(&before);
+                sure = number;
             }
             self.within(Context::Branch, |walker| walker.pipeline(pipeline, heres));
         }
@@ -286,10 +296,11 @@ impl Walker<'_> {
         let changes = Changes::of_command(body);
         self.adrift |= changes.moves();
         self.variables.never(&changes);
-        let (variables, cwd) = (self.variables.clone(), std::mem::replace(&mut self.cwd, Cwd::Unknown));
+        let (variables, cwd) = (self.variables.mark(), std::mem::replace(&mut self.cwd, Cwd::Unknown));
         self.variables.lose();
         self.within(Context::Function, |walker| walker.command(body, heres));
-        (self.variables, self.cwd) = (variables, if self.adrift { Cwd::Unknown } else { cwd });
+        self.variables.back_to(variables);
+        self.cwd = if self.adrift { Cwd::Unknown } else { cwd };
     }
 
     fn simple(&mut self, plain: &Plain, span: Span, heres: &[Here]) {
@@ -343,22 +354,25 @@ impl Walker<'_> {
     /// Opaque, at a span of the whole text.
     pub(super) fn opaque_here(&mut self, why: Why, span: Span) {
         let opaque = Opaque { why, span };
-        if !self.reading.opaque.contains(&opaque) {
+        let alike = self.reading.opaque.iter().filter(|one| one.why == why);
+        if alike.clone().count() < caps::TOLD && !alike.into_iter().any(|one| *one == opaque) {
             self.reading.opaque.push(opaque);
         }
     }
 
+    /// Whether both parsers read a text within the text in one way.
+    fn agrees(&mut self, text: &str, tree: (&List, &[Here]), offset: usize) -> Result<(), Why> {
+        self.again = self.again.checked_sub(text.len()).ok_or(Why::TooMuch)?;
+        if check::agrees(text, tree, offset) { Ok(()) } else { Err(Why::Disagreement) }
+    }
+
     /// Substitutions in a word run before it.
     pub(super) fn bodies(&mut self, text: &Text) {
-        let mut found: Vec<&Body> = Vec::new();
+        let mut found: Vec<(&Body, Context)> = Vec::new();
         text.bodies(&mut found);
-        for body in found {
-            let process = text.pieces.iter().any(
-                |piece| matches!(piece, super::tree::Piece::Process(inner) if std::ptr::eq(&raw const **inner, body)),
-            );
-            let context = if process { Context::Process } else { Context::Substitution };
-            if !check::agrees(&body.text, (&body.list, &body.heres), body.offset) {
-                self.opaque(Why::Disagreement, body.span);
+        for (body, context) in found {
+            if let Err(why) = self.agrees(&body.text, (&body.list, &body.heres), body.offset) {
+                self.opaque(why, body.span);
             }
             // Backticks are a text of their own, whose spans are not of this one.
             let outer = self.fixed;
@@ -459,8 +473,8 @@ impl Walker<'_> {
             }
             Err(why) => return self.opaque_here(why, span),
         };
-        if !check::agrees(text, (&script.list, &script.heres), 0) {
-            self.opaque_here(Why::Disagreement, span);
+        if let Err(why) = self.agrees(text, (&script.list, &script.heres), 0) {
+            self.opaque_here(why, span);
         }
         self.texts += 1;
         let outer = self.fixed.replace(span);
@@ -482,10 +496,12 @@ impl Walker<'_> {
                     walker.list(&script.list, &script.heres);
                 });
             }
-            Shell::New => self.apart(Context::Within, |walker| {
-                walker.variables = Variables::new(walker.home.as_deref());
-                walker.list(&script.list, &script.heres);
-            }),
+            Shell::New => {
+                let fresh = Variables::new(self.home.as_deref());
+                let outer = std::mem::replace(&mut self.variables, fresh);
+                self.apart(Context::Within, |walker| walker.list(&script.list, &script.heres));
+                self.variables = outer;
+            }
         }
         if self.adrift {
             self.cwd = Cwd::Unknown;

@@ -18,6 +18,11 @@ const ANYTHING: &str = "\u{1}";
 /// Where programs lie that nobody changes from inside.
 const SYSTEM: [&str; 8] = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/nix/store", "/run/current-system"];
 
+/// Words that are judged, over all options that stars are tried as; beyond, it is asked about.
+const TRIES: usize = 4_000;
+/// What judging a command costs besides, in words.
+const ONE: usize = 8;
+
 /// What a reading is judged by.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scales<'a> {
@@ -32,6 +37,8 @@ pub(super) struct Scales<'a> {
 pub(super) struct Found {
     worst: Option<(Verdict, Option<Span>)>,
     asking: Vec<Asking>,
+    /// How much of [`TRIES`] is used up.
+    tried: usize,
 }
 
 impl Found {
@@ -198,7 +205,8 @@ impl Scales<'_> {
                 }
                 Value::Pattern(_) => {
                     let options = options.get_or_insert_with(|| self.policy.options_looked_for(exec));
-                    options.iter().all(|option| self.holds_with(simple, (words, number), option))
+                    found.tried += options.len() * (words.len() + ONE);
+                    found.tried <= TRIES && options.iter().all(|option| self.holds_with((exec, number), option))
                 }
             };
             if !fine {
@@ -208,12 +216,12 @@ impl Scales<'_> {
     }
 
     /// Whether a command stays allowed with an option in place of one word.
-    fn holds_with(&self, simple: &Simple, (words, number): (&[String], usize), option: &str) -> bool {
-        let mut words = words.to_vec();
-        if let Some(word) = words.get_mut(number) {
-            option.clone_into(word);
+    fn holds_with(&self, (exec, number): (&Exec, usize), option: &str) -> bool {
+        let mut exec = exec.clone();
+        if let Some(word) = exec.argv.get_mut(number) {
+            *word = Raw::from(option);
         }
-        exec_of(simple, &words).is_some_and(|exec| self.judge(&Action::Exec(exec)).effect == Effect::Allow)
+        self.judge(&Action::Exec(exec)).effect == Effect::Allow
     }
 
     fn variable(&self, assignment: &Assignment, found: &mut Found) {

@@ -92,7 +92,8 @@ fn by_form(map: &Map<String, Value>) -> Option<String> {
     }
     let name = match () {
         () if has("input", "tool") && has("output", "args") => "tool.execute.before",
-        () if has("input", "tool") => "tool.execute.after",
+        // Nobody is asked then, so nothing that may be a call half said.
+        () if has("input", "tool") && (has("output", "metadata") || has("output", "content")) => "tool.execute.after",
         () if has("output", "message") => "chat.message",
         () if has("output", "env") => "shell.env",
         () => return None,
@@ -105,7 +106,7 @@ fn before(fields: Fields<'_>) -> Result<(Moment, String), Misread> {
     let input = Fields(fields.object("output")?).object("args")?;
     let tool = said.text("tool")?;
     let call = Call { id: said.loose("callID"), tool: tool.to_owned(), input: input.clone(), deed: deed(tool, input)? };
-    Ok((Moment::Before(call), said.loose("sessionID")))
+    Ok((Moment::Before(call), said.maybe("sessionID")?.unwrap_or_default().to_owned()))
 }
 
 fn deed(tool: &str, input: &Map<String, Value>) -> Result<Deed, Misread> {

@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use serde_json::{Map, Number, Value};
 
 /// Longest payload in bytes. Clients send whole files in it.
-pub const LONGEST: usize = 16 << 20;
+pub const LONGEST: usize = 8 << 20;
 
 /// Why a payload is no event.
 #[derive(Debug, Clone, PartialEq, Eq)]

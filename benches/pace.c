@@ -2,7 +2,8 @@
  * of them alike. Says medians, and ratios to the first.
  *   pace compare ROUNDS NAME CMD… --- NAME CMD… ---   times fork to wait, as seen from outside
  *   pace inner   ROUNDS NAME CMD… --- NAME CMD… ---   takes what each command prints as its time (see `time`)
- *   pace time CMD…                                    runs CMD, prints its nanoseconds: to be run inside a sandbox */
+ *   pace time CMD…                                    runs CMD, prints its nanoseconds: to be run inside a sandbox
+ * Each reads the file that PACE_INPUT names, or nothing. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,9 @@ static double run(char **argv, int out) {
     if (child < 0) { perror("fork"); exit(3); }
     if (child == 0) {
         int null = open("/dev/null", O_RDWR);
-        if (null < 0 || dup2(null, 0) < 0 || dup2(out < 0 ? null : out, 1) < 0) _exit(124);
+        const char *input = getenv("PACE_INPUT");
+        int in = input ? open(input, O_RDONLY) : null;
+        if (null < 0 || in < 0 || dup2(in, 0) < 0 || dup2(out < 0 ? null : out, 1) < 0) _exit(124);
         execvp(argv[0], argv);
         perror(argv[0]);
         _exit(125);

@@ -125,7 +125,7 @@ fn hooked(scene: &Scene, kind: Kind) {
     dies(scene, kind);
 }
 
-/// The same client with a hook whose program is gone, is killed, or prints garbage and fails: nothing is let through.
+/// The same client with a hook whose program is killed, hangs, or prints garbage and fails: nothing is let through.
 fn dies(scene: &Scene, kind: Kind) {
     let program = scene.tollgate();
     let program = program.to_str().unwrap();
@@ -139,11 +139,19 @@ fn dies(scene: &Scene, kind: Kind) {
     let script = |name: &str, text: &str| {
         scene.script(scene.workspace.join(name), &format!("#!/bin/sh\n{text}\n")).to_str().unwrap().to_owned()
     };
-    let broken = [script("killed", "kill -9 $$"), script("garbage", "echo '{\"decision\": \"al'; exit 1")];
+    let broken = [
+        script("killed", "kill -9 $$"),
+        script("garbage", "echo '{\"decision\": \"al'; exit 1"),
+        script("hangs", "exec sleep 600"),
+    ];
     for (number, other) in broken.iter().enumerate() {
         let name = format!("leaked-{number}");
         let Some((model, job)) = client(scene, kind, vec![kind.shell(&format!("touch {name}"))]) else { return };
-        scene.file(&file, std::fs::read_to_string(&file).unwrap_or_else(|_| text.clone()).replace(program, other));
+        let installed = std::fs::read_to_string(&file).unwrap_or_else(|_| text.clone());
+        // The same lines, with less patience.
+        let hasty = installed.replace(" -k 1 55 ", " -k 1 3 ").replace("PATIENCE = 55_000", "PATIENCE = 3_000");
+        assert_ne!(hasty, installed, "the limit of time is in the file");
+        scene.file(&file, hasty.replace(program, other));
         let outcome = job.end();
         assert!(!scene.workspace.join(&name).exists(), "{other}: {}\n{outcome}", model.results().join("\n"));
         assert!(!model.results().is_empty(), "the call was made: {outcome}");

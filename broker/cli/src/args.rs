@@ -276,7 +276,8 @@ Scopes:
   prefix='git push'  commands of the run that start with these words; never for
                    shells, interpreters, runners and wrappers
 
-At a terminal a question of high risk is shown first, and approved by typing its name.
+At a terminal a question of high risk is shown first, and approved by typing
+its name.
 
 Example:
   tollgate approvals approve k3f9x2ab-1 --scope run";

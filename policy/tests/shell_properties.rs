@@ -1,5 +1,11 @@
 //! Shell text: whatever is written, it is read within the caps, with spans in bounds, and never allowed bare by accident.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test may"
+)]
 
 mod common;
 mod hostile;
@@ -165,8 +171,14 @@ fn holds(policy: &Policy, text: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// `TOLLGATE_LONG=N` tries N times as many.
+fn config() -> ProptestConfig {
+    let times = std::env::var("TOLLGATE_LONG").ok().and_then(|times| times.parse().ok()).unwrap_or(1);
+    ProptestConfig { cases: 250_u32.saturating_mul(times), failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 250, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn any_text_is_read(text in text()) {

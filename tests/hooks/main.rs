@@ -278,7 +278,7 @@ const CLIENTS: [&str; 8] =
     ["claude-code", "codex", "gemini-cli", "qwen-code", "copilot", "opencode", "cursor", "generic"];
 
 fn what_goes_wrong_is_refused(scene: &Scene) {
-    let huge = format!("{{\"a\":\"{}\"}}", "x".repeat(17 << 20));
+    let huge = format!("{{\"a\":\"{}\"}}", "x".repeat(10 << 20));
     let events: [&[u8]; 8] = [
         b"",
         b"{",
@@ -299,6 +299,9 @@ fn what_goes_wrong_is_refused(scene: &Scene) {
     let nobody = hook(scene, &["nobody"], "{}").end();
     nobody.ended(2);
     assert!(nobody.out.is_empty() && !nobody.err.is_empty(), "{nobody}");
+    let long = format!("echo {}", "a".repeat(200_000));
+    let reason = is_refused(&answer(scene, "claude-code", &call(scene, "Bash", &json!({ "command": long }))));
+    assert!(reason.contains("write it to a file"), "{reason}");
     for tool in ["Unheard", "mcp__x"] {
         is_refused(&answer(scene, "claude-code", &call(scene, tool, &json!({}))));
     }

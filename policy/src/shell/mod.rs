@@ -17,6 +17,7 @@
 //! beyond them is opaque.
 
 mod arithmetic;
+mod around;
 mod braces;
 mod builtins;
 pub mod caps;

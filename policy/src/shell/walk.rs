@@ -5,13 +5,10 @@ use super::check;
 use super::cursor::Budget;
 use super::parse;
 use super::reading::{
-    Assignment, Context, Cwd, From, Opaque, Place, Reading, Redirection, Simple, Span, Target, Value, Why, Word,
+    Assignment, Context, Cwd, From, Opaque, Place, Reading, Redirection, Simple, Span, Value, Why, Word,
 };
 use super::table::Table;
-use super::tree::{
-    Aim, Assign, Assigned, Body, Command, Here, Item, Joint, List, Pipeline, Plain, Redirect, Script, Shape, Text,
-    leaves,
-};
+use super::tree::{Body, Command, Here, Item, Joint, List, Pipeline, Plain, Script, Shape, Text, leaves};
 use super::vars::{Changes, Held, Variables};
 
 /// One reading in the making.
@@ -24,7 +21,7 @@ pub(super) struct Walker<'t> {
     pub(super) context: Vec<Context>,
     home: Option<String>,
     /// The word that holds the text in reading; none for the text itself.
-    fixed: Option<Span>,
+    pub(super) fixed: Option<Span>,
     texts: usize,
     /// Wrappers around wrappers, how many.
     pub(super) wrapped: usize,
@@ -382,83 +379,6 @@ impl Walker<'_> {
             self.apart(context, |walker| walker.list(&body.list, &body.heres));
             self.fixed = outer;
         }
-    }
-
-    fn assignment(&mut self, assign: &Assign) -> Assignment {
-        let value = match &assign.value {
-            Assigned::One(text) => {
-                self.bodies(text);
-                self.joined(text).value
-            }
-            Assigned::Array(words) => {
-                for word in words {
-                    self.bodies(word);
-                    let _looked_at = self.joined(word);
-                    if super::arithmetic::has_subscript(word) {
-                        self.opaque(Why::Arithmetic, word.span);
-                    }
-                }
-                Value::Unknown
-            }
-        };
-        if let Some(subscript) = &assign.subscript {
-            self.bodies(subscript);
-            if !subscript.bare().is_some_and(|text| text.bytes().all(|b| b.is_ascii_digit())) {
-                self.opaque(Why::Arithmetic, subscript.span);
-            }
-        }
-        let value = if assign.append || assign.subscript.is_some() { Value::Unknown } else { value };
-        Assignment { name: assign.name.clone(), value, span: self.span(assign.span) }
-    }
-
-    fn assigned(&mut self, assignment: &Assignment, assign: &Assign) {
-        let held = match (&assignment.value, &assign.value) {
-            (_, Assigned::Array(words)) if !assign.append => {
-                let mut known = Vec::new();
-                for word in words {
-                    known.extend(self.fields(word));
-                }
-                let known: Option<Vec<String>> = known.iter().map(|word| word.known().map(str::to_owned)).collect();
-                known.map_or(Held::Unknown, Held::List)
-            }
-            (Value::Known(text), _) => Held::Text(text.clone()),
-            (Value::Partly(_), Assigned::One(text)) if self.is_number(text) => Held::Number,
-            _ => Held::Unknown,
-        };
-        self.variables.set(&assign.name, held);
-    }
-
-    fn redirection(&mut self, redirect: &Redirect, heres: &[Here]) -> Redirection {
-        let span = self.span(redirect.span);
-        let target = match &redirect.target {
-            Aim::Here(number) => {
-                let text = heres.get(*number).map(|here| here.text.clone()).unwrap_or_default();
-                // Its substitutions have spans of their own text.
-                let outer = self.fixed;
-                self.fixed = Some(self.span(text.span));
-                self.bodies(&text);
-                let word = self.joined(&text);
-                self.fixed = outer;
-                Target::Text(word)
-            }
-            Aim::Word(text) => {
-                self.bodies(text);
-                let word = self.joined(text);
-                match (redirect.operator, word.known()) {
-                    ("<<<", _) => Target::Text(word),
-                    (">&" | "<&", Some("-")) => Target::Closed,
-                    (">&" | "<&", Some(number)) => {
-                        let number = number.strip_suffix('-').unwrap_or(number).parse();
-                        number.map_or_else(|_| Target::File(word.clone()), Target::Descriptor)
-                    }
-                    _ => {
-                        let patterned = text.pieces.iter().any(|piece| matches!(piece, super::tree::Piece::Plain(plain) if plain.contains(['*', '?', '[', '{'])));
-                        Target::File(if patterned { Word { value: Value::Unknown, ..word } } else { word })
-                    }
-                }
-            }
-        };
-        Redirection { descriptor: redirect.descriptor, direction: redirect.direction, target, span }
     }
 
     /// A text that a shell reads, which stands in a word of this one.

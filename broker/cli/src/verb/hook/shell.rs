@@ -23,11 +23,19 @@ use crate::verb::handed::is_name;
 /// The shell that clients start.
 const SHELL: &str = "/bin/bash";
 
+/// Longest command line, in bytes and quoted twice (here, and by a client that hands it to a shell of its own): one argument
+/// may have 131,072 (execve(2)), and more than the line is in it.
+const LONGEST: usize = 120 << 10;
+
 /// Judges a command line.
 pub(super) fn weigh(scene: &Scene, event: &Event, call: &Call) -> Result<(Vec<Weighed>, Way), Failure> {
     let Deed::Shell { text, cwd, rewritable, .. } = &call.deed else { return Ok((Vec::new(), Way::Bare)) };
     let cwd = folder(scene, cwd.as_deref())?;
     let action = Action::Exec(as_exec(text, &cwd));
+    if quoted_twice(text) > LONGEST {
+        let because = "a shell can't be started with so long a text: write it to a file, and run that";
+        return Ok((vec![Weighed { action, verdict: said(Effect::Deny, because), evidence: Vec::new() }], Way::Bare));
+    }
     if is_wrapped(scene, text) {
         let verdict = said(Effect::Allow, "it runs inside a boundary already");
         return Ok((vec![Weighed { action, verdict, evidence: Vec::new() }], Way::AsItIs));
@@ -48,6 +56,11 @@ pub(super) fn weigh(scene: &Scene, event: &Event, call: &Call) -> Result<(Vec<We
     let verdict = reviewed(&scene.policy, judged.verdict);
     let way = if is_contained { Way::Contained(text.clone()) } else { Way::Bare };
     Ok((vec![Weighed { action, verdict, evidence }], way))
+}
+
+/// How long a text is at most when it was quoted twice: a quote becomes four bytes, three of them quotes.
+fn quoted_twice(text: &str) -> usize {
+    text.len() + 12 * text.bytes().filter(|byte| *byte == b'\'').count()
 }
 
 fn judge(scene: &Scene, (text, cwd): (&str, &AbsPath), stance: Stance) -> Judged {

@@ -155,7 +155,7 @@ fn files(scene: &Scene, touched: &[Touch]) -> Result<Vec<Weighed>, Failure> {
     let mut all: Vec<Weighed> = Vec::new();
     for touch in touched {
         match meant(touch) {
-            Some(places) => all.extend(places.into_iter().map(|place| spared(&written, file(scene, touch, place)))),
+            Some(places) => all.extend(places.into_iter().map(|place| spared(&written, file(scene, touch, &place)))),
             None => all.push(lost(scene, touch)?),
         }
     }
@@ -172,14 +172,17 @@ fn spared(written: &[AbsPath], mut one: Weighed) -> Weighed {
     one
 }
 
-fn file(scene: &Scene, touch: &Touch, path: AbsPath) -> Weighed {
-    let ours = scene.is_ours(&path);
-    let evidence = evidence::change(touch, &path);
-    let mut one = judge(scene, Action::Path(PathAccess { path, access: touch.access }));
+fn file(scene: &Scene, touch: &Touch, path: &AbsPath) -> Weighed {
+    let ours = scene.is_ours(path);
+    let mut one = judge(scene, Action::Path(PathAccess { path: path.clone(), access: touch.access }));
     if ours {
         one.verdict = said(Effect::Deny, "it is where Tollgate keeps its own state");
     }
-    Weighed { evidence, ..one }
+    // Only a question shows it; a diff of many lines takes its time.
+    if one.verdict.effect == Effect::Ask {
+        one.evidence = evidence::change(touch, path);
+    }
+    one
 }
 
 /// A path that can't be told: nobody could say what is read or written.

@@ -10,9 +10,6 @@ use crate::kinds::Kind;
 
 /// Commands that tests ask about and refuse: harmless, and of no use to any client.
 const RULES: &str = r#"
-[approvals]
-deadline = 20
-
 [[command]]
 effect = "ask"
 program = ["tty", "arch"]
@@ -36,8 +33,9 @@ pub(crate) struct Ready {
     program: Vec<PathBuf>,
 }
 
-/// Lays everything out; none, with the reason said, where the client can't be had.
-pub(crate) fn ready(scene: &Scene, kind: Kind, steps: Vec<Step>) -> Option<Ready> {
+/// Lays everything out, where a question waits for so many seconds; none, with the reason said, where the client can't be
+/// had.
+pub(crate) fn ready(scene: &Scene, (kind, steps): (Kind, Vec<Step>), deadline: u32) -> Option<Ready> {
     let program = kind.program()?;
     for folder in [".git", ".git/hooks", ".git/refs", ".git/objects"] {
         scene.folder(scene.workspace.join(folder));
@@ -47,15 +45,17 @@ pub(crate) fn ready(scene: &Scene, kind: Kind, steps: Vec<Step>) -> Option<Ready
     let model = Model::plays(steps);
     let variables = kind.settle(scene, &model);
     let folders: Vec<String> = program.iter().map(|path| format!("\"{}\"", folder(path).display())).collect();
-    let policy = scene.policy(&format!("[roots]\nexec = [{}]\n{RULES}", folders.join(", ")));
+    let policy =
+        scene.policy(&format!("[approvals]\ndeadline = {deadline}\n[roots]\nexec = [{}]\n{RULES}", folders.join(", ")));
     let net = format!("127.0.0.1:{}", model.port());
     let options = ["--profile", kind.profile(), "--policy", policy.to_str().unwrap(), "--net", &net].map(str::to_owned);
     Some(Ready { model, variables, options: options.to_vec(), program })
 }
 
 /// The client about to do one task without a terminal.
-pub(crate) fn client(scene: &Scene, kind: Kind, steps: Vec<Step>) -> Option<(Model, Job)> {
-    let Ready { model, variables, options, program } = ready(scene, kind, steps)?;
+pub(crate) fn client(scene: &Scene, task: (Kind, Vec<Step>), deadline: u32) -> Option<(Model, Job)> {
+    let kind = task.0;
+    let Ready { model, variables, options, program } = ready(scene, task, deadline)?;
     let words: Vec<&str> =
         program.iter().map(|path| path.to_str().unwrap()).chain(kind.words().iter().copied()).collect();
     let job = scene.job(&options, &words).deadline(Duration::from_mins(2));

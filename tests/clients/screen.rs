@@ -13,7 +13,7 @@ cases! { user: claude }
 fn claude(scene: &Scene) {
     let kind = Kind::Claude;
     let steps = vec![kind.shell("echo on-a-terminal > ran.txt"), kind.shell("echo x > .git/hooks/pre-commit")];
-    let Some(ready) = ready(scene, kind, steps) else { return };
+    let Some(ready) = ready(scene, (kind, steps), 20) else { return };
     // what a person answered once, outside
     let project = serde_json::json!({"hasTrustDialogAccepted": true, "hasCompletedProjectOnboarding": true});
     let known = serde_json::json!({

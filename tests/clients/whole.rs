@@ -52,7 +52,7 @@ fn whole(scene: &Scene, kind: Kind) {
         kind.shell(&format!("echo x > .git/hooks/pre-commit; echo x > '{}'", settings.display())),
         kind.shell(&format!("cat '{}/.ssh/id_ed25519'", scene.home.display())),
     ];
-    let Some((model, job)) = client(scene, kind, steps) else { return };
+    let Some((model, job)) = client(scene, (kind, steps), 20) else { return };
     let before = std::fs::read(&settings).ok();
     let mut running = job.start();
     let question = approve(scene, &mut || running.runs());
@@ -125,7 +125,7 @@ fn approve(scene: &Scene, runs: &mut dyn FnMut() -> bool) -> Option<Value> {
 fn silence(scene: &Scene) {
     let kind = Kind::Claude;
     let steps = vec![kind.shell("tty; echo status $?"), kind.shell("echo later > later.txt")];
-    let Some((model, job)) = client(scene, kind, steps) else { return };
+    let Some((model, job)) = client(scene, (kind, steps), 4) else { return };
     job.end().ended(0);
     let results = model.results();
     assert!(results[0].contains("tollgate: refused") && !results[0].contains("status 0"), "{}", results[0]);

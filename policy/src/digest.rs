@@ -25,53 +25,52 @@ impl std::error::Error for NotCanonical {}
 /// # Errors
 /// [`NotCanonical`] for a number with a fraction or exponent.
 pub fn canonical(value: &Value) -> Result<String, NotCanonical> {
-    let mut out = String::new();
+    let mut out = Vec::with_capacity(512);
     write(value, &mut out)?;
-    Ok(out)
+    String::from_utf8(out).map_err(|_| NotCanonical)
 }
 
-fn write(value: &Value, out: &mut String) -> Result<(), NotCanonical> {
+fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), NotCanonical> {
     match value {
-        Value::Null | Value::Bool(_) | Value::String(_) => out.push_str(&value.to_string()),
         Value::Number(n) if n.is_f64() => return Err(NotCanonical),
-        Value::Number(n) => out.push_str(&n.to_string()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => put(value, out)?,
         Value::Array(items) => {
-            out.push('[');
+            out.push(b'[');
             for (i, item) in items.iter().enumerate() {
                 if i > 0 {
-                    out.push(',');
+                    out.push(b',');
                 }
                 write(item, out)?;
             }
-            out.push(']');
+            out.push(b']');
         }
         Value::Object(map) => {
             let mut entries: Vec<_> = map.iter().collect();
             entries.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
-            out.push('{');
+            out.push(b'{');
             for (i, (key, item)) in entries.into_iter().enumerate() {
                 if i > 0 {
-                    out.push(',');
+                    out.push(b',');
                 }
-                out.push_str(&Value::String(key.clone()).to_string());
-                out.push(':');
+                put(key, out)?;
+                out.push(b':');
                 write(item, out)?;
             }
-            out.push('}');
+            out.push(b'}');
         }
     }
     Ok(())
 }
 
+fn put<T: serde::Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), NotCanonical> {
+    serde_json::to_writer(out, value).map_err(|_| NotCanonical)
+}
+
 /// SHA-256 of some bytes, lower-case hex.
 #[must_use]
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a String can't fail.
-        write!(hex, "{byte:02x}").unwrap_or_default();
-        hex
-    })
+    let digit = |half: u8| char::from(if half < 10 { b'0' + half } else { b'a' - 10 + half });
+    Sha256::digest(bytes).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// SHA-256 of the canonical action, hex: what a question and its answer are bound to.

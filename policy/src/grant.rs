@@ -1,6 +1,7 @@
 //! What approvals opened, for one run. A grant is never wider than its question: it covers the exact action, or
 //! commands with the same first words at which no other rule asks.
 
+use std::cell::LazyCell;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -108,12 +109,14 @@ impl fmt::Display for GrantFault {
 impl std::error::Error for GrantFault {}
 
 impl Grant {
+    /// Whether it covers one action, whatever rules ask about that.
+    fn is_exact(&self) -> bool {
+        matches!(self.covers, Covers::Once(_) | Covers::Digest(_))
+    }
+
     /// Whether every rule that asks now asked when the grant was made.
     pub(crate) fn knows(&self, heard: &Heard<'_>) -> bool {
-        match self.covers {
-            Covers::Once(_) | Covers::Digest(_) => true,
-            Covers::Prefix(_) | Covers::Ahead(_) => asking(heard).iter().all(|rule| self.rules.contains(rule)),
-        }
+        self.is_exact() || asking(heard).iter().all(|rule| self.rules.contains(rule))
     }
 
     /// The verdict once the grant has opened it; class and wider profile stay.
@@ -307,11 +310,12 @@ impl Policy {
         if question.verdict.effect == Effect::Deny {
             return None;
         }
-        let heard = self.hear(&question.action);
+        // of the run's hundreds of grants most are exact, and hearing takes longer than all else here
+        let heard = LazyCell::new(|| self.hear(&question.action));
         let covering = grants.covering(subject, &question.action, now_ms);
-        covering
-            .into_iter()
-            .find(|grant| grant.knows(&heard) && grant.stands(&question.bound) && grant.has_shown(question))
+        covering.into_iter().find(|grant| {
+            grant.stands(&question.bound) && grant.has_shown(question) && (grant.is_exact() || grant.knows(&heard))
+        })
     }
 
     /// Whether an answer to this question may be this prefix.

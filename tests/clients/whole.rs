@@ -44,12 +44,12 @@ fn whole(scene: &Scene, kind: Kind) {
     let at = |path: &str| scene.workspace.join(path).display().to_string();
     let settings = scene.home.join(kind.settings());
     let steps = vec![
-        kind.shell("echo allowed > ran.txt; echo marker-of-the-first"),
+        kind.shell(&unhurried("echo allowed > ran.txt; echo marker-of-the-first")),
         kind.write(&at("new.txt"), "edited"),
         kind.write(&at(".mcp.json"), "{}"),
-        kind.shell("hostid"),
-        kind.shell("arch"),
-        kind.shell(&format!("echo x > .git/hooks/pre-commit; echo x > '{}'", settings.display())),
+        kind.shell(&unhurried("hostid")),
+        kind.shell(&unhurried("arch")),
+        kind.shell(&unhurried(&format!("echo x > .git/hooks/pre-commit; echo x > '{}'", settings.display()))),
         kind.shell(&format!("cat '{}/.ssh/id_ed25519'", scene.home.display())),
     ];
     let Some((model, job)) = client(scene, (kind, steps), 20) else { return };
@@ -75,6 +75,11 @@ fn whole(scene: &Scene, kind: Kind) {
     assert_eq!(content(scene, ".git/hooks/pre-commit"), None);
     assert_eq!(std::fs::read(&settings).ok(), before, "the client's own settings");
     told(scene);
+}
+
+/// A command that stays a moment when it is done: one client (Qwen Code 0.24) drops what it has not read by the end.
+fn unhurried(text: &str) -> String {
+    format!("{text}; code=$?; sleep 0.3; exit $code")
 }
 
 /// Each command of the client's is an action of its own, and all that was refused is written down.

@@ -125,11 +125,13 @@ impl Callers {
         if let Some(umask) = caller.umask {
             return Ok(umask);
         }
-        let mut status = Vec::new();
+        // one read: the kernel writes all of it anew for each look
+        let mut status = [0; 1024];
         let how = How { flags: libc::O_RDONLY, mode: 0 };
         let file = at::open(caller.home.as_fd(), c"status", how, Reach::Name)?;
-        std::fs::File::from(file).read_to_end(&mut status).map_err(|_| Errno::ESRCH)?;
-        let umask = field(&status, "Umask:").and_then(|text| u32::from_str_radix(text, 8).ok()).ok_or(Errno::EPERM)?;
+        let length = std::fs::File::from(file).read(&mut status).map_err(|_| Errno::ESRCH)?;
+        let status = status.get(..length).unwrap_or_default();
+        let umask = field(status, "Umask:").and_then(|text| u32::from_str_radix(text, 8).ok()).ok_or(Errno::EPERM)?;
         caller.umask = settled.then_some(umask);
         Ok(umask)
     }

@@ -21,6 +21,7 @@ use tollgate_sys::notify::{CloseOnExec, Listener, Notification};
 
 use crate::call::{Last, What};
 use crate::guard::{Guarded, Guards};
+use crate::leads::Leads;
 use crate::open::Wanted;
 use crate::resolve::{Found, Place, split};
 use crate::standing::{Expect, may_write};
@@ -133,7 +134,7 @@ impl Files<'_> {
         let mut leave = crossing.leave.clone();
         leave.push(path_bytes(&crossing.path));
         let wanted = Wanted::new(flags, mode);
-        let Ok(hidden) = Guards::new(&self.boundary.hidden) else { return Begun::Unfit };
+        let Ok(hidden) = Guards::new(&self.boundary.hidden, &mut Leads::default()) else { return Begun::Unfit };
         let begun = self.trying((listener, call), &leave, |attempt| attempt.draft((crossing, wanted), &hidden));
         match begun {
             Some(Ok(Some(draft))) => Begun::Draft(Box::new(draft)),

@@ -5,8 +5,11 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use globset::{GlobBuilder, GlobMatcher};
+
+use crate::leads::Leads;
 
 /// More spellings of one glob than this (braces in braces) are not spelled out.
 const SPELLINGS: usize = 256;
@@ -17,16 +20,45 @@ enum Part {
     /// This name.
     Name(Vec<u8>),
     /// A name that fits.
-    Like(GlobMatcher, String),
+    Like(Rc<Like>, String),
     /// Any number of names.
     Any,
+}
+
+/// What a name is to be like.
+#[derive(Debug)]
+enum Like {
+    /// It begins and ends so: a glob with one `*` and nothing else, as most are.
+    Ends(Vec<u8>, Vec<u8>),
+    /// Any other.
+    Glob(GlobMatcher),
+}
+
+impl Like {
+    /// None for what is no glob.
+    fn new(part: &str) -> Option<Self> {
+        let glob = GlobBuilder::new(part).literal_separator(true).backslash_escape(true).build().ok()?;
+        Some(match part.split_once('*') {
+            Some((front, back)) if !part.contains(['?', '[', ']', '{', '}', '\\']) && !back.contains('*') => {
+                Self::Ends(front.into(), back.into())
+            }
+            _ => Self::Glob(glob.compile_matcher()),
+        })
+    }
+
+    fn fits(&self, name: &[u8]) -> bool {
+        match self {
+            Self::Ends(front, back) => name.strip_prefix(&**front).is_some_and(|rest| rest.ends_with(back)),
+            Self::Glob(glob) => glob.is_match(Path::new(OsStr::from_bytes(name))),
+        }
+    }
 }
 
 /// A place in the machine.
 #[derive(Debug, Default)]
 struct Node {
     names: HashMap<Vec<u8>, usize>,
-    like: Vec<(String, GlobMatcher, usize)>,
+    like: Vec<(String, Rc<Like>, usize)>,
     /// The node behind `**`.
     any: Option<usize>,
     /// Whether it is such a node: it stays where it is, whatever name comes.
@@ -84,19 +116,23 @@ impl std::error::Error for Unreadable {}
 impl Guards {
     /// Reads anchored globs. Symlinks on the way to what they spell out are followed as they stand now, and both the
     /// name and where it leads are guarded.
-    pub(crate) fn new<'a>(globs: impl IntoIterator<Item = &'a String>) -> Result<Self, Unreadable> {
+    pub(crate) fn new<'a>(globs: impl IntoIterator<Item = &'a String>, leads: &mut Leads) -> Result<Self, Unreadable> {
         let mut guards = Self { nodes: vec![Node::default()], globs: Vec::new() };
         for text in globs {
-            let spellings = spell(text).ok_or_else(|| Unreadable(text.clone()))?;
+            let spellings = read(text)?;
             guards.globs.push(text.clone());
-            for spelling in spellings {
-                let parts = parts(&spelling).ok_or_else(|| Unreadable(text.clone()))?;
-                for real in real(&parts) {
+            for parts in spellings {
+                for real in real(&parts, leads) {
                     guards.add(&real);
                 }
             }
         }
         Ok(guards)
+    }
+
+    /// Whether they can all be read.
+    pub(crate) fn check<'a>(globs: impl IntoIterator<Item = &'a String>) -> Result<(), Unreadable> {
+        globs.into_iter().try_for_each(|text| read(text).map(drop))
     }
 
     /// The text of a glob.
@@ -135,14 +171,14 @@ impl Guards {
         next
     }
 
-    fn like(&mut self, at: usize, glob: &GlobMatcher, text: &str) -> usize {
+    fn like(&mut self, at: usize, glob: &Rc<Like>, text: &str) -> usize {
         let known = self.nodes.get(at).and_then(|node| node.like.iter().find(|(known, ..)| known == text));
         if let Some((.., next)) = known {
             return *next;
         }
         let next = self.push(Node::default());
         if let Some(node) = self.nodes.get_mut(at) {
-            node.like.push((text.to_owned(), glob.clone(), next));
+            node.like.push((text.to_owned(), Rc::clone(glob), next));
         }
         next
     }
@@ -190,7 +226,7 @@ impl Guards {
                 next.push(n);
             }
             for (_, glob, to) in &node.like {
-                if glob.is_match(Path::new(OsStr::from_bytes(name))) {
+                if glob.fits(name) {
                     next.push(*to);
                 }
             }
@@ -236,6 +272,13 @@ impl Guards {
         }
         Some(names)
     }
+}
+
+/// A glob in all its spellings, by component.
+fn read(text: &str) -> Result<Vec<Vec<Part>>, Unreadable> {
+    let spellings = spell(text).ok_or_else(|| Unreadable(text.to_owned()))?;
+    let parts = spellings.iter().map(|spelling| parts(spelling));
+    parts.collect::<Option<_>>().ok_or_else(|| Unreadable(text.to_owned()))
 }
 
 /// A glob without its braces, in all its spellings; none where they don't close or are too many.
@@ -284,10 +327,10 @@ fn parts(glob: &str) -> Option<Vec<Part>> {
             "**" => Part::Any,
             _ if !part.contains(['*', '?', '[', '\\']) => Part::Name(part.as_bytes().to_vec()),
             _ => {
-                let glob = GlobBuilder::new(part).literal_separator(true).backslash_escape(true).build().ok()?;
+                let like = Like::new(part)?;
                 match spelled_out(part) {
                     Some(name) => Part::Name(name),
-                    None => Part::Like(glob.compile_matcher(), part.to_owned()),
+                    None => Part::Like(Rc::new(like), part.to_owned()),
                 }
             }
         });
@@ -317,7 +360,7 @@ fn spelled_out(part: &str) -> Option<Vec<u8>> {
 }
 
 /// The glob as written, with the symlinks above its last plain name followed, and with that one followed too.
-fn real(parts: &[Part]) -> Vec<Vec<Part>> {
+fn real(parts: &[Part], leads: &mut Leads) -> Vec<Vec<Part>> {
     let mut plain = PathBuf::from("/");
     let mut above = plain.clone();
     let mut count = 0;
@@ -334,21 +377,16 @@ fn real(parts: &[Part]) -> Vec<Vec<Part>> {
         let front = names.map(|name| Part::Name(name.to_owned().into_vec()));
         front.chain(tails.into_iter().flatten().cloned()).collect()
     };
-    let parent = lead(&resolved(&above), [last, rest]);
-    let whole = lead(&resolved(&plain), [&[], rest]);
-    vec![parts.to_vec(), parent, whole]
-}
-
-/// Where a path leads: its symlinks followed as far as it exists.
-fn resolved(path: &Path) -> PathBuf {
-    let mut rest = Vec::new();
-    for above in path.ancestors() {
-        if let Ok(real) = std::fs::canonicalize(above) {
-            return rest.iter().rev().fold(real, |path, name| path.join(name));
-        }
-        rest.extend(above.file_name());
+    let (parent, whole) = (leads.end(&above).real, leads.end(&plain).real);
+    let mut all = vec![parts.to_vec()];
+    // most lead nowhere else; by bytes, since a path with `.` in it equals one without
+    if parent.as_os_str() != above.as_os_str() {
+        all.push(lead(&parent, [last, rest]));
     }
-    path.to_owned()
+    if whole.as_os_str() != plain.as_os_str() {
+        all.push(lead(&whole, [&[], rest]));
+    }
+    all
 }
 
 #[cfg(test)]
@@ -358,7 +396,7 @@ mod tests {
 
     fn guards(globs: &[&str]) -> Guards {
         let globs: Vec<String> = globs.iter().map(|&glob| glob.to_owned()).collect();
-        Guards::new(&globs).unwrap()
+        Guards::new(&globs, &mut Leads::default()).unwrap()
     }
 
     fn told(guards: &Guards, path: &str) -> &'static str {
@@ -419,9 +457,27 @@ mod tests {
     #[test]
     fn unreadable_globs_are_errors() {
         for glob in ["relative", "/a/{b", "/a/[b"] {
-            assert!(Guards::new(&[glob.to_owned()]).is_err(), "{glob}");
+            assert!(Guards::new(&[glob.to_owned()], &mut Leads::default()).is_err(), "{glob}");
+            assert!(Guards::check(&[glob.to_owned()]).is_err(), "{glob}");
         }
-        assert!(Guards::new(&[String::from("/a/{b,{c,d}}/e")]).is_ok());
+        assert!(Guards::new(&[String::from("/a/{b,{c,d}}/e")], &mut Leads::default()).is_ok());
+    }
+
+    #[test]
+    fn a_star_is_read_as_a_glob_is() {
+        for part in ["*", "a*", "*b", "a*b", ".env.*", "a*a", "*.pem"] {
+            let Some(Like::Ends(front, back)) = Like::new(part) else { unreachable!("{part}") };
+            let ends = Like::Ends(front, back);
+            let glob = GlobBuilder::new(part).literal_separator(true).backslash_escape(true).build().unwrap();
+            let glob = Like::Glob(glob.compile_matcher());
+            let names =
+                ["", "a", "b", "ab", "aa", "axb", ".env", ".env.", ".env.x", "x.pem", ".pem", "a\nb", "xaxbx", "*"];
+            for name in names.map(str::as_bytes).into_iter().chain([b"a\xffb".as_slice(), b"\xff", b"a\nb\xff.pem"]) {
+                assert_eq!(ends.fits(name), glob.fits(name), "{part} {name:?}");
+            }
+        }
+        assert!(matches!(Like::new("a**b"), Some(Like::Glob(_))));
+        assert!(matches!(Like::new("a*b?"), Some(Like::Glob(_))));
     }
 
     #[test]

@@ -37,6 +37,7 @@ mod contents;
 pub mod diff;
 mod draft;
 mod guard;
+mod leads;
 mod look;
 mod memory;
 mod names;

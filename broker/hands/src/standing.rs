@@ -8,6 +8,7 @@ use tollgate_policy::boundary::{Boundary, Rights};
 use tollgate_sys::at::{self, How, Reach};
 
 use crate::guard::{Guarded, Guards, Unreadable};
+use crate::leads::{End, Leads, bytes};
 use crate::resolve::Place;
 use crate::{Attempt, Stop, Wall};
 
@@ -50,16 +51,17 @@ impl Standing {
     pub(crate) fn check(boundary: &Boundary) -> Result<(), Unreadable> {
         // All others can be read.
         let doubtful = |glob: &&String| glob.contains(['[', '{', '\\']);
-        Guards::new(boundary.protected.iter().chain(&boundary.hidden).filter(doubtful)).map(drop)
+        Guards::check(boundary.protected.iter().chain(&boundary.hidden).filter(doubtful))
     }
 
     /// `root` is the sandbox's own.
     pub(crate) fn new(root: BorrowedFd<'_>, boundary: &Boundary) -> Result<Self, Unreadable> {
+        let mut leads = Leads::default();
         let mut roots: Vec<(Vec<u8>, Rights)> = Vec::new();
         for given in &boundary.roots {
             let path = given.path.as_path();
-            let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-            roots.push((bytes(&real), given.rights));
+            let End { real, exists } = leads.end(path);
+            roots.push((bytes(if exists { &real } else { path }), given.rights));
         }
         let shown = roots.iter().map(|(path, _)| path.clone()).collect();
         let apart = PRIVATE.iter().filter(|place| inside(root, **place).is_none_or(|stat| !is_at(&stat, place.1)));
@@ -67,7 +69,7 @@ impl Standing {
         let elsewhere = (apart.map(|text| text.as_bytes().to_vec()).collect(), shown);
         let private = PRIVATE.iter().filter_map(|place| private(root, *place, boundary));
         roots.extend(private.collect::<Vec<_>>());
-        let guards = Guards::new(boundary.protected.iter().chain(&boundary.hidden))?;
+        let guards = Guards::new(boundary.protected.iter().chain(&boundary.hidden), &mut leads)?;
         Ok(Self { roots, elsewhere, guards })
     }
 
@@ -128,11 +130,6 @@ impl Standing {
         ];
         if gains.iter().any(|(old, new)| *new && !*old) { Err(Errno::EXDEV) } else { Ok(()) }
     }
-}
-
-fn bytes(path: &std::path::Path) -> Vec<u8> {
-    use std::os::unix::ffi::OsStrExt as _;
-    path.as_os_str().as_bytes().to_vec()
 }
 
 fn covers(root: &[u8], path: &[u8]) -> bool {

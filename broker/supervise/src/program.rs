@@ -112,6 +112,14 @@ struct Object {
     path: Option<AbsPath>,
 }
 
+impl Object {
+    fn new(handle: OwnedFd) -> Result<Self, Errno> {
+        let stat = fstat(&handle)?;
+        let path = if stat.st_nlink == 0 { None } else { name_of(handle.as_fd()) };
+        Ok(Self { handle, stat, path })
+    }
+}
+
 impl Programs {
     pub(crate) fn new(root: OwnedFd, writable: Vec<AbsPath>) -> Self {
         Self { root, writable, formats: HashMap::new() }
@@ -119,8 +127,13 @@ impl Programs {
 
     /// The first look at an exec.
     pub(crate) fn look(&mut self, asked: &Asked) -> io::Result<Look> {
+        // Looked for along PATH, most programs are not there: that needs no directory.
+        let absolute = asked.path.starts_with(b"/").then(|| self.open(asked, &AbsPath::root()));
+        if let Some(Err(errno @ (Errno::ENOENT | Errno::ENOTDIR))) = absolute {
+            return Ok(Look::Fails(errno as i32));
+        }
         let attempt = Attempt::new(asked)?;
-        let object = match self.object(asked, &attempt.cwd) {
+        let object = match absolute.unwrap_or_else(|| self.open(asked, &attempt.cwd)).and_then(Object::new) {
             Ok(object) => object,
             Err(Errno::ELOOP | Errno::EXDEV | Errno::EAGAIN) => {
                 return Ok(Look::Program(Box::new(attempt.unclear())));
@@ -237,10 +250,7 @@ impl Programs {
     }
 
     fn object(&self, asked: &Asked, cwd: &AbsPath) -> Result<Object, Errno> {
-        let handle = self.open(asked, cwd)?;
-        let stat = fstat(&handle)?;
-        let path = if stat.st_nlink == 0 { None } else { name_of(handle.as_fd()) };
-        Ok(Object { handle, stat, path })
+        Object::new(self.open(asked, cwd)?)
     }
 
     /// A handle on the object that the path means to the caller. A path through its own /proc/self is followed
@@ -308,9 +318,7 @@ impl Programs {
             OFlag::O_PATH | OFlag::O_CLOEXEC,
             nix::sys::stat::Mode::empty(),
         )?;
-        let stat = fstat(&handle)?;
-        let path = if stat.st_nlink == 0 { None } else { name_of(handle.as_fd()) };
-        let object = Object { handle, stat, path };
+        let object = Object::new(handle)?;
         let argv = split(&cmdline(tid)?);
         let (image, argv) = match self.format_of(&object)? {
             Format::Loader => self.loaded(asked, &cwd, &object, &argv),

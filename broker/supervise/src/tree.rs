@@ -3,21 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 
+use tollgate_sys::pidfd::{self, Ids};
+
 use crate::program::{cmdline, split};
 
 /// Deeper chains are cut; the gate must not walk for ever in a tree that grows while it looks.
 const DEPTH: usize = 64;
 /// How many processes are remembered before the map is begun anew.
 const REMEMBERED: usize = 16_384;
-
-/// Process ids of one thread, from `/proc/TID/status` (`proc_pid_status(5)`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ids {
-    /// Its process.
-    pub(crate) process: i32,
-    /// Its parent process; 0 if that is out of sight.
-    pub(crate) parent: i32,
-}
 
 /// The run's process tree, as far as actions need it.
 #[derive(Debug)]
@@ -107,10 +100,8 @@ impl Tree {
         if !self.agent {
             return Ok(Place::In(1));
         }
-        let mut process = match ids(tid) {
-            Ok(ids) => ids.process,
-            Err(_) => tid,
-        };
+        let mut known = ids(tid).ok();
+        let mut process = known.map_or(tid, |ids| ids.process);
         if self.is_agent(process) {
             return Ok(Place::Agent);
         }
@@ -121,9 +112,9 @@ impl Tree {
                 return Ok(Place::In(action));
             }
             seen.push(process);
-            match ids(process) {
-                Ok(ids) if ids.parent > 1 && !self.is_agent(ids.parent) => process = ids.parent,
-                Ok(_) | Err(_) => break,
+            match known.take().or_else(|| ids(process).ok()) {
+                Some(ids) if ids.parent > 1 && !self.is_agent(ids.parent) => process = ids.parent,
+                Some(_) | None => break,
             }
         }
         Err(seen)
@@ -206,6 +197,11 @@ pub(crate) fn descends(tid: i32, guard: i32) -> bool {
 
 /// Process and parent of a thread.
 pub(crate) fn ids(tid: i32) -> io::Result<Ids> {
+    pidfd::ids(tid).or_else(|_| ids_in_words(tid))
+}
+
+/// The same from `/proc/TID/status` (`proc_pid_status(5)`).
+fn ids_in_words(tid: i32) -> io::Result<Ids> {
     // a process's name in it may be any bytes, but no line of its own: the kernel escapes that
     let status = std::fs::read(format!("/proc/{tid}/status"))?;
     let status = String::from_utf8_lossy(&status);
@@ -240,10 +236,12 @@ mod tests {
             named.send(tid).unwrap();
             wait.recv().ok();
         });
-        let found = ids(whose.recv().unwrap()).unwrap();
+        let tid = whose.recv().unwrap();
+        let (found, told) = (ids_in_words(tid).unwrap(), ids(tid).unwrap());
         drop(done);
         thread.join().unwrap();
         assert_eq!(found.process, i32::try_from(std::process::id()).unwrap());
+        assert_eq!(told, found, "both ways of asking");
     }
 
     #[test]

@@ -44,6 +44,10 @@ pub fn write(pid: i32, address: u64, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
+fn to_page_end(address: u64) -> usize {
+    PAGE - usize::try_from(address % PAGE as u64).unwrap_or(0)
+}
+
 /// Reads a NUL-terminated string of at most `limit` bytes, without its NUL.
 ///
 /// # Errors
@@ -54,7 +58,7 @@ pub fn string(pid: i32, address: u64, limit: usize) -> io::Result<Vec<u8>> {
     let mut step = 256;
     while out.len() <= limit {
         // up to the end of a page, so that a string at the end of a mapping is read whole
-        let room = PAGE - usize::try_from(at % PAGE as u64).unwrap_or(0);
+        let room = to_page_end(at);
         let want = if step >= PAGE { room + step - PAGE } else { step.min(room) };
         let start = out.len();
         out.resize(start + want, 0);
@@ -73,9 +77,10 @@ pub fn string(pid: i32, address: u64, limit: usize) -> io::Result<Vec<u8>> {
     Err(io::Error::from_raw_os_error(libc::E2BIG))
 }
 
-/// Longer lists are read by the piece: their strings stand one behind the other, and a call for each takes long.
+/// Lists are read by the piece: their strings stand one behind the other, and a call for each takes long. The first
+/// pieces end with their page: most lists are short, and there may be nothing behind it.
 const FEW: usize = 64;
-/// Such a piece, in bytes.
+/// Later pieces, in bytes.
 const PIECE: usize = 16 * PAGE;
 
 /// What was read last.
@@ -85,7 +90,7 @@ struct Near {
 }
 
 impl Near {
-    fn string(&mut self, pid: i32, address: u64, limit: usize) -> io::Result<Vec<u8>> {
+    fn string(&mut self, pid: i32, address: u64, (limit, piece): (usize, usize)) -> io::Result<Vec<u8>> {
         if let Some(text) = self.held(address) {
             return Ok(text);
         }
@@ -96,7 +101,7 @@ impl Near {
             self.bytes.clear();
             return string(pid, address, limit);
         }
-        self.bytes.resize(PIECE, 0);
+        self.bytes.resize(piece, 0);
         let n = read(pid, address, &mut self.bytes)?;
         self.bytes.truncate(n);
         self.at = address;
@@ -125,7 +130,7 @@ pub fn strings(pid: i32, address: u64, limit: usize) -> io::Result<Vec<Vec<u8>>>
     let mut near = Near { at: 0, bytes: Vec::new() };
     loop {
         let mut pointers = [0u8; 32 * 8];
-        let room = PAGE - usize::try_from(at % PAGE as u64).unwrap_or(0);
+        let room = to_page_end(at);
         let want = if room >= 8 { pointers.len().min(room / 8 * 8) } else { 8 };
         let chunk = pointers.get_mut(..want).unwrap_or_default();
         let n = read(pid, at, chunk)?;
@@ -137,7 +142,8 @@ pub fn strings(pid: i32, address: u64, limit: usize) -> io::Result<Vec<Vec<u8>>>
             if pointer == 0 {
                 return Ok(out);
             }
-            let text = if out.len() < FEW { string(pid, pointer, left)? } else { near.string(pid, pointer, left)? };
+            let piece = if out.len() < FEW { to_page_end(pointer) } else { PIECE };
+            let text = near.string(pid, pointer, (left, piece))?;
             left = left.checked_sub(text.len() + 9).ok_or_else(|| io::Error::from_raw_os_error(libc::E2BIG))?;
             out.push(text);
         }

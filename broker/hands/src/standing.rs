@@ -1,7 +1,10 @@
 //! What may be done at a true path: the static boundary's roots by path as Landlock has them by inode, and the guards.
 
+use std::cell::LazyCell;
 use std::ffi::CStr;
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use nix::errno::Errno;
 use tollgate_policy::boundary::{Boundary, Rights};
@@ -57,17 +60,21 @@ impl Standing {
     /// `root` is the sandbox's own.
     pub(crate) fn new(root: BorrowedFd<'_>, boundary: &Boundary) -> Result<Self, Unreadable> {
         let mut leads = Leads::default();
-        let mut roots: Vec<(Vec<u8>, Rights)> = Vec::new();
+        let (mut roots, mut there): (Vec<(Vec<u8>, Rights)>, Vec<_>) = (Vec::new(), Vec::new());
         for given in &boundary.roots {
             let path = given.path.as_path();
             let End { real, exists } = leads.end(path);
             roots.push((bytes(if exists { &real } else { path }), given.rights));
+            if exists {
+                there.push((path, given.rights));
+            }
         }
         let shown = roots.iter().map(|(path, _)| path.clone()).collect();
         let apart = PRIVATE.iter().filter(|place| inside(root, **place).is_none_or(|stat| !is_at(&stat, place.1)));
         let apart = apart.map(|(_, text)| *text).chain(["/proc", "/dev", "/sys"]);
         let elsewhere = (apart.map(|text| text.as_bytes().to_vec()).collect(), shown);
-        let private = PRIVATE.iter().filter_map(|place| private(root, *place, boundary));
+        let objects = LazyCell::new(|| there.iter().filter_map(object).collect());
+        let private = PRIVATE.iter().filter_map(|place| private(root, *place, &objects));
         roots.extend(private.collect::<Vec<_>>());
         let guards = Guards::new(boundary.protected.iter().chain(&boundary.hidden), &mut leads)?;
         Ok(Self { roots, elsewhere, guards })
@@ -144,7 +151,6 @@ fn inside(root: BorrowedFd<'_>, (path, _): (&CStr, &str)) -> Option<libc::stat> 
 
 /// Whether that is what stands at a path outside.
 fn is_at(inside: &libc::stat, outside: impl AsRef<std::path::Path>) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
     std::fs::metadata(outside).is_ok_and(|meta| (meta.dev(), meta.ino()) == (inside.st_dev, inside.st_ino))
 }
 
@@ -153,13 +159,25 @@ pub(crate) fn is_shared(root: BorrowedFd<'_>) -> bool {
     inside(root, MEMORY).is_some_and(|stat| is_at(&stat, MEMORY.1))
 }
 
+/// Roots by what they are: device and inode, in their order.
+type Objects = Vec<((u64, u64), Rights)>;
+
+fn object((path, rights): &(&Path, Rights)) -> Option<((u64, u64), Rights)> {
+    let meta = std::fs::metadata(path).ok()?;
+    Some(((meta.dev(), meta.ino()), *rights))
+}
+
 /// The rights at a place that is private inside: those of the root that is shown there, or all where it is fresh.
-fn private(root: BorrowedFd<'_>, (path, text): (&CStr, &str), boundary: &Boundary) -> Option<(Vec<u8>, Rights)> {
+fn private<F: FnOnce() -> Objects>(
+    root: BorrowedFd<'_>,
+    (path, text): (&CStr, &str),
+    roots: &LazyCell<Objects, F>,
+) -> Option<(Vec<u8>, Rights)> {
     let inside = inside(root, (path, text))?;
     if is_at(&inside, text) {
         return None; // it is the one that all share, and a root covers it or not
     }
-    let shown = boundary.roots.iter().find(|given| is_at(&inside, given.path.as_path())).map(|given| given.rights);
+    let shown = roots.iter().find(|(object, _)| *object == (inside.st_dev, inside.st_ino)).map(|(_, rights)| *rights);
     let fresh = Rights { read: true, write: true, ..Rights::default() };
     shown.or_else(|| (text == "/dev/shm").then_some(fresh)).map(|rights| (text.as_bytes().to_vec(), rights))
 }

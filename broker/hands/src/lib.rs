@@ -30,6 +30,7 @@
 //!
 //! [`creds`]: tollgate_sys::creds
 
+mod addresses;
 mod alter;
 mod call;
 mod caller;
@@ -80,6 +81,7 @@ pub struct Files<'a> {
     /// any name, since each such change is one of these calls.
     standing: OnceCell<Standing>,
     shared: memory::Memory,
+    addresses: addresses::Addresses,
     _lowered: creds::Lowered,
 }
 
@@ -195,6 +197,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) leave: &'a [Vec<u8>],
     pub(crate) listener: &'a Arc<Listener>,
     pub(crate) call: &'a Notification,
+    pub(crate) addresses: &'a mut addresses::Addresses,
 }
 
 impl<'a> Files<'a> {
@@ -216,6 +219,7 @@ impl<'a> Files<'a> {
             boundary,
             standing: OnceCell::new(),
             shared: memory::Memory::default(),
+            addresses: addresses::Addresses::default(),
             _lowered: lowered,
         })
     }
@@ -239,6 +243,12 @@ impl<'a> Files<'a> {
             Err(errno) => return fail(listener, call, errno),
         };
         self.attempt(listener, call, (what, Vec::new()))
+    }
+
+    /// The path by which a unix socket was bound, if the kernel keeps another one: `kept` is its `sun_path`.
+    #[must_use]
+    pub fn bound_by(&self, kept: &[u8]) -> Option<&[u8]> {
+        self.addresses.asked(kept)
     }
 
     /// Does a call whose crossing was approved. It is looked up anew, and done only where it comes to the path that
@@ -284,7 +294,8 @@ impl<'a> Files<'a> {
         let root = outside.as_ref().unwrap_or(&self.root).as_fd();
         let lookup = Lookup { root, callers: &mut self.callers, tid: call.tid };
         let past_mounts = outside.is_some();
-        Some(act(&mut Attempt { lookup, standing, past_mounts, leave, listener, call }))
+        let addresses = &mut self.addresses;
+        Some(act(&mut Attempt { lookup, standing, past_mounts, leave, listener, call, addresses }))
     }
 }
 

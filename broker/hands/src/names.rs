@@ -204,7 +204,8 @@ impl Attempt<'_> {
         })?;
         let socket = self.lookup.callers.descriptor(self.lookup.tid, socket)?;
         self.still()?;
-        self.masked(|| creds::bind_in(place.dir.as_fd(), &place.name, socket.as_fd()))?;
+        let name = self.addresses.bind_by(&place.name, at.path.to_bytes());
+        self.masked(|| creds::bind_in(place.dir.as_fd(), &name, socket.as_fd()))?;
         Ok(Given::Nothing)
     }
 }

@@ -73,6 +73,12 @@ pub(crate) fn bytes(address: &SocketAddr) -> Vec<u8> {
     }
 }
 
+/// The address of a unix socket by its path, as the kernel writes it: with a NUL at its end.
+pub(crate) fn unix(path: &[u8]) -> Vec<u8> {
+    let family = u16::try_from(libc::AF_UNIX).unwrap_or(0).to_ne_bytes();
+    [&family[..], path, &[0]].concat()
+}
+
 /// The address that is judged: an IPv4-mapped one is the IPv4 address that it reaches.
 pub(crate) fn judged(address: &SocketAddr) -> IpAddr {
     address.ip().to_canonical()

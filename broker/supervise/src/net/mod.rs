@@ -315,16 +315,15 @@ impl Gate<'_> {
 
     /// Writes an address where the caller wants it, as `getsockname(2)` does: cut to the room there is, with its whole
     /// length.
-    fn tell_address(&self, call: &Notification, (to, length_at): (u64, u64), address: SocketAddr) -> Result<(), i32> {
+    fn tell_address(&self, call: &Notification, (to, length_at): (u64, u64), bytes: &[u8]) -> Result<(), i32> {
         let fault = |_| libc::EFAULT;
         let mut room = [0u8; 4];
         memory::read_exact(call.tid, length_at, &mut room).map_err(fault)?;
         let room = usize::try_from(i32::from_ne_bytes(room)).map_err(|_| libc::EINVAL)?;
-        let bytes = address::bytes(&address);
         if !self.still_waits(call) {
             return Err(libc::EINTR);
         }
-        memory::write(call.tid, to, bytes.get(..room).unwrap_or(&bytes)).map_err(fault)?;
+        memory::write(call.tid, to, bytes.get(..room).unwrap_or(bytes)).map_err(fault)?;
         let length = u32::try_from(bytes.len()).unwrap_or(0);
         memory::write(call.tid, length_at, &length.to_ne_bytes()).map_err(fault)
     }

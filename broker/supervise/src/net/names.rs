@@ -2,46 +2,75 @@
 
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 
 use nix::errno::Errno;
-use nix::sys::socket::{SockaddrStorage, getpeername, getsockname};
+use nix::sys::socket::{SockaddrStorage, UnixAddr, getpeername, getsockname};
 use tollgate_sys::notify::Notification;
-use tollgate_sys::sockets::Kind;
 
 use super::bind::kind;
 use super::{Ground, Net, arg, cookie};
+use crate::address;
 use crate::gate::Gate;
+
+/// Whose address is asked for.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Own,
+    Peer,
+}
 
 impl Gate<'_> {
     pub(super) fn socket_name(&mut self, call: &Notification) -> Result<Option<i64>, i32> {
-        let Some((socket, cookie)) = self.renamed(call)? else { return Ok(None) };
-        let name = match self.net.askers.of(cookie) {
-            Some(asker) => asker.local(cookie),
-            None => self.net.local(&socket, cookie)?,
-        };
-        self.tell_address(call, (arg(call, 1), arg(call, 2)), name).map(|()| Some(0))
+        self.name_of(call, End::Own)
     }
 
     pub(super) fn peer_name(&mut self, call: &Notification) -> Result<Option<i64>, i32> {
-        let Some((socket, cookie)) = self.renamed(call)? else { return Ok(None) };
-        let name = match self.net.askers.of(cookie) {
-            Some(asker) => asker.peer().ok_or(libc::ENOTCONN)?,
-            None => self.net.peer(&socket, cookie)?,
-        };
-        self.tell_address(call, (arg(call, 1), arg(call, 2)), name).map(|()| Some(0))
+        self.name_of(call, End::Peer)
     }
 
-    /// The socket, if its addresses may be others than the kernel's; what is not is left to the kernel.
-    fn renamed(&mut self, call: &Notification) -> Result<Option<(OwnedFd, u64)>, i32> {
+    /// Tells the address, if it may be another one than the kernel's; what is not is left to the kernel.
+    fn name_of(&mut self, call: &Notification, end: End) -> Result<Option<i64>, i32> {
         let socket = self.callers_socket(call)?;
-        let cookie = cookie(&socket)?;
-        let is_inet = matches!(kind(&socket)?, Kind { family: libc::AF_INET | libc::AF_INET6, .. });
-        let apart = self.net.ground == Ground::Namespace && self.net.peers.of(cookie).is_none();
-        if self.net.askers.of(cookie).is_some() || (is_inet && !apart) {
-            return Ok(Some((socket, cookie)));
+        let Some(bytes) = self.renamed(&socket, end)? else {
+            self.leave_be(call);
+            return Ok(None);
+        };
+        self.tell_address(call, (arg(call, 1), arg(call, 2)), &bytes).map(|()| Some(0))
+    }
+
+    fn renamed(&mut self, socket: &OwnedFd, end: End) -> Result<Option<Vec<u8>>, i32> {
+        let cookie = cookie(socket)?;
+        let told = match (self.net.askers.of(cookie), end) {
+            (Some(asker), End::Own) => asker.local(cookie),
+            (Some(asker), End::Peer) => asker.peer().ok_or(libc::ENOTCONN)?,
+            (None, _) => {
+                let family = kind(socket)?.family;
+                if family == libc::AF_UNIX {
+                    return Ok(self.bound_by(socket, end));
+                }
+                let apart = self.net.ground == Ground::Namespace && self.net.peers.of(cookie).is_none();
+                if apart || !matches!(family, libc::AF_INET | libc::AF_INET6) {
+                    return Ok(None);
+                }
+                match end {
+                    End::Own => self.net.local(socket, cookie)?,
+                    End::Peer => self.net.peer(socket, cookie)?,
+                }
+            }
+        };
+        Ok(Some(address::bytes(&told)))
+    }
+
+    /// The path by which a unix socket, or its peer, was bound in here, where the kernel keeps another one.
+    fn bound_by(&self, socket: &OwnedFd, end: End) -> Option<Vec<u8>> {
+        let kept: UnixAddr = match end {
+            End::Own => getsockname(socket.as_raw_fd()),
+            End::Peer => getpeername(socket.as_raw_fd()),
         }
-        self.leave_be(call);
-        Ok(None)
+        .ok()?;
+        let asked = self.files.as_ref()?.bound_by(kept.path()?.as_os_str().as_bytes())?;
+        Some(address::unix(asked))
     }
 }
 

@@ -10,5 +10,6 @@
 mod downloads;
 mod examples;
 mod outside;
+mod systems;
 mod terminals;
 mod tools;

@@ -178,6 +178,7 @@ fn one(files: &mut Files, (listener, call): (&Arc<Listener>, &Notification), opt
     let answered = match files.serve(listener, (name, call)) {
         Served::Answered => Ok(()),
         Served::Proceed => listener.proceed(call.id),
+        Served::Rights => listener.fail(call.id, libc::EPERM),
         Served::Crossing(crossing) => {
             if !options.quiet {
                 let path = Path::new(crossing.path.as_path()).display();

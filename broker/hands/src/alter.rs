@@ -31,6 +31,9 @@ impl Attempt<'_> {
         let target = self.target(of)?;
         let stat = at::stat(target.object.handle.as_fd(), c"")?;
         self.may_alter(&target.object, (&stat, change))?;
+        if Kind::of(&stat) != Kind::Directory && matches!(change, Change::Mode(mode) if mode & libc::S_ISGID != 0) {
+            return Err(Stop::Rights);
+        }
         self.still()?;
         let handle = target.object.handle.as_fd();
         match change {
@@ -54,6 +57,9 @@ impl Attempt<'_> {
 
     /// A file that the caller has open, where it is an ordinary one; none where one must look more closely.
     fn alter_open(&mut self, fd: i32, change: &Change) -> Result<Option<Given>, Stop> {
+        if matches!(change, Change::Mode(mode) if mode & libc::S_ISGID != 0) {
+            return Ok(None);
+        }
         let file = self.lookup.callers.descriptor(self.lookup.tid, fd)?;
         if !self.standing.is_plain(&at::name_of(file.as_fd())?) {
             return Ok(None);

@@ -142,7 +142,7 @@ impl Files<'_> {
                 crate::fail(listener, call, errno);
                 Begun::Answered
             }
-            Some(Ok(None) | Err(Stop::Met(..))) | None => Begun::Unfit,
+            Some(Ok(None) | Err(Stop::Met(..) | Stop::Rights)) | None => Begun::Unfit,
         }
     }
 }

@@ -92,6 +92,8 @@ pub enum Served {
     Answered,
     /// The kernel may do it: nothing that is guarded can come of it.
     Proceed,
+    /// It would make a set-group-id file of what is no directory, and still waits.
+    Rights,
     /// It met a wall and still waits.
     Crossing(Box<Crossing>),
 }
@@ -166,6 +168,8 @@ pub(crate) enum Stop {
     Fails(Errno),
     /// At a wall: the true path, and the errno of a refusal.
     Met(Wall, Vec<u8>),
+    /// A file would carry its group's rights.
+    Rights,
 }
 
 impl From<Errno> for Stop {
@@ -269,6 +273,7 @@ impl<'a> Files<'a> {
             None => fail(listener, call, Errno::EPERM),
             Some(Ok(given)) => answer(listener, call, given),
             Some(Err(Stop::Fails(errno))) => fail(listener, call, errno),
+            Some(Err(Stop::Rights)) => Served::Rights,
             Some(Err(Stop::Met(wall, path))) => match AbsPath::new(path_of(&path)) {
                 Ok(path) => Served::Crossing(Box::new(Crossing { path, wall, errno: libc::EACCES, what, leave })),
                 Err(_) => fail(listener, call, Errno::EACCES),

@@ -142,7 +142,14 @@ impl Attempt<'_> {
 
     pub(crate) fn link(&mut self, from: &Of, to: &Spot) -> Result<Given, Stop> {
         let (source, path) = self.source(from)?;
-        let to = self.new_name(to, Kind::Other)?;
+        let directory =
+            matches!(&source, Source::Named(place) if !place.is_dots() && kind_of(place)? == Kind::Directory);
+        let to = match self.new_name(to, Kind::Other) {
+            // the kernel looks at the new name first, and refuses at the last
+            Ok(to) if directory => return Err(Stop::Fails(kind_of(&to).map_or(Errno::EPERM, |_| Errno::EEXIST))),
+            Err(Stop::Met(..)) if directory => return Err(Stop::Fails(Errno::EPERM)),
+            to => to?,
+        };
         // a second name for what is guarded would be a way around its first; and what can't be written here must not
         // get a name where it can
         match self.may(&path, Kind::Other) {
@@ -169,10 +176,6 @@ impl Attempt<'_> {
         match from {
             Of::Path(at, last) => match self.lookup.find(at, *last)? {
                 Found::Place(place) => {
-                    let bare = CString::new(place.bare()).map_err(|_| Errno::EINVAL)?;
-                    if !place.is_dots() && Kind::of(&at::stat(place.dir.as_fd(), &bare)?) == Kind::Directory {
-                        return Err(Stop::Fails(Errno::EPERM));
-                    }
                     let path = place.path();
                     Ok((Source::Named(place), path))
                 }
@@ -200,7 +203,7 @@ impl Attempt<'_> {
         }
         self.may_name(&place, (Kind::Other, Expect::Missing)).map_err(|stop| match stop {
             Stop::Fails(Errno::EEXIST) => Stop::Fails(Errno::EADDRINUSE),
-            Stop::Fails(_) | Stop::Met(..) => stop,
+            Stop::Fails(_) | Stop::Met(..) | Stop::Rights => stop,
         })?;
         let socket = self.lookup.callers.descriptor(self.lookup.tid, socket)?;
         self.still()?;

@@ -18,6 +18,9 @@ use crate::record::now;
 const NEXT_OUTSIDE: &str = "write beneath the workspace or $TMPDIR instead; if it has to be there, tell the person: \
      `--write DIR` opens a directory, a `[[path]]` rule with effect `ask` makes it a question";
 
+/// As the filter says it of set-user-id files. In a directory the bit only says whose group new files are of.
+const RIGHTS: &str = "a set-group-id file would act with this user's rights for whoever runs it";
+
 /// The hands, where the filter sends path calls here.
 pub(crate) fn hands(command: i32, boundary: &Boundary) -> Result<Option<Files<'_>>, FilesError> {
     let sent = |name: &Text| CALLS.contains(&&**name);
@@ -53,6 +56,7 @@ impl Gate<'_> {
                     // its caller has gone
                 }
             }
+            Served::Rights => self.wall(&call, libc::EPERM, RIGHTS),
             Served::Crossing(crossing) => self.judge_write(call, crossing),
         }
     }

@@ -23,9 +23,8 @@ impl Addresses {
             }
             match self.0.get(&kept) {
                 Some(other) if other != asked => continue,
-                Some(_) => {}
                 None if self.0.len() < REMEMBERED => drop(self.0.insert(kept.clone(), asked.to_vec())),
-                None => {}
+                Some(_) | None => {}
             }
             return CString::new(kept).unwrap_or_else(|_| name.to_owned());
         }

@@ -56,9 +56,9 @@ mod tests {
     fn sockets_of_one_name_are_told_apart() {
         let mut addresses = Addresses::default();
         let asked = |n: usize| format!("/tmp/{n}/s").into_bytes();
-        let kept: Vec<CString> = (0..2000).map(|n| addresses.bind_by(c"s", &asked(n))).collect();
+        let kept: Vec<CString> = (0..300).map(|n| addresses.bind_by(c"s", &asked(n))).collect();
         assert_eq!(kept.first().unwrap(), c"s");
-        assert_eq!(kept.iter().collect::<HashSet<_>>().len(), 2000);
+        assert_eq!(kept.iter().collect::<HashSet<_>>().len(), 300);
         for (n, name) in kept.iter().enumerate() {
             assert_eq!(addresses.asked(name.to_bytes()), Some(&asked(n)[..]), "{name:?}");
             assert_eq!(&addresses.bind_by(c"s", &asked(n)), name);

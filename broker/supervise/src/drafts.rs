@@ -262,7 +262,7 @@ impl Drafts {
             "exit_group" => None,
             _ => return None,
         };
-        let process = crate::tree::process_of(call.tid)?;
+        let process = tollgate_sys::ids::process_of(call.tid)?;
         self.open.iter().position(|open| {
             let own = descriptors(process, &open.draft);
             let all_go = match going {

@@ -5,6 +5,7 @@ use tollgate_ledger::record::Event;
 use tollgate_policy::action::{Action, Call, Exec};
 use tollgate_policy::grant::Grants;
 use tollgate_policy::verdict::{Effect, Verdict};
+use tollgate_sys::ids::descends;
 use tollgate_sys::memory;
 use tollgate_sys::notify::Notification;
 
@@ -13,7 +14,7 @@ use crate::hold::{Held, Then};
 use crate::program::{Asked, Look, Program};
 use crate::record::{ReadOnly, now};
 use crate::tell::{Refusal, Spare, block};
-use crate::tree::{Place, descends, line};
+use crate::tree::{Place, line};
 use crate::{Role, calls, request, verify};
 
 /// The kernel's own limit is a quarter of the stack limit (6 MiB at most, `bprm_stack_limits` of fs/exec.c).

@@ -1,9 +1,8 @@
 //! Who started whom: which action a process belongs to, and the commands that led to it.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
 
-use tollgate_sys::pidfd::{self, Ids};
+use tollgate_sys::ids;
 
 use crate::program::{cmdline, split};
 
@@ -53,7 +52,7 @@ impl Tree {
     /// The agent starts itself again in this thread's process, if a process of the agent's own started that: what it starts
     /// are actions, as before.
     pub(crate) fn starts_again(&mut self, tid: i32) {
-        let Ok(ids) = ids(tid) else { return };
+        let Ok(ids) = ids::of(tid) else { return };
         if self.agent && self.is_agent(ids.parent) && self.again.len() < REMEMBERED {
             self.again.insert(ids.process);
             self.actions.remove(&ids.process);
@@ -62,7 +61,7 @@ impl Tree {
 
     /// Something else is run in this thread's process: where the agent had started itself there on the way, it is gone.
     pub(crate) fn becomes_other(&mut self, tid: i32) {
-        if let Some(ids) = (!self.again.is_empty()).then(|| ids(tid).ok()).flatten() {
+        if let Some(ids) = (!self.again.is_empty()).then(|| ids::of(tid).ok()).flatten() {
             self.again.remove(&ids.process);
         }
     }
@@ -100,7 +99,7 @@ impl Tree {
         if !self.agent {
             return Ok(Place::In(1));
         }
-        let mut known = ids(tid).ok();
+        let mut known = ids::of(tid).ok();
         let mut process = known.map_or(tid, |ids| ids.process);
         if self.is_agent(process) {
             return Ok(Place::Agent);
@@ -112,7 +111,7 @@ impl Tree {
                 return Ok(Place::In(action));
             }
             seen.push(process);
-            match known.take().or_else(|| ids(process).ok()) {
+            match known.take().or_else(|| ids::of(process).ok()) {
                 Some(ids) if ids.parent > 1 && !self.is_agent(ids.parent) => process = ids.parent,
                 Some(_) | None => break,
             }
@@ -144,7 +143,7 @@ pub(crate) fn lineage(command: i32, tid: i32) -> Vec<String> {
         if process == command {
             break;
         }
-        match ids(process) {
+        match ids::of(process) {
             Ok(ids) if ids.parent > 1 => process = ids.parent,
             Ok(_) | Err(_) => break,
         }
@@ -181,39 +180,6 @@ pub(crate) fn line(argv: &[Vec<u8>]) -> String {
     out
 }
 
-/// A thread's process.
-pub(crate) fn process_of(tid: i32) -> Option<i32> {
-    ids(tid).ok().map(|ids| ids.process)
-}
-
-/// Whether a process or a thread is beneath the guard. Its parents can't change to others than the guard's.
-pub(crate) fn descends(tid: i32, guard: i32) -> bool {
-    // as deep as a tree of processes can be
-    std::iter::successors(Some(tid), |tid| ids(*tid).ok().map(|ids| ids.parent))
-        .take(1 << 16)
-        .take_while(|pid| *pid > 1)
-        .any(|pid| pid == guard)
-}
-
-/// Process and parent of a thread.
-pub(crate) fn ids(tid: i32) -> io::Result<Ids> {
-    pidfd::ids(tid).or_else(|_| ids_in_words(tid))
-}
-
-/// The same from `/proc/TID/status` (`proc_pid_status(5)`).
-fn ids_in_words(tid: i32) -> io::Result<Ids> {
-    // a process's name in it may be any bytes, but no line of its own: the kernel escapes that
-    let status = std::fs::read(format!("/proc/{tid}/status"))?;
-    let status = String::from_utf8_lossy(&status);
-    let field = |name: &str| {
-        status.lines().find_map(|line| line.strip_prefix(name)).and_then(|value| value.trim().parse::<i32>().ok())
-    };
-    match (field("Tgid:"), field("PPid:")) {
-        (Some(process), Some(parent)) => Ok(Ids { process, parent }),
-        _ => Err(io::Error::from(io::ErrorKind::InvalidData)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,29 +193,11 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_any_bytes_hides_nothing() {
-        let (named, whose) = std::sync::mpsc::channel();
-        let (done, wait) = std::sync::mpsc::channel::<()>();
-        let thread = std::thread::spawn(move || {
-            let tid = nix::unistd::gettid().as_raw();
-            std::fs::write(format!("/proc/self/task/{tid}/comm"), b"\xff\xfe\nTgid:\t1").unwrap();
-            named.send(tid).unwrap();
-            wait.recv().ok();
-        });
-        let tid = whose.recv().unwrap();
-        let (found, told) = (ids_in_words(tid).unwrap(), ids(tid).unwrap());
-        drop(done);
-        thread.join().unwrap();
-        assert_eq!(found.process, i32::try_from(std::process::id()).unwrap());
-        assert_eq!(told, found, "both ways of asking");
-    }
-
-    #[test]
     fn a_process_is_placed_by_its_parents() {
         let mut tree = Tree::new(1, false);
         assert_eq!(tree.place(i32::try_from(std::process::id()).unwrap()), Place::In(1));
         let me = i32::try_from(std::process::id()).unwrap();
-        let mut tree = Tree::new(ids(me).unwrap().parent, true);
+        let mut tree = Tree::new(ids::of(me).unwrap().parent, true);
         assert_eq!(tree.action(me), 0, "forked, and not yet anything else");
         assert_eq!(tree.place(me), Place::Begins(1));
         assert_eq!(tree.place(me), Place::In(1));

@@ -8,6 +8,7 @@ pub mod entry;
 pub mod fds;
 pub mod handover;
 pub mod heap;
+pub mod ids;
 pub mod inside;
 pub mod landlock;
 pub mod limits;

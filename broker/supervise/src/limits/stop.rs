@@ -6,11 +6,11 @@ use nix::sys::signal::Signal;
 use std::os::fd::AsFd as _;
 use tollgate_ledger::record::Event;
 use tollgate_policy::action::{Action, Call};
+use tollgate_sys::ids::descends;
 use tollgate_sys::pidfd;
 
 use super::{Bound, Breach};
 use crate::gate::Gate;
-use crate::tree::descends;
 
 /// How often one limit's breaches are written down in one run.
 const RECORDED: u64 = 64;

@@ -60,7 +60,7 @@ impl Ground {
         if !workspace.as_path().is_dir() {
             return Err(refused(format!("the workspace {} is no folder", shown(&named))));
         }
-        let here = resolved(&here)?;
+        let here = if named == here { workspace.clone() } else { resolved(&here)? };
         let home = home().ok_or_else(|| refused("there is no home folder").hint("set HOME"))?;
         let home = lenient(&home)?;
         let state = lenient(&places.state)?;

@@ -4,6 +4,7 @@
 pub mod at;
 pub mod caps;
 pub mod creds;
+pub mod deadline;
 pub mod entry;
 pub mod fds;
 pub mod handover;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tollgate_hooks::Reply;
+use tollgate_sys::deadline::{self, LastWord};
 
 use crate::exit::Exit;
 
@@ -17,6 +18,13 @@ const NO: i32 = 2;
 /// Whether somebody has the word: only the first writes.
 static SPOKEN: AtomicBool = AtomicBool::new(false);
 
+/// The end of patience.
+static LATE: LastWord = LastWord {
+    text: "tollgate: refused\n  why: no answer in time\n  next: try again; if it lasts, tell the person who set up the hook\n",
+    code: NO,
+    spoken: &SPOKEN,
+};
+
 /// From now on silence is a refusal: a panic ends in one, and so does the patience given here.
 pub(super) fn arm(patience: Duration) {
     std::panic::set_hook(Box::new(|panic| {
@@ -24,14 +32,8 @@ pub(super) fn arm(patience: Duration) {
             "tollgate: refused\n  why: internal failure: {panic}\n  next: tell the person who set up the hook\n"
         ));
     }));
-    let watch = move || {
-        std::thread::sleep(patience);
-        refuse(
-            "tollgate: refused\n  why: no answer in time\n  next: try again; if it lasts, tell the person who set up the hook\n",
-        );
-    };
-    if std::thread::Builder::new().stack_size(64 * 1024).spawn(watch).is_err() {
-        refuse("tollgate: refused\n  why: no thread can be started\n  next: try again\n");
+    if deadline::arm(patience, &LATE).is_err() {
+        refuse("tollgate: refused\n  why: no timer can be set\n  next: try again\n");
     }
 }
 

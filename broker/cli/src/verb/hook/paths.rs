@@ -36,8 +36,10 @@ pub(super) fn meant(written: &str, cwd: &AbsPath, home: &AbsPath) -> Option<Vec<
     let mut places = Vec::new();
     for start in starts {
         let lexical = AbsPath::new(&start).ok()?;
-        for path in [start, lexical.as_path().to_owned()] {
-            let place = AbsPath::new(real(&path)?).ok()?;
+        let plain = lexical.as_path().as_os_str() == start.as_os_str();
+        let paths = [Some(start.as_path()), (!plain).then_some(lexical.as_path())];
+        for path in paths.into_iter().flatten() {
+            let place = AbsPath::new(real(path)?).ok()?;
             if !places.contains(&place) {
                 places.push(place);
             }

@@ -19,7 +19,7 @@ use tollgate_tests::{Job, Outcome, Scene, cases};
 
 cases! { both: every_shell_call_is_contained contained_calls_run edits_are_judged_by_where_they_lead reads_of_secrets
 asked_and_approved asked_and_expired approved_for_the_session refused_for_the_session what_is_told_is_written_down
-what_goes_wrong_is_refused an_invalid_policy_refuses a_session_without_a_ledger_is_refused a_hundred_at_once
+what_goes_wrong_is_refused silence_is_refused an_invalid_policy_refuses a_session_without_a_ledger_is_refused a_hundred_at_once
 fetches_are_connections }
 
 /// Clients with payloads of their own, and the payload of a shell call.
@@ -305,6 +305,15 @@ fn what_goes_wrong_is_refused(scene: &Scene) {
     for tool in ["Unheard", "mcp__x"] {
         is_refused(&answer(scene, "claude-code", &call(scene, tool, &json!({}))));
     }
+}
+
+/// A caller that never says what its event is, and hears no timer's signal.
+fn silence_is_refused(scene: &Scene) {
+    let mut command = scene.command("bash");
+    let text = "trap '' ALRM; exec \"$0\" hook claude-code --wait 0 < <(exec sleep 30 > /dev/null 2>&1)";
+    command.args(["-c", text]).arg(scene.tollgate());
+    let outcome = Job::new(command).end();
+    outcome.ended(2).printed("").told("no answer in time");
 }
 
 fn an_invalid_policy_refuses(scene: &Scene) {

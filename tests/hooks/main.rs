@@ -310,7 +310,7 @@ fn what_goes_wrong_is_refused(scene: &Scene) {
 /// A caller that never says what its event is, and hears no timer's signal.
 fn silence_is_refused(scene: &Scene) {
     let mut command = scene.command("bash");
-    let text = "trap '' ALRM; exec \"$0\" hook claude-code --wait 0 < <(exec sleep 30 > /dev/null 2>&1)";
+    let text = "trap '' ALRM; exec \"$0\" hook claude-code --wait 0 < <(exec sleep 30 2> /dev/null)";
     command.args(["-c", text]).arg(scene.tollgate());
     let outcome = Job::new(command).end();
     outcome.ended(2).printed("").told("no answer in time");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate_tests::{Job, Outcome, Scene, cases, skip};
 
-cases! { everywhere: sockets_are_called_what_they_were_bound_by folders_hand_on_their_group }
+cases! { everywhere: sockets_are_called_what_they_were_bound_by folders_hand_on_their_group starts_itself_again }
 cases! { both: links_fail_as_they_do submodules_are_updated }
 
 /// What a shell's text prints bare, in a folder of its own; none, with the reason said, where it does not work.
@@ -30,6 +30,11 @@ fn the_same(scene: &Scene, text: &str) {
     let outcome = inside(scene, text);
     outcome.ended(0);
     assert_eq!(outcome.out, expected, "{outcome}");
+}
+
+/// Browsers, tool boxes and container tools start themselves by the link that the kernel keeps.
+fn starts_itself_again(scene: &Scene) {
+    the_same(scene, "for own in self thread-self; do (exec -a other /proc/$own/exe -c 'echo again as $0'); done");
 }
 
 /// Both ends and those in between are told the path, also where sockets of one name lie in many folders; and programs

@@ -265,12 +265,9 @@ impl Programs {
                 nix::sys::stat::Mode::empty(),
             );
         }
-        if let Some(fd) = own_descriptor(&asked.path) {
-            return nix::fcntl::open(
-                format!("/proc/{}/fd/{fd}", asked.tid).as_str(),
-                flags,
-                nix::sys::stat::Mode::empty(),
-            );
+        if let Some(link) = own_link(&asked.path) {
+            let path = format!("/proc/{}/{link}", asked.tid);
+            return nix::fcntl::open(path.as_str(), flags, nix::sys::stat::Mode::empty());
         }
         let path = absolute(asked, cwd)?;
         let how =
@@ -382,12 +379,16 @@ fn absolute(asked: &Asked, cwd: &AbsPath) -> Result<PathBuf, Errno> {
     }
 }
 
-/// The descriptor that `/proc/self/fd/N` and its like mean.
-fn own_descriptor(path: &[u8]) -> Option<i32> {
+/// What `/proc/self/fd/N` and its like mean, and `/proc/self/exe`: a link in the process's own folder of `/proc`, which
+/// leads to an object and not to a name.
+fn own_link(path: &[u8]) -> Option<String> {
     let path = std::str::from_utf8(path).ok()?;
-    let number =
-        ["/proc/self/fd/", "/proc/thread-self/fd/", "/dev/fd/"].iter().find_map(|head| path.strip_prefix(head))?;
-    number.parse().ok().filter(|&n| n >= 0)
+    let own = ["/proc/self/", "/proc/thread-self/"].iter().find_map(|head| path.strip_prefix(head));
+    if own == Some("exe") {
+        return Some("exe".to_owned());
+    }
+    let number = own.and_then(|rest| rest.strip_prefix("fd/")).or_else(|| path.strip_prefix("/dev/fd/"))?;
+    number.parse().ok().filter(|&n: &i32| n >= 0).map(|n| format!("fd/{n}"))
 }
 
 /// How the kernel calls a script to its interpreter.

@@ -125,6 +125,16 @@ fn an_image_without_a_name_has_no_executable() {
 }
 
 #[test]
+fn a_program_that_starts_itself_again_has_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut programs = programs(dir.path());
+    let own = fs::canonicalize("/proc/self/exe").unwrap();
+    let program = look(&mut programs, &asked("/proc/self/exe", &["again"])).unwrap();
+    assert_eq!(program.execs[0].image.executable.as_ref().map(AbsPath::as_path), Some(own.as_path()));
+    assert!(program.expected.is_some(), "it is compared at the exec stop");
+}
+
+#[test]
 fn the_loader_counts_as_what_it_loads() {
     let loader = "/lib64/ld-linux-x86-64.so.2";
     if !Path::new(loader).exists() {

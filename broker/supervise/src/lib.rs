@@ -22,6 +22,7 @@ pub mod outlet;
 pub mod outside;
 mod paths;
 mod places;
+mod preallocate;
 mod processors;
 mod program;
 mod record;

@@ -3,13 +3,11 @@
 use std::fs;
 
 use nix::sys::signal::Signal;
-use std::os::fd::AsFd as _;
 use tollgate_ledger::record::Event;
+use tollgate_limits::{Bound, Breach, signal};
 use tollgate_policy::action::{Action, Call};
-use tollgate_sys::ids::descends;
-use tollgate_sys::pidfd;
+use tollgate_sys::notify::Notification;
 
-use super::{Bound, Breach};
 use crate::gate::Gate;
 
 /// How often one limit's breaches are written down in one run.
@@ -22,6 +20,18 @@ impl Gate<'_> {
     pub(crate) fn watch_limits(&mut self) {
         for breach in self.watch.look(self.run.boundary) {
             self.stop(&breach);
+        }
+    }
+
+    /// A process or thread is to be started.
+    pub(crate) fn fork(&mut self, call: &Notification) {
+        if !self.watch.may_fork(self.run.boundary) {
+            return self.refuse(call, libc::EAGAIN);
+        }
+        if let Some(listener) = &self.listener
+            && listener.proceed(call.id).is_err()
+        {
+            // its caller has gone
         }
     }
 
@@ -71,14 +81,6 @@ impl Gate<'_> {
         } else {
             self.ending.refusals += 1;
         }
-    }
-}
-
-/// Sends a signal to a process that still is the run's: its number may have become another's since it was counted.
-pub(super) fn signal((pid, guard): (i32, i32), signal: Signal) {
-    let Ok(handle) = pidfd::open(pid) else { return };
-    if descends(pid, guard) && pidfd::signal(handle.as_fd(), signal as i32).is_err() {
-        // it has ended by itself
     }
 }
 
@@ -142,13 +144,5 @@ mod tests {
             passed(&bound("fsize", 10, ""), 12),
             "12 bytes for one file are more than the limit `fsize` of 10 bytes"
         );
-    }
-
-    #[test]
-    fn only_what_is_beneath_is_killed() {
-        let me = i32::try_from(std::process::id()).unwrap();
-        assert!(descends(me, nix::unistd::getppid().as_raw()));
-        assert!(!descends(nix::unistd::getppid().as_raw(), me));
-        assert!(!descends(i32::MAX, me));
     }
 }

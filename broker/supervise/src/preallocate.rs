@@ -1,12 +1,12 @@
 //! `fallocate`: the one call that takes a disk at once, and may pass the limit on a file's size unseen
 //! (`FALLOC_FL_KEEP_SIZE`). Its arguments are numbers, so what is judged is what happens.
 
+use tollgate_limits::Bound;
 use tollgate_policy::action::{Action, Call};
 use tollgate_sys::machine;
 use tollgate_sys::notify::Notification;
 
 use crate::gate::Gate;
-use crate::limits::Bound;
 
 /// Takes no space: `FALLOC_FL_PUNCH_HOLE`, `FALLOC_FL_COLLAPSE_RANGE`.
 const GIVES_BACK: u64 = 0x02 | 0x08;

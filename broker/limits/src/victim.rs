@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::census::{Census, Process};
+use crate::census::{Census, Process};
 
 /// Whom to stop: the process whose offspring is the crowd, then all of it. None where there is nobody.
 ///

@@ -4,8 +4,7 @@
 
 mod census;
 mod disk;
-pub(crate) mod forks;
-mod preallocate;
+pub mod forks;
 mod stop;
 mod victim;
 
@@ -20,6 +19,8 @@ use nix::sys::signal::Signal;
 
 use census::Census;
 use disk::Disks;
+
+pub use stop::signal;
 
 /// The first look after a program was started: what grows fast grows then.
 const SOON: Duration = Duration::from_millis(20);
@@ -36,13 +37,13 @@ const GRACE: Duration = Duration::from_millis(100);
 
 /// One limit of this run on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Bound {
+pub struct Bound {
     /// Its name in policy.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// At most so many, or so many bytes.
-    pub(crate) most: u64,
+    pub most: u64,
     /// The file that says so.
-    pub(crate) source: String,
+    pub source: String,
 }
 
 /// The limits of this run.
@@ -56,11 +57,13 @@ struct Bounds {
 
 /// A limit that was passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Breach {
-    pub(crate) bound: Bound,
-    pub(crate) used: u64,
+pub struct Breach {
+    /// Which one.
+    pub bound: Bound,
+    /// What was used, in the limit's own unit.
+    pub used: u64,
     /// Whom to stop, the doer first.
-    pub(crate) victims: Vec<i32>,
+    pub victims: Vec<i32>,
 }
 
 /// What was counted last.
@@ -77,7 +80,7 @@ struct Counted {
 
 /// The watch over a run's limits.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub struct Watch {
     guard: i32,
     command: i32,
     bounds: Bounds,
@@ -98,7 +101,9 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(guard: i32, command: i32) -> Self {
+    /// For the run whose command is `command`, beneath `guard`: both as the host numbers them.
+    #[must_use]
+    pub fn new(guard: i32, command: i32) -> Self {
         Self {
             guard,
             command,
@@ -117,19 +122,20 @@ impl Watch {
     }
 
     /// A program is about to start.
-    pub(crate) fn stir(&mut self) {
+    pub fn stir(&mut self) {
         let soon = Instant::now() + SOON;
         self.pause = SOON;
         self.next = Some(self.next.map_or(soon, |next| next.min(soon)));
     }
 
     /// How long until the next look; none before anything was started.
-    pub(crate) fn wait(&self) -> Option<Duration> {
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
         self.next.map(|next| next.saturating_duration_since(Instant::now()))
     }
 
     /// Looks, if it is time: limits that were passed.
-    pub(crate) fn look(&mut self, boundary: &Boundary) -> Vec<Breach> {
+    pub fn look(&mut self, boundary: &Boundary) -> Vec<Breach> {
         let now = Instant::now();
         if self.next.is_none_or(|next| now < next) {
             return Vec::new();
@@ -184,7 +190,7 @@ impl Watch {
     }
 
     /// The limit that so much more on a disk would pass; else it is counted as taken.
-    pub(crate) fn disk_would_pass(&mut self, boundary: &Boundary, more: u64) -> Option<Bound> {
+    pub fn disk_would_pass(&mut self, boundary: &Boundary, more: u64) -> Option<Bound> {
         self.begin(boundary, machine::now().ok()?);
         let bound = self.bounds.disk.as_ref()?;
         let promised = self.disks.promised.saturating_add(more);
@@ -196,7 +202,8 @@ impl Watch {
     }
 
     /// How often a limit was passed, one look after the other.
-    pub(crate) fn stopped(&self, name: &str) -> u32 {
+    #[must_use]
+    pub fn stopped(&self, name: &str) -> u32 {
         self.in_a_row.get(name).copied().unwrap_or(0)
     }
 

@@ -3,21 +3,20 @@
 
 use std::time::{Duration, Instant};
 
+use tollgate_policy::boundary::Boundary;
 use tollgate_sys::machine;
-use tollgate_sys::notify::Notification;
 
-use super::Watch;
-use super::census::Census;
-use crate::gate::Gate;
+use crate::Watch;
+use crate::census::Census;
 
 /// Calls that start processes and threads; `clone3` is answered `ENOSYS`.
-pub(crate) const CALLS: [&str; 3] = ["clone", "fork", "vfork"];
+pub const CALLS: [&str; 3] = ["clone", "fork", "vfork"];
 /// So long after a refusal nobody is counted anew: who forks on and on would keep the gate counting.
 const REST: Duration = Duration::from_millis(20);
 
 /// How many there are at most.
 #[derive(Debug, Default)]
-pub(super) struct Forks {
+pub(crate) struct Forks {
     /// At the last count, with all that were let through since.
     tasks: u64,
     counted: bool,
@@ -45,7 +44,8 @@ impl Forks {
 impl Watch {
     /// Whether the run may have one more process or thread. As where the kernel holds it, a quarter more than the limit:
     /// a crowd is to be seen and stopped, before its calls only fail.
-    fn may_fork(&mut self, boundary: &tollgate_policy::boundary::Boundary) -> bool {
+    #[must_use]
+    pub fn may_fork(&mut self, boundary: &Boundary) -> bool {
         if let Ok(machine) = machine::now() {
             self.begin(boundary, machine);
         }
@@ -57,20 +57,6 @@ impl Watch {
             self.next = Some(now);
         }
         allows
-    }
-}
-
-impl Gate<'_> {
-    /// A process or thread is to be started.
-    pub(crate) fn fork(&mut self, call: &Notification) {
-        if !self.watch.may_fork(self.run.boundary) {
-            return self.refuse(call, libc::EAGAIN);
-        }
-        if let Some(listener) = &self.listener
-            && listener.proceed(call.id).is_err()
-        {
-            // its caller has gone
-        }
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use nix::sys::statvfs::{Statvfs, statvfs};
 use tollgate_policy::boundary::Boundary;
 
-use super::census::{self, Census};
-use super::{Bound, Breach};
+use crate::census::{self, Census};
+use crate::{Bound, Breach};
 
 /// How often it is looked at.
 const EVERY: Duration = Duration::from_millis(250);
@@ -25,7 +25,7 @@ struct Disk {
 
 /// All of them.
 #[derive(Debug, Default)]
-pub(super) struct Disks {
+pub(crate) struct Disks {
     all: Vec<Disk>,
     looked: Option<Instant>,
     /// By how much each process had written at the last look.
@@ -33,14 +33,14 @@ pub(super) struct Disks {
     /// Of processes that have ended since.
     ended: u64,
     /// What was preallocated since the last look: it may not show yet.
-    pub(super) promised: u64,
+    pub(crate) promised: u64,
     /// What is tolerated after a stop.
     tolerated: u64,
 }
 
 impl Disks {
     /// The file systems of all writable roots, each once.
-    pub(super) fn of(boundary: &Boundary) -> Self {
+    pub(crate) fn of(boundary: &Boundary) -> Self {
         let mut seen = HashSet::new();
         let writable = boundary.roots.iter().filter(|root| root.rights.write && !root.rights.device);
         let disks = writable.filter_map(|root| {
@@ -53,18 +53,18 @@ impl Disks {
     }
 
     /// Bytes that were free on the fullest of them; a share is of that.
-    pub(super) fn free(&self) -> u64 {
+    pub(crate) fn free(&self) -> u64 {
         self.all.iter().map(|disk| disk.free).min().unwrap_or(u64::MAX)
     }
 
     /// Bytes by which the most used of them has filled since the beginning, whoever did it.
-    pub(super) fn filled(&self) -> u64 {
+    pub(crate) fn filled(&self) -> u64 {
         let filled = |disk: &Disk| Some(disk.free.saturating_sub(free(&statvfs(disk.path.as_path()).ok()?)));
         self.all.iter().filter_map(filled).max().unwrap_or(0)
     }
 
     /// The limit, where it is passed and at least a good part of that was written by the run.
-    pub(super) fn passed(&mut self, bound: &Bound, (guard, now): (i32, Instant)) -> Option<Breach> {
+    pub(crate) fn passed(&mut self, bound: &Bound, (guard, now): (i32, Instant)) -> Option<Breach> {
         if self.looked.is_some_and(|looked| now < looked + EVERY) {
             return None;
         }

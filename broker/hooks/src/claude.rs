@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::client::{Adapter, Limit, Silence};
 use crate::event::{Call, Deed, Event, Moment, Note, Rewritable};
-use crate::payload::{Fields, Misread, object};
+use crate::payload::{Fields, Misread, agreed, object};
 use crate::reply::{Reply, Ruling};
 use crate::tools::{self, Shape, Tools};
 use crate::words;
@@ -153,15 +153,10 @@ pub(crate) fn read_claude_like(
     })
 }
 
-/// The event's name: the payload's, which has to be the command line's where both give one.
+/// The event's name, as the payload and the command line give it.
 pub(crate) fn named(fields: Fields<'_>, event: Option<&str>) -> Result<String, Misread> {
-    match (fields.maybe("hook_event_name")?, event) {
-        (Some(name), Some(told)) if name != told => {
-            Err(Misread::Field(format!("it says `{name}`, and the hook is set up for `{told}`")))
-        }
-        (Some(name), _) | (None, Some(name)) => Ok(name.to_owned()),
-        (None, None) => Err(Misread::Field("`hook_event_name` is missing".to_owned())),
-    }
+    let name = agreed(fields.maybe("hook_event_name")?, event)?;
+    name.map(str::to_owned).ok_or_else(|| Misread::Field("`hook_event_name` is missing".to_owned()))
 }
 
 fn told(name: &str, fields: Fields<'_>) -> Result<Note, Misread> {

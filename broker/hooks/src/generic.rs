@@ -22,7 +22,7 @@ use tollgate_policy::action::Access;
 
 use crate::client::{Adapter, Limit, Silence};
 use crate::event::{Call, Deed, Event, Moment, Note, Rewritable, Touch};
-use crate::payload::{Fields, Misread, object};
+use crate::payload::{Fields, Misread, agreed, object};
 use crate::reply::{Reply, Ruling};
 use crate::words::{fitting, full};
 
@@ -34,7 +34,7 @@ impl Adapter for Generic {
     fn read(&self, payload: &[u8], event: Option<&str>) -> Result<Event, Misread> {
         let map = object(payload)?;
         let fields = Fields(&map);
-        let name = fields.maybe("event")?.or(event).unwrap_or_default().to_owned();
+        let name = agreed(fields.maybe("event")?, event)?.unwrap_or_default().to_owned();
         let moment = match name.as_str() {
             "before" => Moment::Before(call(fields)?),
             "permission" => Moment::Permission(call(fields)?),

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::client::{Adapter, Limit, Silence};
 use crate::event::{Call, Deed, Event, Moment, Note, Rewritable};
-use crate::payload::{Fields, Misread, object};
+use crate::payload::{Fields, Misread, agreed, object};
 use crate::reply::{Reply, Ruling};
 use crate::tools::{self, Shape, Tools};
 use crate::words::{fitting, full, rewritten};
@@ -47,11 +47,13 @@ impl Adapter for Opencode {
     fn read(&self, payload: &[u8], event: Option<&str>) -> Result<Event, Misread> {
         let map = object(payload)?;
         let fields = Fields(&map);
-        let name = match fields.maybe("event") {
-            Ok(named) => named.or(event).map(str::to_owned).or_else(|| by_form(&map)),
-            Err(_) => by_form(&map),
+        let named = match fields.maybe("event") {
+            Ok(Some(named)) => Some(named.to_owned()),
+            Ok(None) if event.is_some() => None,
+            Ok(None) | Err(_) => by_form(&map),
         };
-        let name = name.ok_or_else(|| Misread::Event("without a name".to_owned()))?;
+        let name =
+            agreed(named.as_deref(), event)?.ok_or_else(|| Misread::Event("without a name".to_owned()))?.to_owned();
         let cwd = fields.maybe("cwd")?.map(str::to_owned);
         let (moment, session) = match name.as_str() {
             "tool.execute.before" => before(fields)?,

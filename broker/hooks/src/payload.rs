@@ -92,6 +92,17 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The event's name: the payload's, which has to be the command line's where both give one.
+pub(crate) fn agreed<'a>(named: Option<&'a str>, told: Option<&'a str>) -> Result<Option<&'a str>, Misread> {
+    match (named, told) {
+        (Some(name), Some(told)) if name != told => {
+            let name: String = name.chars().take(60).collect();
+            Err(Misread::Field(format!("it says `{name}`, and the hook is set up for `{told}`")))
+        }
+        (name, told) => Ok(name.or(told)),
+    }
+}
+
 /// A value in which no object has a key twice: which of the two counts is for each reader to choose, and the client's
 /// may choose otherwise than ours.
 struct Strict(Value);

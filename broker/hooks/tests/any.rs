@@ -3,38 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod form;
-
-use std::path::Path;
+mod seeds;
 
 use proptest::prelude::*;
+use seeds::seeds;
 use serde_json::Value;
 use tollgate_hooks::{Client, Event, Ruling};
-
-/// Some payloads of each client, to be bent.
-fn seeds() -> Vec<(Client, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/hooks/payloads");
-    let mut all = Vec::new();
-    for client in Client::ALL {
-        let Ok(list) = std::fs::read_dir(folder.join(client.name())) else { continue };
-        let mut paths: Vec<_> = list.map(|entry| entry.unwrap().path()).collect();
-        paths.sort();
-        all.extend(paths.into_iter().map(|path| (client, std::fs::read(path).unwrap())));
-    }
-    let generic: &[&[u8]] = &[
-        br#"{"event":"before","session":"s","cwd":"/w","tool":"sh","do":{"shell":"make","rewrite":true}}"#,
-        br#"{"event":"before","session":"s","cwd":"/w","tool":"w","do":{"write":["a"],"read":["b"],"change":"x"}}"#,
-        br#"{"event":"permission","session":"s","cwd":"/w","tool":"f","do":{"fetch":["https://a.b"]}}"#,
-    ];
-    let cursor: &[&[u8]] = &[
-        br#"{"hook_event_name":"beforeShellExecution","conversation_id":"c","command":"ls","cwd":"/w","workspace_roots":["/w"]}"#,
-        br#"{"hook_event_name":"preToolUse","conversation_id":"c","tool_name":"Shell","tool_input":{"command":"ls"},"tool_use_id":"1"}"#,
-        br#"{"hook_event_name":"beforeReadFile","conversation_id":"c","file_path":"/w/a","content":"x"}"#,
-        br#"{"hook_event_name":"beforeMCPExecution","conversation_id":"c","tool_name":"t","tool_input":"{}","command":"npx x"}"#,
-    ];
-    all.extend(generic.iter().map(|bytes| (Client::Generic, bytes.to_vec())));
-    all.extend(cursor.iter().map(|bytes| (Client::Cursor, bytes.to_vec())));
-    all
-}
 
 /// What would be answered has its client's form.
 fn answered(client: Client, event: &Event) {

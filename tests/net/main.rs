@@ -14,13 +14,15 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use tollgate_tests::{Outcome, Scene, cases, skip};
 
 cases! { everywhere: servers_inside_are_reached_inside services_outside_are_refused_at_once datagrams_go_nowhere
 names_are_judged }
-cases! { both: a_name_is_asked_about_and_carried a_named_service_is_reached addresses_do_not_change_hands }
+cases! { both: a_name_is_asked_about_and_carried who_does_not_wait_goes_on_while_it_is_asked a_named_service_is_reached addresses_do_not_change_hands }
 cases! { user: nothing_listens_to_the_network }
 
 const TRIES: &str = "20000";
@@ -131,13 +133,7 @@ fn a_name_is_asked_about_and_carried(scene: &Scene) {
     };
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = server.local_addr().unwrap().port().to_string();
-    let serve = std::thread::spawn(move || {
-        let (mut one, _) = server.accept().unwrap();
-        let mut word = [0; 2];
-        one.read_exact(&mut word).unwrap();
-        one.write_all(b"yo").unwrap();
-        server
-    });
+    let serve = serves_one(server);
     let program = program(scene);
     let (place, words) = (format!("127.0.0.1:{port}"), [program.to_str().unwrap(), "name", &name, &port]);
     let asking = scene.job(&["--net", &place], &words).start();
@@ -154,6 +150,56 @@ fn a_name_is_asked_about_and_carried(scene: &Scene) {
     scene.answer("approve", &question, &[]).ended(0);
     let outcome = asking.end();
     outcome.ended(0).printed("connect EACCES\n").told("which nobody named");
+    assert_eq!(came(&server), 0);
+    scene.verifies();
+}
+
+/// Takes one connection, and answers its word.
+fn serves_one(server: TcpListener) -> JoinHandle<TcpListener> {
+    std::thread::spawn(move || {
+        server.set_nonblocking(false).unwrap();
+        let (mut one, _) = server.accept().unwrap();
+        let mut word = [0; 2];
+        one.read_exact(&mut word).unwrap();
+        one.write_all(b"yo").unwrap();
+        server
+    })
+}
+
+fn who_does_not_wait_goes_on_while_it_is_asked(scene: &Scene) {
+    let Some(name) = listed_name() else {
+        return skip("no name of this machine's own in /etc/hosts to connect to");
+    };
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().unwrap().port().to_string();
+    let (program, place) = (program(scene), format!("127.0.0.1:{port}"));
+    let begin = |mark: &PathBuf| {
+        let words = [program.to_str().unwrap(), "early", &name, &port, mark.to_str().unwrap()];
+        let asking = scene.job(&["--net", &place], &words).start();
+        let question = scene.question();
+        let begun = Instant::now();
+        while !mark.exists() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it waits for the answer");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        (asking, question)
+    };
+    let (asking, question) = begin(&scene.workspace.join("yes"));
+    assert_eq!(question["action"]["target"]["name"], name.as_str(), "{question}");
+    assert_eq!(came(&server), 0, "something left before the answer");
+    let serve = serves_one(server);
+    scene.answer("approve", &question, &[]).ended(0);
+    asking.end().ended(0).printed("answer yo\n");
+    let server = serve.join().unwrap();
+    let (asking, question) = begin(&scene.workspace.join("no"));
+    scene.answer("deny", &question, &["--reason", "not today"]).ended(0);
+    let outcome = asking.end();
+    outcome.ended(0).printed("read ECONNRESET\n").told("not today");
+    // who goes leaves no question behind
+    let (asking, _) = begin(&scene.workspace.join("gone"));
+    asking.signal(Signal::SIGTERM);
+    asking.end();
+    assert_eq!(scene.questions().len(), 0);
     assert_eq!(came(&server), 0);
     scene.verifies();
 }

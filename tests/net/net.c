@@ -3,6 +3,7 @@
  *   net connect ADDRESS PORT          one connection; says errno's name, and "slow" after a second
  *   net udp ADDRESS PORT              one datagram
  *   net name NAME PORT                looks a name up, by datagram and by hand, and connects to it
+ *   net early NAME PORT FILE         the same without waiting for the connection; makes FILE when it has said its word
  *   net race PORT BAD TRIES           connects to PORT while a second thread writes BAD over it
  *   net listen TRIES                  listens while a second thread puts a socket that was never bound in its place
  */
@@ -101,7 +102,20 @@ static int udp(const char *address, int port) {
     return 0;
 }
 
-static int name(const char *text, int port) {
+/* Connects without waiting: says what it means to say, and that it does. */
+static int early(int s, const union any *to, socklen_t length, const char *file) {
+    int why = 0;
+    socklen_t room = sizeof why;
+    fcntl(s, F_SETFL, O_NONBLOCK);
+    if (connect(s, &to->a, length) && errno != EINPROGRESS) return printf("connect %s\n", strerrorname_np(errno)), 0;
+    struct pollfd up = { s, POLLOUT, 0 };
+    if (poll(&up, 1, 20000) != 1 || getsockopt(s, SOL_SOCKET, SO_ERROR, &why, &room) || why) return die("poll");
+    if (write(s, "hi", 2) != 2) return die("write");
+    close(open(file, O_CREAT | O_WRONLY, 0600));
+    return fcntl(s, F_SETFL, 0);
+}
+
+static int name(const char *text, int port, const char *file) {
     unsigned char ask[512] = { 0x12, 0x34, 1, 0, 0, 1 }, got[512];
     size_t at = 12;
     for (const char *label = text; *label;) {
@@ -127,8 +141,13 @@ static int name(const char *text, int port) {
     if (strncmp(address, "198.18.", 7)) printf("not ours: %s\n", address);
     length = fill(&to, address, port);
     s = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(s, &to.a, length)) return printf("connect %s\n", strerrorname_np(errno)), 0;
-    n = write(s, "hi", 2) == 2 ? read(s, got, 2) : -1;
+    if (file) {
+        if (early(s, &to, length, file)) return 1;
+    } else {
+        if (connect(s, &to.a, length)) return printf("connect %s\n", strerrorname_np(errno)), 0;
+        if (write(s, "hi", 2) != 2) return die("write");
+    }
+    if ((n = read(s, got, 2)) < 0) return printf("read %s\n", strerrorname_np(errno)), 0;
     printf("answer %.*s\n", n < 0 ? 0 : (int)n, got);
     return 0;
 }
@@ -205,7 +224,8 @@ int main(int argc, char **argv) {
     if (argc == 5 && !strcmp(argv[1], "pair")) return pair(argv[2][0] == '4' ? AF_INET : AF_INET6, argv[3], argv[4]);
     if (argc == 4 && !strcmp(argv[1], "connect")) return one(argv[2], atoi(argv[3]));
     if (argc == 4 && !strcmp(argv[1], "udp")) return udp(argv[2], atoi(argv[3]));
-    if (argc == 4 && !strcmp(argv[1], "name")) return name(argv[2], atoi(argv[3]));
+    if (argc == 4 && !strcmp(argv[1], "name")) return name(argv[2], atoi(argv[3]), NULL);
+    if (argc == 5 && !strcmp(argv[1], "early")) return name(argv[2], atoi(argv[3]), argv[4]);
     if (argc == 5 && !strcmp(argv[1], "race")) return race(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]));
     if (argc == 3 && !strcmp(argv[1], "listen")) return listening(atoi(argv[2]));
     return 64;

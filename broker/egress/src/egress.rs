@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use tollgate_sys::leave::Awaited;
 use tollgate_sys::pool::Pool;
 
 use crate::dial::{self, Reached, Unreached};
@@ -197,6 +198,15 @@ impl Egress {
         self.meet(local, Errand::new(goal, None))
     }
 
+    /// As [`Egress::announce`], before it is settled: nothing is read, resolved or carried until `leave` is given, and
+    /// without it the connection is reset. That is not reported; whoever gave no leave knows.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn announce_early(&self, local: SocketAddr, goal: Goal, leave: Awaited) -> Result<(), Full> {
+        self.meet(local, Errand { leave: Some(leave), ..Errand::new(goal, None) })
+    }
+
     /// Reaches a goal before its caller is connected, so that the caller's blocking `connect` fails as it would
     /// without us. Takes as long as that; to be followed by [`Egress::join`].
     ///
@@ -217,10 +227,9 @@ impl Egress {
     }
 
     fn meet(&self, local: SocketAddr, errand: Errand) -> Result<(), Full> {
-        match self.meeting.announce(local, errand) {
-            Ok(None) => Ok(()),
-            Ok(Some(met)) => doors::begin(met, &self.ground, &self.pool).map_err(|_| Full),
-            Err(_) => Err(Full),
+        match self.meeting.announce(local, errand)? {
+            None => Ok(()),
+            Some(met) => doors::begin(met, &self.ground, &self.pool).map_err(|_| Full),
         }
     }
 

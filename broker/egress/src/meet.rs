@@ -7,7 +7,10 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tollgate_sys::leave::Awaited;
+
 use crate::dial::Reached;
+use crate::egress::Full;
 use crate::goal::Goal;
 
 /// Longer than any scheduling delay; an announcement follows its connection at once.
@@ -21,6 +24,8 @@ pub(crate) struct Errand {
     pub(crate) goal: Goal,
     /// The far end, where it was reached before.
     pub(crate) reached: Option<Reached>,
+    /// The leave that it has to have, where it was begun before it was settled.
+    pub(crate) leave: Option<Awaited>,
     pub(crate) since: Instant,
 }
 
@@ -44,14 +49,14 @@ struct Tables {
 }
 
 impl Meeting {
-    /// Says what a connection is for. Gives it back where both are there; `Err` if too many wait.
-    pub(crate) fn announce(&self, local: SocketAddr, errand: Errand) -> Result<Option<Met>, Errand> {
+    /// Says what a connection is for. Gives it back where both are there; [`Full`] if too many wait.
+    pub(crate) fn announce(&self, local: SocketAddr, errand: Errand) -> Result<Option<Met>, Full> {
         let mut tables = self.tables();
         if let Some((stream, _)) = tables.arrived.remove(&key(local)) {
             return Ok(Some(Met { stream, errand }));
         }
         if tables.announced.len() >= MOST {
-            return Err(errand);
+            return Err(Full);
         }
         // A local address is free again only when its last connection has gone: the newer word counts.
         tables.announced.insert(key(local), errand);

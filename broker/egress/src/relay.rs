@@ -1,21 +1,28 @@
-//! One connection: reach the far end, carry bytes both ways, say how it ended.
+//! One connection: wait for leave, where it needs one, reach the far end, carry bytes both ways, say how it ended.
 
 use std::net::TcpStream;
+use std::os::fd::AsFd as _;
 use std::time::Instant;
 
+use nix::poll::{PollFd, PollFlags};
 use nix::sys::socket::{setsockopt, sockopt};
+use tollgate_sys::leave::Awaited;
 
 use crate::dial;
 use crate::ground::Ground;
 use crate::judge::{End, Report};
 use crate::meet::{Errand, Met};
 use crate::pump::{Carried, Pump};
+use crate::wait::{self, Woken};
 
 /// Runs a connection to its end. The caller's is reset unless both sides were done in good order, so that a program
 /// never takes a refusal for the end of an answer.
 pub(crate) fn run(met: Met, ground: &Ground) {
     let Met { stream, errand } = met;
-    let Errand { goal, reached, since } = errand;
+    let Errand { goal, reached, leave, since } = errand;
+    if leave.is_some_and(|leave| !is_given(&leave, &stream, ground)) {
+        return;
+    }
     let far = match reached {
         Some(reached) => Ok(reached.stream),
         None => dial::dial(&goal, ground),
@@ -40,6 +47,34 @@ pub(crate) fn run(met: Met, ground: &Ground) {
     drop(stream);
     report.lasted = since.elapsed();
     ground.judge.told(report);
+}
+
+/// Waits for leave, as long as that takes and the caller stays. One that is done speaking may still listen, unless it has
+/// said nothing at all.
+fn is_given(leave: &Awaited, caller: &TcpStream, ground: &Ground) -> bool {
+    let mut signs = PollFlags::POLLIN;
+    loop {
+        if let Some(word) = leave.word() {
+            return word;
+        }
+        let mut fds = [
+            ground.end.heard(),
+            PollFd::new(leave.heard(), PollFlags::POLLIN),
+            PollFd::new(caller.as_fd(), signs), // always POLLHUP and POLLERR too
+        ];
+        let Ok(Woken::Ready) = wait::wait(&mut fds, None) else { return false };
+        let [.., of_caller] = fds;
+        let seen = of_caller.revents().unwrap_or(PollFlags::empty());
+        if seen.intersects(PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL) {
+            return false;
+        }
+        if seen.contains(PollFlags::POLLIN) {
+            if !matches!(caller.peek(&mut [0]), Ok(1)) {
+                return false;
+            }
+            signs = PollFlags::empty();
+        }
+    }
 }
 
 /// Neither adds a delay, and a far end that has silently gone is noticed.
@@ -71,6 +106,6 @@ fn linger(stream: &TcpStream, l_onoff: i32) {
 
 impl Errand {
     pub(crate) fn new(goal: crate::goal::Goal, reached: Option<dial::Reached>) -> Self {
-        Self { goal, reached, since: Instant::now() }
+        Self { goal, reached, leave: None, since: Instant::now() }
     }
 }

@@ -67,7 +67,7 @@ impl Gate<'_> {
             Address::Nowhere => return Err(libc::EAFNOSUPPORT),
             Address::Other(_) => return Err(libc::EINVAL),
         };
-        let connecting = Connecting { socket, to, outlet: Arc::clone(&self.run.outlet) };
+        let connecting = Connecting { socket, to, outlet: Arc::clone(&self.run.outlet), leave: None };
         Ok(Some(Wanted { call, connect: Connect { target, port }, connecting }))
     }
 
@@ -83,7 +83,7 @@ impl Gate<'_> {
                 self.net.calls_peer(cookie, at);
             }
             let to = To::Inside(inside, self.net.diag()?);
-            self.make(&call, Connecting { socket, to, outlet });
+            self.make(&call, Connecting { socket, to, outlet, leave: None });
             return Ok(None);
         }
         let way = outlet.way(at).map_err(|_| libc::ENETUNREACH)?;
@@ -93,7 +93,7 @@ impl Gate<'_> {
         let (to, target) = match way {
             Way::Lookup(door) => {
                 self.net.calls_peer(cookie, at);
-                self.make(&call, Connecting { socket, to: To::Inet(door), outlet });
+                self.make(&call, Connecting { socket, to: To::Inet(door), outlet, leave: None });
                 return Ok(None);
             }
             Way::Relay { name, door } => {
@@ -106,7 +106,7 @@ impl Gate<'_> {
             Way::Nowhere => return Err(libc::ECONNREFUSED),
         };
         let connect = Connect { target, port: at.port() };
-        Ok(Some(Wanted { call, connect, connecting: Connecting { socket, to, outlet } }))
+        Ok(Some(Wanted { call, connect, connecting: Connecting { socket, to, outlet, leave: None } }))
     }
 
     /// Whether a unix socket is one of the sandbox's own. In a private place nobody else can make one. Elsewhere a
@@ -242,13 +242,30 @@ impl Gate<'_> {
         }
     }
 
-    /// An approved connection.
-    pub(crate) fn connect_on(&mut self, call: &Notification, what: &Action, connecting: Connecting) {
-        if let Action::Connect(connect) = what {
-            let action = self.tree.action(call.tid);
-            self.net.means(connect, (call.tid, action));
+    /// A caller that does not wait to be connected does not wait for an answer either: it is connected to the relay at
+    /// once, which holds all it says until the answer is yes, and resets it on anything else.
+    pub(crate) fn begin_early(&mut self, held: &mut Held) {
+        let Then::Connect(connecting) = &mut held.then else { return };
+        let far = if let To::Inet(at) = connecting.to { Some(at) } else { None };
+        let Some(leave) = connecting.begins_early() else { return };
+        if let (Some(at), Ok(cookie)) = (far, net::cookie(&connecting.socket)) {
+            self.net.calls_peer(cookie, at);
         }
-        self.make(call, connecting);
+        if let Then::Connect(connecting) = std::mem::replace(&mut held.then, Then::Carry(leave)) {
+            self.make(&held.call, connecting);
+        }
+    }
+
+    /// A connection was approved.
+    pub(crate) fn connect_on(&mut self, held: Held) {
+        if let Action::Connect(connect) = &held.what {
+            self.net.means(connect, (held.call.tid, held.action));
+        }
+        match held.then {
+            Then::Connect(connecting) => self.make(&held.call, connecting),
+            Then::Carry(leave) => leave.give(),
+            Then::Exec(_) | Then::Request(..) | Then::Write(_) | Then::Draft(_) => self.refuse(&held.call, libc::EPERM),
+        }
     }
 
     /// Connects, and gives the caller what came of it: on a thread of its own, since it may take long. Whether it

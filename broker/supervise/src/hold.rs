@@ -8,6 +8,7 @@ use tollgate_policy::digest::digest_of;
 use tollgate_policy::evidence::Section;
 use tollgate_policy::question::{Answer, Approval, Question, Scope};
 use tollgate_policy::verdict::{Effect, Verdict};
+use tollgate_sys::leave::Leave;
 use tollgate_sys::notify::Notification;
 use tollgate_wire::ask::Ended;
 
@@ -46,7 +47,7 @@ impl Held {
     pub(crate) fn outside(&self) -> Option<&Prepared> {
         match &self.then {
             Then::Exec(judged) => judged.outside.as_deref(),
-            Then::Connect(_) | Then::Write(_) | Then::Draft(_) | Then::Request(..) => None,
+            Then::Connect(_) | Then::Carry(_) | Then::Write(_) | Then::Draft(_) | Then::Request(..) => None,
         }
     }
 
@@ -63,6 +64,8 @@ pub(crate) enum Then {
     Exec(Box<Judged>),
     /// The caller's socket is connected.
     Connect(Connecting),
+    /// The caller's socket was connected to the relay already, which carries it.
+    Carry(Leave),
     /// The program that asked goes on, and says so; with what the agent gave as its reason.
     Request(Box<Judged>, String),
     /// The path call is done.
@@ -89,7 +92,7 @@ impl Gate<'_> {
         let Some(held) = self.join(held) else { return };
         if self.is_prepared(&held, &question) {
             self.run.asker.prepare(question.clone());
-            self.held.insert(question.id, held);
+            self.wait_for(question.id, held);
         } else {
             self.go_on(held, question);
         }
@@ -101,6 +104,11 @@ impl Gate<'_> {
         let open = self.held.len() < self.most_open() && !self.denied.contains(&question.bound.action);
         let granted = self.covering(held, question).is_some() && !self.run.asker.binds(question);
         asks && open && !granted && self.run.asker.prepares(question)
+    }
+
+    fn wait_for(&mut self, id: String, mut held: Held) {
+        self.begin_early(&mut held);
+        self.held.insert(id, held);
     }
 
     fn most_open(&self) -> usize {
@@ -158,7 +166,7 @@ impl Gate<'_> {
         let reviewed = self.run.policy.review_question(&question);
         if reviewed.effect != Effect::Deny && self.run.asker.reviews() && self.held.len() < self.most_open() {
             held.question = Some(Box::new(question.clone()));
-            self.held.insert(id, held);
+            self.wait_for(id, held);
             return self.run.asker.review(question);
         }
         match reviewed.effect {
@@ -192,7 +200,7 @@ impl Gate<'_> {
                 if let Some(put) = &held.question {
                     self.test_attention(put, held.action);
                 }
-                self.held.insert(id, held);
+                self.wait_for(id, held);
             }
             Err(unasked) => {
                 let decision = match failed {
@@ -232,7 +240,7 @@ impl Gate<'_> {
     fn sealed(&self, held: &Held, mut question: Question) -> Question {
         question.bound.held = match &held.then {
             Then::Draft(finished) => finished.digest(),
-            Then::Exec(_) | Then::Connect(_) | Then::Write(_) | Then::Request(..) => {
+            Then::Exec(_) | Then::Connect(_) | Then::Carry(_) | Then::Write(_) | Then::Request(..) => {
                 held.outside().map(Prepared::digest).unwrap_or_default()
             }
         };
@@ -355,7 +363,7 @@ impl Gate<'_> {
                 Then::Draft(_) => self.put_on(held),
                 Then::Exec(judged) => self.let_on(&held.call, *judged, Some(id.to_owned())),
                 Then::Request(judged, _) => self.let_on(&held.call, *judged, None),
-                Then::Connect(connecting) => self.connect_on(&held.call, &held.what, connecting),
+                Then::Connect(_) | Then::Carry(_) => self.connect_on(held),
                 Then::Write(crossing) => self.write_on(held.call, &crossing),
             },
             Outcome::Denied | Outcome::Expired | Outcome::ReviewFailed => {
@@ -392,7 +400,7 @@ impl Gate<'_> {
     fn send_back(&self, held: &Held) {
         match &held.then {
             Then::Draft(finished) => self.not_put(&held.call, finished),
-            Then::Exec(_) | Then::Connect(_) | Then::Write(_) | Then::Request(..) => {
+            Then::Exec(_) | Then::Connect(_) | Then::Carry(_) | Then::Write(_) | Then::Request(..) => {
                 self.refuse(&held.call, libc::EPERM);
             }
         }
@@ -400,10 +408,8 @@ impl Gate<'_> {
 
     /// Closes questions whose callers have gone.
     pub(crate) fn look_over(&mut self) {
-        let waits = |held: &Held| {
-            held.stands_alone() || self.listener.as_ref().is_some_and(|listener| listener.is_valid(held.call.id))
-        };
-        let gone: Vec<String> = self.held.iter().filter(|(_, held)| !waits(held)).map(|(id, _)| id.clone()).collect();
+        let gone: Vec<String> =
+            self.held.iter().filter(|(_, held)| !self.still_stands(held)).map(|(id, _)| id.clone()).collect();
         for id in gone {
             self.abort(&id, "its process ended");
         }

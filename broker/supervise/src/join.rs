@@ -12,9 +12,11 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     Shutdown, SockaddrIn, SockaddrIn6, SockaddrLike, SockaddrStorage, UnixAddr, getsockname, shutdown,
 };
-use tollgate_policy::action::Connect;
+use tollgate_policy::action::{Connect, Target};
+use tollgate_sys::leave::{self, Awaited, Leave};
 use tollgate_sys::notify::Listener;
 
+use crate::address;
 use crate::net::{Diag, Inside};
 use crate::outlet::Outlet;
 
@@ -26,6 +28,8 @@ pub(crate) struct Connecting {
     pub(crate) socket: OwnedFd,
     pub(crate) to: To,
     pub(crate) outlet: Arc<dyn Outlet>,
+    /// What it has to have, if it is made before it is settled.
+    pub(crate) leave: Option<Awaited>,
 }
 
 impl std::fmt::Debug for Connecting {
@@ -56,7 +60,7 @@ pub(crate) enum To {
 
 impl Connecting {
     /// Connects, and answers the call.
-    pub(crate) fn finish(&self, listener: &Listener, id: u64) {
+    pub(crate) fn finish(mut self, listener: &Listener, id: u64) {
         let answered = match self.connect() {
             Ok(()) => listener.succeed(id, 0),
             Err(errno) => listener.fail(id, errno as i32),
@@ -66,10 +70,32 @@ impl Connecting {
         }
     }
 
-    fn connect(&self) -> Result<(), Errno> {
+    /// Makes it one that is begun before it is settled, where its caller does not wait: the leave that it needs from then
+    /// on. None where it goes nowhere that could hold it.
+    pub(crate) fn begins_early(&mut self) -> Option<Leave> {
+        if !self.does_not_wait().unwrap_or(false) {
+            return None;
+        }
+        if let To::Inet(at) = self.to {
+            let goal = Connect { target: Target::Address(address::judged(&at)), port: at.port() };
+            self.to = To::Relay { door: self.outlet.door(at)?, goal };
+        }
+        let To::Relay { .. } = self.to else { return None };
+        let (leave, awaited) = leave::pair().ok()?;
+        self.leave = Some(awaited);
+        Some(leave)
+    }
+
+    fn does_not_wait(&self) -> Result<bool, Errno> {
+        let flags = fcntl(&self.socket, FcntlArg::F_GETFL)?;
+        Ok(OFlag::from_bits_truncate(flags).contains(OFlag::O_NONBLOCK))
+    }
+
+    fn connect(&mut self) -> Result<(), Errno> {
+        let leave = self.leave.take();
         match &self.to {
             To::Inside(inside, diag) => self.inside(*inside, diag),
-            To::Relay { door, goal } => self.relay(*door, goal),
+            To::Relay { door, goal } => self.relay((*door, goal), leave),
             To::Inode(_) | To::Name(_) | To::Inet(_) => connect_to(&self.socket, &self.to),
         }
     }
@@ -105,12 +131,11 @@ impl Connecting {
 
     /// A caller that waits learns what came of it, as it would without us; one that doesn't is connected to the relay
     /// at once.
-    fn relay(&self, door: SocketAddr, goal: &Connect) -> Result<(), Errno> {
-        let flags = fcntl(&self.socket, FcntlArg::F_GETFL)?;
-        if OFlag::from_bits_truncate(flags).contains(OFlag::O_NONBLOCK) {
+    fn relay(&self, (door, goal): (SocketAddr, &Connect), leave: Option<Awaited>) -> Result<(), Errno> {
+        if leave.is_some() || self.does_not_wait()? {
             let made = connect_inet(&self.socket, door);
             if matches!(made, Ok(()) | Err(Errno::EINPROGRESS)) {
-                self.outlet.announce(self.local()?, goal).map_err(Errno::from_raw)?;
+                self.outlet.announce(self.local()?, goal, leave).map_err(Errno::from_raw)?;
             }
             return made;
         }

@@ -3,7 +3,7 @@
 use tollgate_ledger::record::{Decision, Event, Outcome};
 
 use crate::gate::Gate;
-use crate::hold::Held;
+use crate::hold::{Held, Then};
 
 /// How many attempts of a run may wait beside those whose questions are open.
 const JOINED: usize = 1000;
@@ -27,7 +27,7 @@ impl Joint {
 
 impl Gate<'_> {
     /// Lets an attempt wait with an identical one; gives it back where there is none.
-    pub(crate) fn join(&mut self, held: Held) -> Option<Held> {
+    pub(crate) fn join(&mut self, mut held: Held) -> Option<Held> {
         if held.draft.is_empty() {
             return Some(held);
         }
@@ -45,6 +45,7 @@ impl Gate<'_> {
             self.refuse(&held.call, libc::EPERM);
             return None;
         }
+        self.begin_early(&mut held);
         let others = self.joined.entry(id.clone()).or_default();
         others.push(held);
         let count = u32::try_from(others.len() + 1).unwrap_or(u32::MAX);
@@ -81,7 +82,11 @@ impl Gate<'_> {
         }
     }
 
-    fn still_stands(&self, held: &Held) -> bool {
-        self.listener.as_ref().is_some_and(|listener| listener.is_valid(held.call.id))
+    /// Whether somebody still waits for what comes of it, or it is to be answered though nobody does.
+    pub(crate) fn still_stands(&self, held: &Held) -> bool {
+        if let Then::Carry(leave) = &held.then {
+            return leave.is_awaited();
+        }
+        held.stands_alone() || self.listener.as_ref().is_some_and(|listener| listener.is_valid(held.call.id))
     }
 }

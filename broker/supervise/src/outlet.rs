@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use tollgate_policy::action::Connect;
+use tollgate_sys::leave::Awaited;
 
 /// Named egress. Called from the gate's loop and from threads that connect.
 pub trait Outlet: Send + Sync {
@@ -24,17 +25,21 @@ pub trait Outlet: Send + Sync {
     /// What kind of place an address is, as a word for people ("private", "loopback"); none for the open internet.
     fn kept(&self, address: IpAddr) -> Option<&'static str>;
 
+    /// The relay's door for a connection to an address of the open internet; none where it can't be carried.
+    fn door(&self, to: SocketAddr) -> Option<SocketAddr>;
+
     /// Reaches a goal, as long as that takes; its caller is connected afterwards.
     ///
     /// # Errors
     /// The errno for the caller.
     fn reach(&self, goal: &Connect) -> Result<Box<dyn Far>, i32>;
 
-    /// Says what the connection from `local` to the relay's door means: at once after it was begun.
+    /// Says what the connection from `local` to the relay's door means: at once after it was begun. With `leave`, nothing
+    /// comes of it before that is given, and a reset if it is not.
     ///
     /// # Errors
     /// The errno for the caller; the connection is reset.
-    fn announce(&self, local: SocketAddr, goal: &Connect) -> Result<(), i32>;
+    fn announce(&self, local: SocketAddr, goal: &Connect, leave: Option<Awaited>) -> Result<(), i32>;
 
     /// Readable when [`Outlet::take`] has something; none before the egress is started.
     fn wakes(&self) -> Option<BorrowedFd<'_>>;
@@ -96,11 +101,15 @@ impl Outlet for NoOutlet {
         Some("unknown")
     }
 
+    fn door(&self, _: SocketAddr) -> Option<SocketAddr> {
+        None
+    }
+
     fn reach(&self, _: &Connect) -> Result<Box<dyn Far>, i32> {
         Err(libc::ENETUNREACH)
     }
 
-    fn announce(&self, _: SocketAddr, _: &Connect) -> Result<(), i32> {
+    fn announce(&self, _: SocketAddr, _: &Connect, _: Option<Awaited>) -> Result<(), i32> {
         Err(libc::ENETUNREACH)
     }
 

@@ -12,6 +12,7 @@ pub mod heap;
 pub mod ids;
 pub mod inside;
 pub mod landlock;
+pub mod leave;
 pub mod limits;
 pub mod machine;
 pub mod masks;

@@ -2,6 +2,8 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tollgate_egress::End;
@@ -24,6 +26,46 @@ fn what_nobody_announced_is_reset_and_goes_nowhere() {
     assert_eq!(ending(&mut stream), Err(ErrorKind::ConnectionReset));
     assert!(begun.elapsed() < Duration::from_secs(15));
     assert!(world.judge.reports.lock().unwrap().is_empty());
+}
+
+#[test]
+fn what_waits_for_leave_goes_nowhere_before_it_and_not_without_it() {
+    let world = good();
+    let came = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&came);
+    let port = far_end(move |mut stream| {
+        count.fetch_add(1, Ordering::SeqCst);
+        let mut heard = [0; 5];
+        stream.read_exact(&mut heard).unwrap();
+        stream.write_all(&heard).unwrap();
+    });
+    let (mut one, leave) = world.connect_early("good.example", port);
+    one.write_all(b"hello").unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!((came.load(Ordering::SeqCst), leave.is_awaited()), (0, true));
+    leave.give();
+    let mut said = [0; 5];
+    one.read_exact(&mut said).unwrap();
+    assert_eq!((&said, came.load(Ordering::SeqCst)), (b"hello", 1));
+    drop(one);
+    assert_eq!(world.report().up, 5);
+    let (mut one, leave) = world.connect_early("good.example", port);
+    one.write_all(b"hello").unwrap();
+    drop(leave);
+    assert_eq!(ending(&mut one), Err(ErrorKind::ConnectionReset));
+    // a caller that has gone, with a word or without, waits for nothing
+    let (one, leave) = world.connect_early("good.example", port);
+    drop(one);
+    let (mut other, still) = world.connect_early("good.example", port);
+    other.write_all(b"hello").unwrap();
+    reset(&other);
+    drop(other);
+    let begun = Instant::now();
+    while leave.is_awaited() || still.is_awaited() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "nobody noticed");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(came.load(Ordering::SeqCst), 1);
 }
 
 #[test]

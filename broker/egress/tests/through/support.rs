@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tollgate_egress::{Class, Egress, Goal, Judge, Kind, Report, Resolve, Setting, Way};
 use tollgate_policy::action::{Connect, Target};
 use tollgate_policy::verdict::Effect;
+use tollgate_sys::leave::{self, Leave};
 
 #[derive(Default)]
 pub(crate) struct Judging {
@@ -103,14 +104,27 @@ impl World {
 
     /// Does what the supervisor does for a caller that connects to a name and port.
     pub(crate) fn connect(&self, name: &str, port: u16) -> TcpStream {
+        let (stream, goal) = self.begin(name, port);
+        self.egress().announce(stream.local_addr().unwrap(), goal).unwrap();
+        stream
+    }
+
+    /// The same before it is settled.
+    pub(crate) fn connect_early(&self, name: &str, port: u16) -> (TcpStream, Leave) {
+        let (stream, goal) = self.begin(name, port);
+        let (leave, awaited) = leave::pair().unwrap();
+        self.egress().announce_early(stream.local_addr().unwrap(), goal, awaited).unwrap();
+        (stream, leave)
+    }
+
+    fn begin(&self, name: &str, port: u16) -> (TcpStream, Goal) {
         let to = SocketAddr::new(self.address_of(name), port);
         let Way::Relay { name, door } = self.egress().way(to, Kind::Stream) else {
             panic!("an address of ours is a name")
         };
         let stream = TcpStream::connect(door).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        self.egress().announce(stream.local_addr().unwrap(), goal(&name, port)).unwrap();
-        stream
+        (stream, goal(&name, port))
     }
 
     /// The first report, once it is there.

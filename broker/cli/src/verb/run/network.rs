@@ -13,6 +13,7 @@ use tollgate_policy::grant::Grants;
 use tollgate_policy::subject::Subject;
 use tollgate_policy::verdict::Effect;
 use tollgate_supervise::outlet::{Far, Outlet, Turned, Way};
+use tollgate_sys::leave::Awaited;
 
 /// Ports on which a name is looked for among the allowed ones, when it is looked up.
 const USUAL: [u16; 3] = [443, 80, 22];
@@ -89,6 +90,11 @@ impl Outlet for Network {
         Some(class_here(address)).filter(|class| !class.is_open()).map(Class::word)
     }
 
+    fn door(&self, to: SocketAddr) -> Option<SocketAddr> {
+        let running = self.running().ok().filter(|_| class_here(to.ip()).is_open())?;
+        running.egress.door(to)
+    }
+
     fn reach(&self, goal: &Connect) -> Result<Box<dyn Far>, i32> {
         let running = self.running().map_err(|_| nix::libc::ENETUNREACH)?;
         match running.egress.reach(Goal::new(goal.clone())) {
@@ -100,9 +106,14 @@ impl Outlet for Network {
         }
     }
 
-    fn announce(&self, local: SocketAddr, goal: &Connect) -> Result<(), i32> {
+    fn announce(&self, local: SocketAddr, goal: &Connect, leave: Option<Awaited>) -> Result<(), i32> {
         let running = self.running().map_err(|_| nix::libc::ENETUNREACH)?;
-        running.egress.announce(local, Goal::new(goal.clone())).map_err(|_| nix::libc::ENOBUFS)
+        let goal = Goal::new(goal.clone());
+        let announced = match leave {
+            Some(leave) => running.egress.announce_early(local, goal, leave),
+            None => running.egress.announce(local, goal),
+        };
+        announced.map_err(|_| nix::libc::ENOBUFS)
     }
 
     fn wakes(&self) -> Option<BorrowedFd<'_>> {

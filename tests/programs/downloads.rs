@@ -20,7 +20,7 @@ const SET: [&str; 9] = [
     "CARGO_REGISTRIES_",
 ];
 
-fn with_setting(job: Job) -> Job {
+pub(crate) fn with_setting(job: Job) -> Job {
     let set = std::env::vars_os().filter(|(name, _)| {
         let name = name.to_string_lossy();
         SET.iter().any(|start| name.starts_with(start))

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod browsers;
 mod downloads;
 mod examples;
 mod outside;

@@ -118,11 +118,29 @@ class Tab {
 
   type(text) { return this.send('Input.insertText', { text }); }
 
-  /** Clicks where the element is, as a person does: one that is hidden can't be clicked. */
+  /** Where the element is, if that is where it would be clicked. */
+  at(selector) {
+    return this.value(`(() => {
+      const it = document.querySelector(${JSON.stringify(selector)});
+      if (!it || document.readyState !== 'complete') { return null; }
+      it.scrollIntoView({ block: 'center', behavior: 'instant' });
+      const box = it.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
+      return it.contains(document.elementFromPoint(x, y)) ? { x, y } : null;
+    })()`);
+  }
+
+  /** Clicks where the element is, as a person does: not one that is hidden, nor one that still moves while the page is laid out. */
   async click(selector) {
-    const at = await this.value(`(() => { const it = document.querySelector(${JSON.stringify(selector)}); it.scrollIntoView({ block: 'center', behavior: 'instant' }); const box = it.getBoundingClientRect(); return { x: box.x + box.width / 2, y: box.y + box.height / 2 }; })()`);
+    let before = null;
+    for (const end = Date.now() + 20_000; ;) {
+      const now = await this.at(selector).catch(() => null);
+      if (now && before?.x === now.x && before.y === now.y) { break; }
+      if (Date.now() > end) { throw new Error(`${selector} can't be clicked\n${await this.text()}`); }
+      before = now;
+      await sleep(60);
+    }
     for (const type of ['mousePressed', 'mouseReleased']) {
-      await this.send('Input.dispatchMouseEvent', { type, ...at, button: 'left', clickCount: 1 });
+      await this.send('Input.dispatchMouseEvent', { type, ...before, button: 'left', clickCount: 1 });
     }
   }
 

@@ -3,55 +3,15 @@
 // with a word, one that nobody answers, forty like ones with a switch each, two windows at once, all of it without a
 // script, and by keys alone. Any step that is not as expected ends it with status 1; 77 where there is no browser.
 // TOLLGATE names the program, PICTURES a folder for pictures of what was seen.
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { Browser, program, sleep } from './cdp.mjs';
+import { Browser } from './cdp.mjs';
+import { ends, git, hold, play, say, start, until, verb, work, workspace } from './stage.mjs';
 
-if (!program) {
-  console.error('no browser: install chromium, or name one in CHROMIUM');
-  process.exit(77);
-}
-
-const tollgate = process.env.TOLLGATE || 'tollgate';
-// Not in the temp directory: a run has one of its own there.
-const work = mkdtempSync(join(process.env.STORY_FOLDER || '/var/tmp', 'tollgate-story-'));
-const workspace = join(work, 'workspace');
-const bare = join(work, 'workspace', 'remote.git');
-const env = { PATH: process.env.PATH, LANG: 'C.UTF-8', HOME: join(work, 'home'), TOLLGATE_STATE_DIR: join(work, 'state') };
-for (const folder of [workspace, env.HOME]) { mkdirSync(folder, { recursive: true }); }
+const bare = join(workspace, 'remote.git');
 const pictures = process.env.PICTURES;
-
-const say = (text) => console.log(`\n== ${text}`);
-function hold(truth, what) { if (!truth) { throw new Error(what); } }
-const git = (...words) => execFileSync('git', words, { cwd: workspace, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
-const verb = (...words) => execFileSync(tollgate, words, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 const pushed = () => { try { return git('--git-dir', bare, 'log', '-1', '--format=%s', 'main'); } catch { return ''; } };
-const ends = [];
-
-function start(...words) {
-  const child = spawn(tollgate, words, { cwd: workspace, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const run = { child, out: '', err: '' };
-  child.stdout.on('data', (text) => { run.out += text; });
-  child.stderr.on('data', (text) => { run.err += text; });
-  const closed = new Promise((done) => { child.on('close', (status) => done(status)); });
-  run.ends = async () => {
-    const status = await Promise.race([closed, sleep(60_000).then(() => 'late')]);
-    if (status === 'late') { throw new Error(`\`${words.join(' ')}\` does not end: ${run.err}`); }
-    return status;
-  };
-  ends.push(() => child.kill('SIGTERM'));
-  return run;
-}
-
-async function until(what, truth, seconds = 20) {
-  for (const end = Date.now() + seconds * 1000; !truth();) {
-    if (Date.now() > end) { throw new Error(`not within ${seconds} s: ${what}`); }
-    await sleep(20);
-  }
-}
 
 async function story() {
   git('init', '-q', '-b', 'work', '.');
@@ -211,7 +171,6 @@ async function story() {
   await picture('report');
   hold(browser.faults.length === 0, `the browser complained: ${browser.faults.join('; ')}`);
   verb('ledger', 'verify');
-  say('All as it should be');
 }
 
 /** Approves with what the question asks for: a moment, and a name where there is one. */
@@ -225,13 +184,4 @@ async function approve(tab) {
   await tab.click('.approve');
 }
 
-let status = 0;
-try {
-  await story();
-} catch (fault) {
-  console.error(`\nanswer-in-a-browser: ${fault.message}`);
-  status = 1;
-}
-for (const end of ends.reverse()) { await end(); }
-rmSync(work, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
-process.exit(status);
+await play('answer-in-a-browser', story);

@@ -11,7 +11,7 @@ use tollgate_tests::{Scene, cases, screen::Screen};
 use crate::{RULES, text::is_neutral};
 
 cases! { user: hooks_get_text the_queue_in_a_terminal_gets_text the_report_as_a_file_is_text encoded_names_are_read_out
-a_word_of_a_hundred_kilobytes }
+a_word_of_a_hundred_kilobytes in_a_browser }
 
 // In a mount namespace the scene's own folders are not to be seen from inside.
 mod writes {
@@ -203,4 +203,20 @@ fn a_word_of_a_hundred_kilobytes(scene: &Scene) {
     assert!(all[1].contains("last") && all[3].contains("last"), "what follows is shown");
     scene.answer("deny", &question, &[]).ended(0);
     assert!(running.end().err.len() < 100_000);
+}
+
+/// The page in a real browser, and other sites in that same browser; `browser/hostile.mjs` says what.
+fn in_a_browser(scene: &Scene) {
+    if !tollgate_tests::program::has("node") {
+        return tollgate_tests::skip("needs node");
+    }
+    let mut command = scene.command("node");
+    let story = Path::new(env!("CARGO_MANIFEST_DIR")).join("approvals/browser/hostile.mjs");
+    command.arg(story).env("TOLLGATE", scene.tollgate()).env("STORY_FOLDER", &scene.home);
+    let outcome = tollgate_tests::Job::new(command).deadline(std::time::Duration::from_mins(4)).end();
+    if outcome.status.code() == Some(77) {
+        return tollgate_tests::skip("needs chromium");
+    }
+    outcome.ended(0);
+    assert!(outcome.out.contains("All as it should be"), "{outcome}");
 }

@@ -10,7 +10,7 @@ use tollgate_tests::page::Page;
 use tollgate_tests::screen::Screen;
 use tollgate_tests::{Job, Scene, cases, skip};
 
-cases! { user: on_the_page in_the_queue_of_a_terminal by_a_command_at_a_terminal two_people_through_two_channels
+cases! { user: on_the_page in_the_queue_of_a_terminal by_a_command_at_a_terminal by_a_command_without_one two_people_through_two_channels
 no_is_never_slowed_down }
 
 const PUSH: [&str; 4] = ["git", "push", "origin", "HEAD:refs/heads/main"];
@@ -148,12 +148,26 @@ fn by_a_command_at_a_terminal(scene: &Scene) {
     assert!(decided.contains("\"opened\":true") && decided.contains("\"channel\":\"cli\""), "{decided}");
 }
 
+fn by_a_command_without_one(scene: &Scene) {
+    let bare = repository(scene);
+    let running = scene.job::<&str, _>(&[], &PUSH).start();
+    let (question, name) = grave(scene);
+    for wrong in [&[][..], &["--confirm", ""], &["--confirm", "yes"], &["--confirm", "origins"], &["--scope", "run"]] {
+        let outcome = scene.answer("approve", &question, wrong);
+        outcome.ended(1).told("can't be undone").told(&format!("--confirm {name}"));
+        assert!(outcome.out.is_empty() && !has_arrived(&bare) && scene.questions().len() == 1, "{wrong:?}: {outcome}");
+    }
+    scene.answer("approve", &question, &["--confirm", &name]).ended(0);
+    running.end().ended(0);
+    assert!(has_arrived(&bare));
+}
+
 fn two_people_through_two_channels(scene: &Scene) {
     let bare = repository(scene);
     let policy = scene.policy("[approvals]\ntwo = [\"publish\"]\n");
     let page = Page::open(scene);
     let running = scene.job(&[Path::new("--policy"), &policy], &PUSH).start();
-    let (question, _) = grave(scene);
+    let (question, name) = grave(scene);
     let id = question["id"].as_str().unwrap();
     assert!(page.get(&format!("/q/{id}")).body.contains("2 people have to agree"), "it is not said on the page");
     for lasting in ["run", "until", "uses"] {
@@ -162,7 +176,7 @@ fn two_people_through_two_channels(scene: &Scene) {
     }
     let first = page.answer(id, &[("answer", "once")]);
     assert!(first.status == 200 && first.body.contains("agree"), "{}", first.body);
-    let again = scene.answer("approve", &question, &[]);
+    let again = scene.answer("approve", &question, &["--confirm", &name]);
     assert!(!again.status.success() && again.err.contains("has agreed already"), "{again}");
     let again = page.answer(id, &[("answer", "once")]);
     assert_ne!(again.status, 200, "{}", again.body);
@@ -172,7 +186,7 @@ fn two_people_through_two_channels(scene: &Scene) {
         assert!(!running.end().status.success() && !has_arrived(&bare));
         return skip("needs root, to be the second person");
     }
-    crate::two::of_root(scene, "approve", &question).ended(0);
+    crate::two::of_root(scene, "approve", &question, &["--confirm", &name]).ended(0);
     running.end().ended(0);
     assert!(has_arrived(&bare));
     scene.verifies();

@@ -10,9 +10,9 @@ use crate::RULES;
 
 cases! { user: two_people_have_to_agree most_questions_have_no_friction }
 
-pub(crate) fn of_root(scene: &Scene, verb: &str, question: &Value) -> Outcome {
+pub(crate) fn of_root(scene: &Scene, verb: &str, question: &Value, more: &[&str]) -> Outcome {
     let mut command = Command::new(scene.tollgate());
-    command.args(["approvals", verb, question["id"].as_str().unwrap()]);
+    command.args(["approvals", verb, question["id"].as_str().unwrap()]).args(more);
     command.env("TOLLGATE_STATE_DIR", &scene.state).env_remove("XDG_RUNTIME_DIR");
     Job::new(command).end()
 }
@@ -40,7 +40,7 @@ fn two_people_have_to_agree(scene: &Scene) {
         assert!(!outcome.out.contains("2 3"), "{outcome}");
         return skip("needs root, to be the second person");
     }
-    let second = of_root(scene, "approve", &question);
+    let second = of_root(scene, "approve", &question, &[]);
     second.ended(0);
     running.end().printed("6: 2 3\nrc=0\n");
     let report = scene.report();

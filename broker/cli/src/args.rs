@@ -240,6 +240,9 @@ pub(crate) enum ApprovalsVerb {
         /// How wide: once, run, until=30m, uses=3, prefix='git push'
         #[arg(long, default_value = "once")]
         scope: String,
+        /// The name of what can't be undone, where the risk is high: as a terminal would have it typed
+        #[arg(long, value_name = "NAME")]
+        confirm: Option<String>,
         #[command(flatten)]
         answer: Answer,
     },
@@ -277,7 +280,8 @@ Scopes:
                    shells, interpreters, runners and wrappers
 
 At a terminal a question of high risk is shown first, and approved by typing
-its name.
+its name. Without a terminal, what is of high risk and can't be undone is
+approved with --confirm NAME; the refusal says which name.
 
 Example:
   tollgate approvals approve k3f9x2ab-1 --scope run";

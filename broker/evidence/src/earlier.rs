@@ -12,7 +12,7 @@ use tollgate_policy::evidence::{Earlier, Like, Section};
 use tollgate_policy::question::{Offer, Question};
 use tollgate_policy::raw::Raw;
 use tollgate_wire::ask::History;
-use tollgate_wire::card;
+use tollgate_wire::{card, neutral};
 
 use crate::Search;
 
@@ -24,6 +24,9 @@ const HISTORY: usize = 20_000;
 
 /// How many decisions are named.
 const SHOWN: usize = 5;
+
+/// Longest prefix that is offered, in characters as it is shown: one that can't be read whole is nobody's to give.
+const LONGEST: usize = 100;
 
 /// Examples of a prefix.
 const EXAMPLES: usize = 3;
@@ -61,9 +64,13 @@ pub(crate) fn offers(policy: &Policy, question: &Question, past: &[Action]) -> V
     let longest = exec.argv.len().saturating_sub(1).min(4);
     let words = (2..=longest).rev().filter_map(text);
     words
-        .filter(|words: &Vec<String>| policy.may_be_prefix(&question.action, words))
+        .filter(|words: &Vec<String>| policy.may_be_prefix(&question.action, words) && is_readable(words))
         .map(|words| offer(words, past))
         .collect()
+}
+
+fn is_readable(words: &[String]) -> bool {
+    neutral::command(words.iter().map(String::as_bytes)).chars().count() <= LONGEST
 }
 
 fn offer(words: Vec<String>, past: &[Action]) -> Offer {

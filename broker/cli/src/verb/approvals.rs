@@ -33,11 +33,11 @@ pub(crate) fn approvals(verb: ApprovalsVerb) -> Outcome {
         ApprovalsVerb::Notify => super::notice::test(),
         ApprovalsVerb::List(json) => list(json),
         ApprovalsVerb::Show { id, json } => show(&id, json),
-        ApprovalsVerb::Approve { id, scope, answer } => {
+        ApprovalsVerb::Approve { id, scope, confirm, answer } => {
             let scope = scope::parse(&scope, time::now())
                 .map_err(|fault| Failure::of(Exit::Usage, &fault).hint(fault.hint()))?;
             let said = format!("approved, {}", scope::text(&scope));
-            react(&id, Answer::Approve(scope), &answer, &said)
+            react(&id, (Answer::Approve(scope), confirm.as_deref()), &answer, &said)
         }
         ApprovalsVerb::Deny { id, scope, answer } => {
             let (no, said) = match scope.as_str() {
@@ -50,7 +50,7 @@ pub(crate) fn approvals(verb: ApprovalsVerb) -> Outcome {
                         .hint("use `once`, `run` or `stop`"));
                 }
             };
-            react(&id, no, &answer, said)
+            react(&id, (no, None), &answer, said)
         }
         ApprovalsVerb::Grants(json) => grants::list(json),
         ApprovalsVerb::Revoke { id, json } => grants::revoke(&id, json),
@@ -77,9 +77,9 @@ fn show(id: &str, json: args::Json) -> Outcome {
     if json.json { ui::json(&question) } else { ui::data(card::whole(&question, time::now())) }
 }
 
-fn react(id: &str, answer: Answer, how: &args::Answer, said: &str) -> Outcome {
+fn react(id: &str, (answer, confirm): (Answer, Option<&str>), how: &args::Answer, said: &str) -> Outcome {
     let (client, question) = find(id)?;
-    let seen = friction::met(&client, &question, &answer)?;
+    let seen = friction::met(&client, &question, (&answer, confirm))?;
     let reaction = Reaction {
         question: &question.id,
         digest: how.digest.as_deref().unwrap_or(&question.digest),

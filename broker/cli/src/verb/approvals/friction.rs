@@ -1,7 +1,5 @@
-//! What a yes takes on a terminal where the risk is high: the whole question on the screen, a moment, and its name.
-//!
-//! Only there: a command line without a terminal is nobody's reflex, it names its question. The page and `watch` ask for
-//! the same.
+//! What a yes takes where the risk is high: on a terminal the whole question on the screen, a moment, and its name; without
+//! one, the name of what can't be undone in `--confirm`. The page and `watch` ask for the same.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::time::{Duration, Instant};
@@ -27,22 +25,49 @@ const LINE: u64 = 1000;
 ///
 /// # Errors
 /// What was typed is something else: then nothing is answered.
-pub(super) fn met(client: &Client, question: &Question, answer: &Answer) -> Result<Seen, Failure> {
+pub(super) fn met(
+    client: &Client,
+    question: &Question,
+    (answer, confirm): (&Answer, Option<&str>),
+) -> Result<Seen, Failure> {
     let seen = Seen { waiting: question.waiting, ..Seen::default() };
     let friction = Friction::of(question);
-    let person = io::stdin().is_terminal() && io::stderr().is_terminal();
-    if !answer.is_yes() || !friction.is_any() || !person {
+    if !answer.is_yes() || !friction.is_any() {
         return Ok(seen);
     }
+    if let Some(said) = confirm {
+        return if said.trim() == name(&friction) { Ok(seen) } else { Err(unnamed(question)) };
+    }
+    if io::stdin().is_terminal() && io::stderr().is_terminal() {
+        return asked(client, question, (&friction, seen));
+    }
+    // a command line without a terminal is nobody's reflex: it takes a moment, and names its question
+    if friction.confirm.is_empty() { Ok(seen) } else { Err(unnamed(question)) }
+}
+
+fn name(friction: &Friction) -> &str {
+    if friction.confirm.trim().is_empty() { YES } else { friction.confirm.trim() }
+}
+
+fn unnamed(question: &Question) -> Failure {
+    let (friction, id) = (Friction::of(question), neutral::short(&question.id, 60));
+    let name = neutral::command([name(&friction).as_bytes()]);
+    Failure::new(Exit::Failed, format!("question `{id}` was not answered: the risk is high, and it can't be undone"))
+        .hint(format!(
+            "look at it with `tollgate approvals show {id}`; to approve it, say what it is about: `--confirm {name}`"
+        ))
+}
+
+/// The same at a terminal.
+fn asked(client: &Client, question: &Question, (friction, seen): (&Friction, Seen)) -> Result<Seen, Failure> {
     // That it was opened is noted by its run, too.
     client.show(&question.id).ok();
     ui::aside(card::whole(question, time::now()));
     let since = Instant::now();
-    let name = if friction.confirm.is_empty() { YES } else { &friction.confirm };
     wait(friction.pause)?;
-    ui::aside(format!("To approve, type {} and Enter:", neutral::short(name, 100)));
+    ui::aside(format!("To approve, type {} and Enter:", neutral::short(name(friction), 100)));
     let typed = line()?;
-    if typed.trim() != name.trim() {
+    if typed.trim() != name(friction) {
         return Err(Failure::new(Exit::Failed, format!("question `{}` was not answered", question.id))
             .hint("what was typed is not its name; what can't be undone is approved by name"));
     }

@@ -78,12 +78,14 @@ fn the_queue_in_a_terminal_gets_text(scene: &Scene) {
     let question = scene.question();
     screen.shows("1 question waits");
     screen.keys(&["Enter"]);
+    // The list says why, too: only a question that is read has its name in the title.
+    screen.shows(&format!("Tollgate - {}", question["id"].as_str().unwrap()));
     screen.shows("hard sums");
     let text = screen.text();
     is_neutral(&text, "the screen");
     assert!(text.contains("\\x1b[2J") && text.contains("look twice") == text.contains("U+"), "{text}");
     screen.keys(&["q"]);
-    screen.shows("1 question waits");
+    screen.shows("Tollgate - 1 question waits");
     scene.answer("deny", &question, &[]).ended(0);
     running.end();
     screen.shows("nothing waits");

@@ -11,6 +11,7 @@
 mod attention;
 mod changed;
 mod channels;
+mod facts;
 mod grave;
 mod many;
 mod notices;

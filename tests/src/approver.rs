@@ -39,4 +39,11 @@ impl Scene {
         let words: Vec<&str> = ["approvals", verb, id].iter().chain(options).copied().collect();
         self.verb(&words).end()
     }
+
+    /// Approves it once, with the name that it asks for, if any.
+    pub fn approve(&self, question: &Value) -> Outcome {
+        let name = question["offers"]["confirm"].as_str().unwrap_or_default();
+        let confirm = ["--confirm", name];
+        self.answer("approve", question, if name.is_empty() { &[] } else { &confirm })
+    }
 }

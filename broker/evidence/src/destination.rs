@@ -1,6 +1,7 @@
 //! A connection: where it goes, for the first time or not, and which secrets could leave through it.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use tollgate_policy::action::{Access, Action, Connect, PathAccess, Target};
 use tollgate_policy::boundary::Boundary;
@@ -10,7 +11,7 @@ use tollgate_policy::verdict::Effect;
 use tollgate_policy::{Grants, Subject};
 use tollgate_wire::card;
 
-use crate::Search;
+use crate::{Search, wider};
 
 /// Where people keep secrets, from their home.
 const SECRETS: [&str; 16] = [
@@ -56,20 +57,31 @@ pub(crate) fn look(connect: &Connect, search: &mut Search<'_>) {
         readers: String::new(),
     }));
     let boundary = search.by.policy.lower();
-    search.add(Section::Readable { paths: readable(&boundary, search) });
+    search.add(Section::Readable { paths: readable(&Reader::Inside(&boundary), search) });
+}
+
+/// Whose boundary it is.
+pub(crate) enum Reader<'a> {
+    /// The run's: its rules hold besides.
+    Inside(&'a Boundary),
+    /// A wider profile's.
+    Wider(&'a Boundary),
 }
 
 /// Secrets that are there, and that the boundary lets be read.
-fn readable(boundary: &Boundary, search: &Search<'_>) -> Vec<String> {
-    let home = std::env::var_os("HOME").map(std::path::PathBuf::from);
+pub(crate) fn readable(reader: &Reader<'_>, search: &Search<'_>) -> Vec<String> {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
     let of_home = home.iter().flat_map(|home| SECRETS.iter().map(|name| home.join(name)));
     let of_project = OF_PROJECTS.iter().map(|name| search.by.workspace.as_path().join(name));
-    let open = |path: &std::path::PathBuf| {
+    let open = |path: &PathBuf| {
+        let (Reader::Inside(boundary) | Reader::Wider(boundary)) = reader;
+        let refused = matches!(reader, Reader::Inside(_)) && is_refused(path, search);
         path.symlink_metadata().is_ok()
             && boundary.roots.iter().any(|root| path.starts_with(root.path.as_path()))
-            && !is_refused(path, search)
+            && !refused
     };
-    of_home.chain(of_project).filter(open).map(|path| path.to_string_lossy().into_owned()).collect()
+    let of_folder = |path: PathBuf| if path.ends_with(".ssh") { wider::keys(&path) } else { vec![path] };
+    of_home.chain(of_project).filter(open).flat_map(of_folder).map(|path| path.to_string_lossy().into_owned()).collect()
 }
 
 /// Whether a rule keeps it from being read.

@@ -18,8 +18,10 @@ mod secrets;
 mod specs;
 #[cfg(test)]
 mod tests;
+mod wider;
 mod words;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -32,9 +34,9 @@ use tollgate_policy::question::Question;
 use tollgate_wire::ask::{Collect, History};
 
 pub use secrets::found_in;
+pub use wider::{Look, Wider};
 
 /// Who collects.
-#[derive(Debug, Clone)]
 pub struct Collector {
     /// The run's policy: what the sandbox can read.
     pub policy: Arc<Policy>,
@@ -46,6 +48,17 @@ pub struct Collector {
     pub scope: Vec<String>,
     /// Unix seconds when the run began.
     pub begun: i64,
+    /// What a wider profile opens; none: it is not looked up.
+    pub wider: Option<Look>,
+}
+
+impl fmt::Debug for Collector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Collector")
+            .field("workspace", &self.workspace)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One question's evidence, while it is collected.
@@ -96,6 +109,7 @@ impl Collect for Collector {
             Action::Path(access) => files::look(access, &mut search),
             Action::Call(_) | Action::Tool(_) => {}
         }
+        wider::look(question, &mut search);
         let past = earlier::look(question, &mut search);
         question.evidence.append(&mut search.found);
         // the agent's own words come last

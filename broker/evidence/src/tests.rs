@@ -65,6 +65,7 @@ fn shown(at: &Path, line: &str, look: fn(&Exec, &mut Search<'_>)) -> String {
         state: "/nonexistent".into(),
         scope: Vec::new(),
         begun: 0,
+        wider: None,
     };
     let mut search = Search { by: &by, until: Instant::now() + Duration::from_mins(1), found: Vec::new() };
     let argv: Vec<Raw> = line.split(' ').map(Raw::from).collect();

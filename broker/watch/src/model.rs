@@ -111,6 +111,8 @@ impl Model {
             Place::Question(reading) => {
                 let same = |q: &&Question| q.id == reading.question.id;
                 match self.look.questions.iter().find(same) {
+                    // a run that could not be asked just now has not closed it
+                    None if !self.look.faults.is_empty() => None,
                     None => Some("the question is no longer open"),
                     Some(now) if now.digest != reading.question.digest => Some("the question has changed: look again"),
                     Some(_) => None,

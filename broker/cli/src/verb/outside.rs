@@ -195,7 +195,7 @@ impl Settled {
         let attached = attached.map_err(|e| internal("the terminal can't be relayed").because(&e))?;
         let writer = Writer::open_with(self.ground.state.as_path(), run::redactor(&command.env));
         let id = run::fresh_id()?;
-        let about = run::About { ground: Some(&self.ground), unattended: self.sent.terms.unattended };
+        let about = run::About { ground: Some(&self.ground), sources: None, unattended: self.sent.terms.unattended };
         let mut asker = run::asker((&id, self.sockets.clone()), &self.policy, &about);
         let ending = supervise(tollgate_supervise::Run {
             id: id.clone(),

@@ -14,6 +14,7 @@ use super::wait::{self, End};
 use super::weigh::Weighed;
 use super::{evidence, refusal};
 use crate::failure::Failure;
+use crate::layers::Layers;
 use crate::verb::run::{About, asker, deadline, fresh_id};
 
 /// How a question ended.
@@ -27,7 +28,9 @@ pub(super) enum Answered {
 
 /// Asks, unless it was answered for this session before.
 pub(super) fn ask(scene: &Scene, action: u64, one: &Weighed) -> Result<Answered, Failure> {
-    let about = About { ground: Some(&scene.ground), unattended: scene.wanted.unattended };
+    // read again, as it is for who is asked only: the call that this becomes shows the same
+    let sources = Layers::gather(&scene.wanted, scene.ground.workspace.as_path())?.sources().to_vec();
+    let about = About { ground: Some(&scene.ground), sources: Some(&sources), unattended: scene.wanted.unattended };
     let run = fresh_id()?;
     let mut queue = asker((&run, scene.places.sockets()), &scene.policy, &about);
     let question = wait::prepared(scene, queue.as_mut(), question(scene, &run, one));

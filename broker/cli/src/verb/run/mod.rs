@@ -44,7 +44,7 @@ use tollgate_wire::place::{Trust, make};
 use crate::args;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::layers::{Layers, Wanted};
+use crate::layers::{Layers, Source, Wanted};
 use crate::place::{Ground, places};
 use crate::ui;
 use crate::verb::handed::Handed;
@@ -199,7 +199,11 @@ impl Counter {
     fn set_up(settled: &Settled) -> Self {
         let state = settled.ground.state.as_path();
         let opening = Opening::now(state);
-        let about = About { ground: Some(&settled.ground), unattended: settled.terms.unattended };
+        let about = About {
+            ground: Some(&settled.ground),
+            sources: Some(&settled.terms.sources),
+            unattended: settled.terms.unattended,
+        };
         Self {
             writer: Writer::opened(state, ground::redactor(&settled.command.env), opening),
             asker: asker((&settled.id, settled.sockets.clone()), &settled.policy, &about),
@@ -271,6 +275,8 @@ fn watch(
 pub(crate) struct About<'a> {
     /// Where the run is; none: no evidence is collected.
     pub(crate) ground: Option<&'a Ground>,
+    /// The policies that hold for what goes outside; none: nothing does.
+    pub(crate) sources: Option<&'a [Source]>,
     /// Whether nobody is asked (`--ci`).
     pub(crate) unattended: bool,
 }
@@ -289,6 +295,7 @@ pub(crate) fn asker((run, sockets): (&str, PathBuf), policy: &Arc<Policy>, about
             state: ground.state.as_path().to_owned(),
             scope: Vec::new(),
             begun: crate::time::now() / 1000,
+            wider: about.sources.map(|sources| outside::look(sources.to_vec(), ground.clone())),
         })
     });
     let policy = Arc::clone(policy);

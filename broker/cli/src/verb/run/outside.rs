@@ -12,13 +12,17 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use serde::{Deserialize, Serialize};
+use tollgate_evidence::{Look, Wider};
+use tollgate_launch::environment;
 use tollgate_policy::action::Exec;
 use tollgate_policy::path::AbsPath;
 use tollgate_policy::raw::Raw;
 use tollgate_supervise::Outside;
 use tollgate_supervise::outside::{Order, Outsider, Thing};
 
-use crate::layers::Source;
+use crate::failure::Failure;
+use crate::layers::{Layers, Source};
+use crate::place::Ground;
 use crate::shipped;
 
 /// The first word of such a process; not for people, and of no use to anybody else.
@@ -76,6 +80,19 @@ impl From<Thing> for Item {
             Thing::Link(to) => Self::Link(to),
         }
     }
+}
+
+/// What a wider profile opens here, worked out as for a command that goes outside; for who is asked about one.
+pub(crate) fn look(sources: Vec<Source>, ground: Ground) -> Look {
+    Box::new(move |profile| {
+        let told = |failure: Failure| failure.text;
+        let layers = Layers::outside(profile, &sources).map_err(told)?;
+        let policy = layers.assemble(&ground.place(&std::env::temp_dir()).map_err(told)?).map_err(told)?;
+        let boundary = policy.lower();
+        let passed = environment(&boundary.environment, std::env::vars_os());
+        let variables = passed.into_iter().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
+        Ok(Wider { boundary, variables })
+    })
 }
 
 /// Starts supervisors outside.

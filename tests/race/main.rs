@@ -10,5 +10,6 @@
 
 mod late;
 mod odd;
+mod runs;
 mod swap;
 mod together;

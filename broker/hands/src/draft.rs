@@ -306,7 +306,7 @@ impl Draft {
     ///
     /// # Errors
     /// [`Unplaced`]; then nothing was changed, or, where the disk failed in the middle, not all.
-    pub fn put(&self, written: &Written) -> Result<(), Unplaced> {
+    pub(crate) fn put(&self, written: &Written) -> Result<(), Unplaced> {
         let (dir, name) = (self.place.dir.as_fd(), &self.place.name);
         if at::name_of(dir)? != self.above {
             return Err(Unplaced::Changed); // it was moved: the path that was shown is another by now

@@ -17,6 +17,8 @@
 //!   meanwhile leads at worst to a name that they made so.
 //! * **Directories that are renamed** are looked through (`contents`) for what their new names would make guarded
 //!   and what their old ones did; between that and the rename nothing inside can be added, for the same reason.
+//! * **Other runs** may write to the same tree, each with a gate of its own. Gates of one person's runs take turns
+//!   (`turns`).
 //!
 //! # How far it reaches
 //!
@@ -47,6 +49,7 @@ mod repository;
 mod resolve;
 mod stake;
 mod standing;
+mod turns;
 mod wait;
 mod walk;
 mod words;
@@ -80,8 +83,11 @@ pub struct Files<'a> {
     /// Worked out when the first call comes: it takes as long as a whole launch, and until then nothing inside has changed
     /// any name, since each such change is one of these calls.
     standing: OnceCell<Standing>,
+    /// What stood at the writable roots when the boundary was made, and so is what the kernel lets be written.
+    began: Vec<standing::Object>,
     shared: memory::Memory,
     addresses: addresses::Addresses,
+    turns: turns::Turns,
     _lowered: creds::Lowered,
 }
 
@@ -222,8 +228,10 @@ impl<'a> Files<'a> {
             callers: Callers::new()?,
             boundary,
             standing: OnceCell::new(),
+            began: standing::writable(boundary),
             shared: memory::Memory::default(),
             addresses: addresses::Addresses::default(),
+            turns: turns::Turns::default(),
             _lowered: lowered,
         })
     }
@@ -232,6 +240,13 @@ impl<'a> Files<'a> {
     #[must_use]
     pub fn sharing_in(mut self, temp: &std::path::Path) -> Self {
         self.shared = memory::Memory::beneath(temp);
+        self
+    }
+
+    /// With a file by which this run's hands and those of the person's other runs act one after the other.
+    #[must_use]
+    pub fn taking_turns(mut self, lock: &std::path::Path) -> Self {
+        self.turns = turns::Turns::by(lock);
         self
     }
 
@@ -247,6 +262,17 @@ impl<'a> Files<'a> {
             Err(errno) => return fail(listener, call, errno),
         };
         self.attempt(listener, call, (what, Vec::new()))
+    }
+
+    /// Puts what was written into a draft where it belongs.
+    ///
+    /// # Errors
+    /// [`Unplaced`]; then nothing was changed, or, where the disk failed in the middle, not all.
+    pub fn put(&mut self, draft: &Draft, written: &Written) -> Result<(), Unplaced> {
+        let turn = self.turns.take()?;
+        let put = draft.put(written);
+        self.turns.give(turn);
+        put
     }
 
     /// The path by which a unix socket was bound, if the kernel keeps another one: `kept` is its `sun_path`.
@@ -288,8 +314,9 @@ impl<'a> Files<'a> {
         leave: &[Vec<u8>],
         act: impl FnOnce(&mut Attempt<'_>) -> Result<T, Stop>,
     ) -> Option<Result<T, Stop>> {
+        let turn = self.turns.take().ok()?;
         if self.standing.get().is_none() {
-            let standing = Standing::new(self.root.as_fd(), self.boundary).ok()?; // never: it was checked
+            let standing = Standing::new(self.root.as_fd(), (self.boundary, &self.began)).ok()?; // never: it was checked
             let _first = self.standing.set(standing);
         }
         let standing = self.standing.get()?;
@@ -300,7 +327,9 @@ impl<'a> Files<'a> {
         let lookup = Lookup { root, callers: &mut self.callers, tid: call.tid };
         let past_mounts = outside.is_some();
         let addresses = &mut self.addresses;
-        Some(act(&mut Attempt { lookup, standing, past_mounts, leave, listener, call, addresses }))
+        let done = act(&mut Attempt { lookup, standing, past_mounts, leave, listener, call, addresses });
+        self.turns.give(turn);
+        Some(done)
     }
 }
 

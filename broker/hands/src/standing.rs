@@ -20,6 +20,19 @@ const PRIVATE: [(&CStr, &str); 3] = [(c"/tmp", "/tmp"), (c"/var/tmp", "/var/tmp"
 /// Shared memory with a name.
 const MEMORY: (&CStr, &str) = (c"/dev/shm", "/dev/shm");
 
+/// What a path is, by device and inode; none where there is nothing.
+pub(crate) type Object = Option<(u64, u64)>;
+
+/// What stands at the roots that may be written, in their order.
+pub(crate) fn writable(boundary: &Boundary) -> Vec<Object> {
+    boundary.roots.iter().filter(|root| root.rights.write).map(|root| at_path(root.path.as_path())).collect()
+}
+
+fn at_path(path: &Path) -> Object {
+    let meta = std::fs::metadata(path).ok()?;
+    Some((meta.dev(), meta.ino()))
+}
+
 /// The boundary as hands need it.
 #[derive(Debug)]
 pub(crate) struct Standing {
@@ -58,15 +71,21 @@ impl Standing {
     }
 
     /// `root` is the sandbox's own.
-    pub(crate) fn new(root: BorrowedFd<'_>, boundary: &Boundary) -> Result<Self, Unreadable> {
+    pub(crate) fn new(root: BorrowedFd<'_>, (boundary, began): (&Boundary, &[Object])) -> Result<Self, Unreadable> {
         let mut leads = Leads::default();
         let (mut roots, mut there): (Vec<(Vec<u8>, Rights)>, Vec<_>) = (Vec::new(), Vec::new());
+        let mut began = began.iter();
         for given in &boundary.roots {
             let path = given.path.as_path();
             let End { real, exists } = leads.end(path);
-            roots.push((bytes(if exists { &real } else { path }), given.rights));
+            let mut rights = given.rights;
+            // another run can have put something else there since
+            if rights.write && began.next().is_none_or(|began| *began != at_path(path)) {
+                rights.write = false;
+            }
+            roots.push((bytes(if exists { &real } else { path }), rights));
             if exists {
-                there.push((path, given.rights));
+                there.push((path, rights));
             }
         }
         let shown = roots.iter().map(|(path, _)| path.clone()).collect();
@@ -163,8 +182,7 @@ pub(crate) fn is_shared(root: BorrowedFd<'_>) -> bool {
 type Objects = Vec<((u64, u64), Rights)>;
 
 fn object((path, rights): &(&Path, Rights)) -> Option<((u64, u64), Rights)> {
-    let meta = std::fs::metadata(path).ok()?;
-    Some(((meta.dev(), meta.ino()), *rights))
+    Some((at_path(path)?, *rights))
 }
 
 /// The rights at a place that is private inside: those of the root that is shown there, or all where it is fresh.

@@ -186,7 +186,8 @@ impl Gate<'_> {
     pub(crate) fn put_on(&mut self, held: Held) {
         let Then::Draft(finished) = held.then else { return self.refuse(&held.call, libc::EPERM) };
         let waits = finished.waits.as_deref();
-        match finished.draft.put(&finished.written) {
+        let Some(files) = &mut self.files else { return self.refuse(&held.call, libc::EPERM) };
+        match files.put(&finished.draft, &finished.written) {
             Ok(()) => self.go_on_from(held.call, waits),
             Err(unplaced) => {
                 let why = unplaced.to_string();

@@ -73,6 +73,8 @@ pub struct Run<'a> {
     pub command: i32,
     /// The run's own temp directory, as it lies outside.
     pub temp: std::path::PathBuf,
+    /// The file by which the gates of a person's runs act one after the other.
+    pub turns: std::path::PathBuf,
     /// The guard's process id.
     pub guard: i32,
     /// The filter's listener; none where the kernel has no notifications (a gap that was looked at).

@@ -208,6 +208,7 @@ impl Settled {
             deadline: run::deadline(&self.policy),
             command: started.command.as_raw(),
             temp: self.temp.clone(),
+            turns: run::turns(&self.ground),
             guard: started.guard.as_raw(),
             listener: started.listener,
             news: started.news,

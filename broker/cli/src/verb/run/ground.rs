@@ -83,6 +83,11 @@ fn not_found(name: &OsStr, error: &dyn std::error::Error) -> Failure {
     if name.as_bytes().contains(&b'/') { failure } else { failure.hint("it is looked for in the folders of PATH") }
 }
 
+/// The file by which the gates of all runs on this state take turns.
+pub(crate) fn turns(ground: &Ground) -> PathBuf {
+    ground.state.as_path().join("turns.lock")
+}
+
 /// Refuses a boundary that reaches the state folder or the sockets: who could write there would rewrite the ledger,
 /// who could read there would answer its own questions.
 pub(crate) fn keep_state_out(boundary: &Boundary, ground: &Ground, sockets: &Path) -> Result<(), Failure> {

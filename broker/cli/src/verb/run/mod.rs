@@ -16,7 +16,7 @@ mod usual;
 
 pub(crate) use ending::chain;
 pub(crate) use flags::split as split_host;
-pub(crate) use ground::{fresh_id, interpreter, keep_state_out, redactor, temp as temp_parent};
+pub(crate) use ground::{fresh_id, interpreter, keep_state_out, redactor, temp as temp_parent, turns};
 pub(crate) use network::Network;
 pub(crate) use outside::{ENTRY, Item, Sent};
 
@@ -238,6 +238,7 @@ fn watch(
         deadline: deadline(&settled.policy),
         command: started.command.as_raw(),
         temp: settled.temp.clone(),
+        turns: ground::turns(&settled.ground),
         guard: started.guard.as_raw(),
         listener: started.listener,
         news: started.news,

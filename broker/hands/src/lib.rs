@@ -85,6 +85,8 @@ pub struct Files<'a> {
     standing: OnceCell<Standing>,
     /// What stood at the writable roots when the boundary was made, and so is what the kernel lets be written.
     began: Vec<standing::Object>,
+    /// A path without symlinks: a root that holds it has none either.
+    plain: std::path::PathBuf,
     shared: memory::Memory,
     addresses: addresses::Addresses,
     turns: turns::Turns,
@@ -229,6 +231,7 @@ impl<'a> Files<'a> {
             boundary,
             standing: OnceCell::new(),
             began: standing::writable(boundary),
+            plain: std::path::PathBuf::new(),
             shared: memory::Memory::default(),
             addresses: addresses::Addresses::default(),
             turns: turns::Turns::default(),
@@ -240,6 +243,13 @@ impl<'a> Files<'a> {
     #[must_use]
     pub fn sharing_in(mut self, temp: &std::path::Path) -> Self {
         self.shared = memory::Memory::beneath(temp);
+        self
+    }
+
+    /// With the run's workspace, as it was found: no symlink leads there.
+    #[must_use]
+    pub fn working_in(mut self, workspace: &AbsPath) -> Self {
+        workspace.as_path().clone_into(&mut self.plain);
         self
     }
 
@@ -316,7 +326,7 @@ impl<'a> Files<'a> {
     ) -> Option<Result<T, Stop>> {
         let turn = self.turns.take().ok()?;
         if self.standing.get().is_none() {
-            let standing = Standing::new(self.root.as_fd(), (self.boundary, &self.began)).ok()?; // never: it was checked
+            let standing = Standing::new(self.root.as_fd(), (self.boundary, &self.began, &self.plain)).ok()?; // never: it was checked
             let _first = self.standing.set(standing);
         }
         let standing = self.standing.get()?;

@@ -71,7 +71,10 @@ impl Standing {
     }
 
     /// `root` is the sandbox's own.
-    pub(crate) fn new(root: BorrowedFd<'_>, (boundary, began): (&Boundary, &[Object])) -> Result<Self, Unreadable> {
+    pub(crate) fn new(
+        root: BorrowedFd<'_>,
+        (boundary, began, plain): (&Boundary, &[Object], &Path),
+    ) -> Result<Self, Unreadable> {
         let mut leads = Leads::default();
         let (mut roots, mut there): (Vec<(Vec<u8>, Rights)>, Vec<_>) = (Vec::new(), Vec::new());
         let mut began = began.iter();
@@ -80,7 +83,8 @@ impl Standing {
             let End { real, exists } = leads.end(path);
             let mut rights = given.rights;
             // another run can have put something else there since
-            if rights.write && began.next().is_none_or(|began| *began != at_path(path)) {
+            let strays = exists && real != path && plain.starts_with(path);
+            if rights.write && (began.next().is_none_or(|began| *began != at_path(path)) || strays) {
                 rights.write = false;
             }
             roots.push((bytes(if exists { &real } else { path }), rights));

@@ -5,13 +5,16 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::sys::stat::Mode;
 
 /// Looks up roots; what lies in a directory that is missing is not looked for. A root that is passed over is one grant
 /// less, never one more.
 #[derive(Debug, Default)]
 pub(crate) struct Lookup<'a> {
+    /// A path without symlinks. A root that holds it has none either: who could put one there since, in another run, would
+    /// choose where this one writes.
+    plain: Option<&'a Path>,
     missing: Vec<&'a Path>,
     /// Directories that are there although a root in them is not.
     there: Vec<&'a Path>,
@@ -20,6 +23,10 @@ pub(crate) struct Lookup<'a> {
 }
 
 impl<'a> Lookup<'a> {
+    pub(crate) fn with_plain(path: &'a Path) -> Self {
+        Self { plain: Some(path), ..Self::default() }
+    }
+
     pub(crate) fn object(&mut self, path: &'a Path) -> io::Result<Option<OwnedFd>> {
         if self.missing.iter().any(|above| lies_in(path, above)) {
             return Ok(None);
@@ -41,8 +48,15 @@ impl<'a> Lookup<'a> {
 
     /// The object at a root; none if there is none, or none that the caller could reach either.
     fn open(&mut self, path: &Path) -> io::Result<Option<OwnedFd>> {
+        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+        let is_plain = self.plain.is_some_and(|plain| lies_in(plain, path));
         loop {
-            match open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) {
+            let opened = if is_plain {
+                openat2(AT_FDCWD, path, OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS))
+            } else {
+                open(path, flags, Mode::empty())
+            };
+            match opened {
                 Ok(object) => return Ok(Some(object)),
                 Err(nix::Error::ENOENT | nix::Error::ENOTDIR | nix::Error::EACCES | nix::Error::ELOOP) => {
                     return Ok(None);
@@ -66,6 +80,19 @@ mod tests {
     use super::Lookup;
     use std::fs;
     use std::path::PathBuf;
+
+    #[test]
+    fn a_symlink_that_came_since_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let real = dir.path().canonicalize().unwrap();
+        fs::create_dir_all(real.join("victim/work")).unwrap();
+        std::os::unix::fs::symlink("victim", real.join("root")).unwrap();
+        let (root, work) = (real.join("root"), real.join("root/work"));
+        assert!(Lookup::default().object(&root).unwrap().is_some());
+        assert!(Lookup::with_plain(&work).object(&root).unwrap().is_none());
+        assert!(Lookup::with_plain(&work).object(&work).unwrap().is_none());
+        assert!(Lookup::with_plain(&real.join("victim/work")).object(&real.join("victim")).unwrap().is_some());
+    }
 
     #[test]
     fn a_root_is_found_whatever_was_missing_before() {

@@ -123,7 +123,7 @@ impl Plan {
         let end = guarding.end.as_fd();
         let ordered = layout.order.send(end).map_err(at(Step::Plumbing));
         // Guard and command are busy with mounts and limits meanwhile.
-        let mut lookup = Lookup::default();
+        let mut lookup = Lookup::with_plain(&what.0.cwd);
         let told = ordered.and_then(|()| guarding.ruleset()).and_then(|ahead| {
             let is_filled = ahead.is_some();
             let filled = || if is_filled { guarding.filled() } else { Ok(0) };

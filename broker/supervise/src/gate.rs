@@ -149,7 +149,7 @@ impl<'a> Gate<'a> {
         let news = unblocked(&run.news).map_err(cannot("hear from the guard"))?;
         let files = paths::hands(run.command, run.boundary)
             .map_err(|err| cannot("prepare to write on behalf")(io::Error::other(err)))?
-            .map(|files| files.sharing_in(&run.temp).taking_turns(&run.turns));
+            .map(|files| files.sharing_in(&run.temp).taking_turns(&run.turns).working_in(&run.started.workspace));
         let pen = Pen::new(&run);
         Ok(Self {
             listener,

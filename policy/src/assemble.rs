@@ -119,12 +119,16 @@ impl Policy {
     }
 
     pub(crate) fn path_rules(&self) -> &PathRules {
-        let globs = || self.each(|d| &d.paths[..]).flat_map(|(at, rule)| rule.paths.iter().map(move |glob| (at, glob)));
-        self.rules.paths.get_or_init(|| PathRules::new(self, globs()))
+        self.rules.paths.get_or_init(|| PathRules::new(self, self.path_globs()))
+    }
+
+    /// All globs of path rules, as written.
+    pub(crate) fn path_globs(&self) -> impl Iterator<Item = (At, &Text)> {
+        self.each(|d| &d.paths[..]).flat_map(|(at, rule)| rule.paths.iter().map(move |glob| (at, glob)))
     }
 
     pub(crate) fn roots(&self) -> &Granteds {
-        self.rules.roots.get_or_init(|| Granteds::new(self.granted(self.sources())))
+        self.rules.roots.get_or_init(|| Granteds::new(self.granted(self.sources(), &|_, _| true)))
     }
 
     pub(crate) fn net_rules(&self) -> &NetRules {
@@ -151,11 +155,15 @@ impl Policy {
         })
     }
 
-    /// Roots of some sources, where their layers may grant, each clipped to the envelopes above it.
-    pub(crate) fn granted<'a>(&'a self, sources: impl Iterator<Item = (At, &'a Document)>) -> Vec<Granted> {
+    /// Roots of some sources that are `wanted`, where their layers may grant, each clipped to the envelopes above it.
+    pub(crate) fn granted<'a>(
+        &'a self,
+        sources: impl Iterator<Item = (At, &'a Document)>,
+        wanted: &dyn Fn(&str, Rights) -> bool,
+    ) -> Vec<Granted> {
         let mut granted = Vec::new();
         for (at, document) in sources.filter(|(at, _)| self.stand(*at).0.may_grant()) {
-            for (text, rights) in rooted(&document.roots) {
+            for (text, rights) in rooted(&document.roots).filter(|(text, rights)| wanted(text, *rights)) {
                 let path = resolve(text, &self.place).into_iter();
                 granted.extend(path.flat_map(|path| self.clipped(at, path, rights)));
             }

@@ -138,7 +138,7 @@ impl Policy {
         for (placed, rights) in prepared.iter() {
             trees.extend(laying.path(placed).map(|path| Root { path, rights: *rights }));
         }
-        let granted = self.granted(self.added()).into_iter();
+        let granted = self.granted(self.added(), &|_, _| true).into_iter();
         trees.extend(granted.map(|Granted { path, rights, .. }| Root { path, rights }));
         for (at, rule, glob) in Self::globs(self.added()).filter(|(at, rule, _)| self.grants(*at, rule)) {
             let Some(tree) = tree(glob).and_then(|tree| resolve(tree, &self.place)) else { continue };

@@ -120,6 +120,43 @@ pub(crate) fn resolve(text: &str, place: &Place) -> Option<AbsPath> {
     place.base(head)?.join(rest.trim_start_matches('/')).ok()
 }
 
+/// Whether a written glob may cover or guard a path: a first look at its letters, which finds too much rather than too
+/// little. A root is as a glob without special characters.
+pub(crate) fn near(text: &str, place: &Place, path: &AbsPath) -> bool {
+    let Ok((head, rest)) = split(text) else { return true };
+    if rest.contains("//") {
+        return true;
+    }
+    let whole = path.as_path().as_os_str().as_bytes();
+    let base = match head {
+        Head::Root => return whole.starts_with(literal(rest)),
+        Head::Anywhere => return near_anywhere(trimmed(rest.strip_prefix("**/").unwrap_or(rest)), whole),
+        Head::Variable(_) => return true,
+        Head::Home => &place.home,
+        Head::Workspace => &place.workspace,
+        Head::Temp => &place.temp,
+        Head::State => &place.state,
+    };
+    let base = base.as_path().as_os_str().as_bytes();
+    let below = whole.strip_prefix(base.strip_suffix(b"/").unwrap_or(base));
+    below.map_or_else(|| std::str::from_utf8(base).is_err(), |below| below.starts_with(literal(rest)))
+}
+
+/// What stands before the first special character, without slashes at the end.
+fn literal(text: &str) -> &[u8] {
+    text.split(SPECIAL).next().unwrap_or_default().trim_end_matches('/').as_bytes()
+}
+
+fn near_anywhere(text: &str, path: &[u8]) -> bool {
+    let begins = literal(text);
+    // `*.pem`: only stars, so what follows them must be there.
+    let ends = text.rsplit('*').next().filter(|ends| !ends.contains(SPECIAL) && !text.contains(['{', '[', '\\']));
+    let ends = ends.unwrap_or_default().as_bytes();
+    let begins = |at: usize| path.get(at + 1..).is_some_and(|rest| rest.starts_with(begins));
+    (0..path.len()).any(|at| path.get(at) == Some(&b'/') && begins(at))
+        && (ends.is_empty() || path.windows(ends.len()).any(|part| part == ends))
+}
+
 /// A glob resolved in a place.
 #[derive(Debug)]
 pub(crate) struct Pattern {
@@ -307,7 +344,7 @@ fn wild_keys(text: &str) -> Vec<u64> {
     if whole && parts.last() == Some(&"**") {
         parts.pop();
     }
-    let is_plain = |part: &&str| !part.contains(SPECIAL);
+    let is_plain = |part: &&str| !part.is_empty() && !part.contains(SPECIAL);
     let mut keys = Vec::new();
     let last = parts.last().filter(|_| whole);
     let ext = last.and_then(|last| last.strip_prefix("*."));

@@ -1,6 +1,7 @@
 //! The heart: checked rules of all layers, and their one verb [`Policy::judge`].
 
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicU32;
 
 use crate::action::Action;
 use crate::assemble::Source;
@@ -43,6 +44,8 @@ pub(crate) struct Rules {
     pub(crate) exec: OnceLock<ExecRules>,
     pub(crate) paths: OnceLock<PathRules>,
     pub(crate) roots: OnceLock<Granteds>,
+    /// How many questions about paths there were.
+    pub(crate) asked: AtomicU32,
     pub(crate) nets: OnceLock<NetRules>,
     pub(crate) sockets: OnceLock<UnixRules>,
     pub(crate) tools: OnceLock<ToolRules>,

@@ -1,6 +1,7 @@
 //! Paths: rules on them, and the roots.
 
 use std::sync::OnceLock;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::action::{Access, PathAccess};
 use crate::boundary::Rights;
@@ -8,10 +9,13 @@ use crate::hear::{At, Heard, Meets, Opens, Voice};
 use crate::index::Index;
 use crate::layer::{Bounds, within};
 use crate::path::AbsPath;
-use crate::pattern::{Pattern, keys_of, path_key};
+use crate::pattern::{Pattern, keys_of, near, path_key};
 use crate::policy::Policy;
 use crate::profile::document::{PathRule, Text};
 use crate::verdict::Effect;
+
+/// Questions answered without filing anything: to look at each glob and root costs less than a tenth of filing them.
+const UNFILED: u32 = 4;
 
 /// All path rules, filed by directory, component and extension; a glob is an item of its own.
 #[derive(Debug, Default)]
@@ -68,43 +72,43 @@ impl Granteds {
             Index::build(&keys.collect::<Vec<_>>())
         })
     }
+
+    /// Roots in which a path lies.
+    fn over(&self, path: &AbsPath) -> impl Iterator<Item = &Granted> {
+        let found = self.index().candidates(&keys_of(path)).into_iter();
+        found.filter_map(|number| self.roots.get(number as usize))
+    }
 }
 
 impl Policy {
     /// Who speaks of an access to a path.
     pub(crate) fn hear_path(&self, wanted: &PathAccess) -> Heard<'_> {
         let inside = |bounds: &Bounds| holds(bounds, wanted.access, &wanted.path);
-        let mut voices: Vec<Voice<'_>> = Vec::new();
-        for (at, glob) in self.path_rules().candidates(&wanted.path) {
-            let rule = self.document(*at).and_then(|document| document.paths.get(at.rule as usize));
-            let Some(rule) = rule else { continue };
-            let meets = meets(rule, glob, wanted);
-            voices.extend(Voice::of(&rule.terms, self.stand(*at), meets, || self.inside(*at, inside)));
-        }
-        voices.extend(self.roots_over(wanted));
+        let hear = |at: At, glob: &Pattern| {
+            let rule = self.document(at)?.paths.get(at.rule as usize)?;
+            Voice::of(&rule.terms, self.stand(at), meets(rule, glob, wanted), || self.inside(at, inside))
+        };
+        let root = |root: &Granted| self.root(root, wanted.access);
+        let voices = if self.rules.asked.fetch_add(1, Relaxed) < UNFILED {
+            let near = |text: &str| near(text, &self.place, &wanted.path);
+            let globs = self.path_globs().filter(|(_, text)| near(text));
+            let globs = globs.filter_map(|(at, text)| hear(at, &Pattern::new(text, &self.place)?));
+            let roots =
+                self.granted(self.sources(), &|text, rights| may(rights, wanted.access).is_some() && near(text));
+            globs.chain(roots.iter().filter(|root| wanted.path.is_within(&root.path)).filter_map(root)).collect()
+        } else {
+            let globs = self.path_rules().candidates(&wanted.path).filter_map(|(at, glob)| hear(*at, glob));
+            globs.chain(self.roots().over(&wanted.path).filter_map(root)).collect()
+        };
         let ground = self.ground("paths outside the roots", Effect::Ask, |d| d.path, inside);
         Heard { voices, ground }
     }
 
-    fn roots_over(&self, wanted: &PathAccess) -> impl Iterator<Item = Voice<'_>> {
-        let roots = self.roots();
-        let found = roots.index().candidates(&keys_of(&wanted.path)).into_iter();
-        let access = wanted.access;
-        found.filter_map(move |number| roots.roots.get(number as usize)).filter_map(move |root| {
-            let because = may(root.rights, access)?;
-            let (layer, file) = self.stand(At { source: root.source, rule: 0 });
-            Some(Voice {
-                effect: Effect::Allow,
-                layer,
-                file,
-                line: 0,
-                column: 0,
-                because,
-                class: None,
-                profile: None,
-                opens: Opens::Yes,
-            })
-        })
+    fn root(&self, root: &Granted, access: Access) -> Option<Voice<'_>> {
+        let because = may(root.rights, access)?;
+        let (layer, file) = self.stand(At { source: root.source, rule: 0 });
+        let (effect, opens, class, profile) = (Effect::Allow, Opens::Yes, None, None);
+        Some(Voice { effect, layer, file, line: 0, column: 0, because, class, profile, opens })
     }
 }
 

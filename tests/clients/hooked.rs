@@ -142,6 +142,8 @@ fn dies(scene: &Scene, kind: Kind) {
     let broken = [
         script("killed", "kill -9 $$"),
         script("garbage", "echo '{\"decision\": \"al'; exit 1"),
+        script("babbles", "echo '{\"decision\": \"al'"),
+        script("says-nothing", "exit 0"),
         script("hangs", "exec sleep 600"),
     ];
     for (number, other) in broken.iter().enumerate() {

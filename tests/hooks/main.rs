@@ -180,7 +180,7 @@ fn edits_are_judged_by_where_they_lead(scene: &Scene) {
     };
     let fine = patch("*** Begin Patch\n*** Add File: ok.txt\n+x\n*** End Patch\n");
     fine.ended(0);
-    assert_eq!(fine.out, "", "a plain yes is none for codex: {fine}");
+    assert_eq!(fine.out, "{}\n", "a plain yes is none for codex: {fine}");
     is_refused(&patch("*** Begin Patch\n*** Add File: ok.txt\n+x\n*** Add File: .git/hooks/x\n+x\n*** End Patch\n"));
     is_refused(&patch("*** Begin Patch\n*** Update File: ok.txt\n*** Move to: /etc/x\n*** End Patch\n"));
     assert!(scene.events("denied") >= 3);

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tollgate_tests::{Job, Outcome, Scene, cases};
 
-cases! { user: installed_and_taken_out the_line_refuses_whatever_happens foreign_settings_stay status_tries_it }
+cases! { user: installed_and_taken_out the_line_refuses_whatever_happens foreign_settings_stay status_tries_it
+status_says_what_is_wrong a_plugin_is_tried_too }
 
 const FILES: [(&str, &str); 6] = [
     ("claude-code", ".claude/settings.json"),
@@ -95,6 +96,9 @@ fn the_line_refuses_whatever_happens(scene: &Scene) {
         fails("fails", "exit 1"),
         fails("silent", "exit 2"),
         fails("other", "exit 127"),
+        fails("says-nothing", "exit 0"),
+        fails("babbles", "echo ok"),
+        fails("is-cut-short", "printf '{\"decision\": \"al'"),
     ];
     for (client, file) in FILES {
         // The same line, with less patience.
@@ -132,4 +136,78 @@ fn status_tries_it(scene: &Scene) {
         broken.ended(1);
         assert!(broken.out.contains("\"works\": false"), "{broken}");
     }
+}
+
+/// Why the hooks set up for a person don't work; empty if they do.
+fn fault(scene: &Scene, client: &str) -> String {
+    let status = verb(scene, &["hook", "status", client, "--json"]);
+    let value: Value = serde_json::from_str(&status.out).unwrap_or_else(|_| panic!("{status}"));
+    let place = value["places"].as_array().unwrap().iter().find(|place| place["reach"] == "user").unwrap();
+    assert_eq!(place["works"], value["works"], "{status}");
+    status.ended(i32::from(place["works"] != true));
+    place["why"].as_str().unwrap_or_default().to_owned()
+}
+
+fn status_says_what_is_wrong(scene: &Scene) {
+    let program = scene.tollgate();
+    let program = program.to_str().unwrap();
+    for (client, file) in FILES {
+        verb(scene, &["hook", "install", client, "--user"]).ended(0);
+        let path = home(scene).join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        let fails = |name: &str, text: &str| {
+            scene.script(scene.workspace.join(name), &format!("#!/bin/sh\n{text}\n")).to_str().unwrap().to_owned()
+        };
+        for (other, why) in [
+            ("/nowhere/tollgate".to_owned(), "No such file"),
+            (fails("killed-tollgate", "kill -9 $$"), "want of a good answer"),
+            (fails("hanging-tollgate", "exec sleep 60"), "want of a good answer"),
+            (fails("babbling-tollgate", "echo '{}'"), "exit status"),
+        ] {
+            scene.file(&path, text.replace(program, &other).replace(" -k 1 55 ", " -k 1 1 "));
+            let said = fault(scene, client);
+            assert!(said.contains(why), "{client}, {other}: {said}");
+        }
+        // A call that this client asks about has no hook any more.
+        let last = ["PermissionRequest", "permissionRequest", "beforeReadFile"];
+        if let Some(gate) = last.iter().find(|gate| text.contains(&format!("\"{gate}\""))) {
+            scene.file(&path, text.replace(&format!("\"{gate}\""), "\"Gone\""));
+            assert_eq!(fault(scene, client), format!("no hook is set up for {gate}"));
+        }
+        scene.file(&path, &text);
+        assert_eq!(fault(scene, client), "", "{client}");
+    }
+    // A repository, or the person, switches them off.
+    for (client, file, text) in [
+        ("claude-code", ".claude/settings.local.json", "{ \"disableAllHooks\": true, }"),
+        ("gemini-cli", ".gemini/settings.json", "// x\n{\"hooksConfig\": {\"enabled\": false}}"),
+        ("qwen-code", ".qwen/settings.json", "{\"disableAllHooks\": true}"),
+        ("copilot", ".github/copilot/settings.json", "{\"disableAllHooks\": true}"),
+        ("codex", ".codex/config.toml", "[features]\nhooks = false\n"),
+    ] {
+        let path = scene.workspace.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        let said = fault(scene, client);
+        assert!(said.contains("switches all hooks off") && said.contains(file), "{client}: {said}");
+        fs::write(&path, text.replace("true", "null").replace("false", "true")).unwrap();
+        assert_eq!(fault(scene, client), "", "{client}");
+    }
+}
+
+fn a_plugin_is_tried_too(scene: &Scene) {
+    let path = home(scene).join(".config/opencode/plugin/tollgate.js");
+    verb(scene, &["hook", "install", "opencode", "--user", "--profile", "ci"]).ended(0);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("const WORDS = [\"hook\",\"opencode\",\"--wait\",\"45\",\"--profile\",\"ci\"]"), "{text}");
+    assert_eq!(fault(scene, "opencode"), "");
+    let named = serde_json::json!(scene.tollgate()).to_string();
+    for (script, why) in [("exec sleep 60", "no answer within"), ("kill -9 $$", ""), ("echo x", "exit status")] {
+        let other = scene.script(scene.workspace.join("tollgate-other"), &format!("#!/bin/sh\n{script}\n"));
+        scene.file(&path, text.replace(&named, &serde_json::json!(other).to_string()));
+        let said = fault(scene, "opencode");
+        assert!(!said.is_empty() && said.contains(why), "{script}: {said}");
+    }
+    verb(scene, &["hook", "uninstall", "opencode", "--user"]).ended(0);
+    assert!(!path.exists());
 }

@@ -2,7 +2,7 @@
 //!
 //! Silence lets the call through, and so does a no without a reason, with a key that it does not know, or with exit code
 //! 2 and nothing on stderr; `ask` is not supported, and lets through. A plain yes is invalid and means nothing, so nothing
-//! is said; a yes counts only together with another command line. Matcher: a plain name is exact, anything else a regular
+//! is decided then; a yes counts only together with another command line. Matcher: a plain name is exact, anything else a regular
 //! expression; none, empty or `*` is all. Seconds; 600 if none is given. Hooks that are not managed wait for a person's
 //! trust, silently. `write_stdin`, which types into a shell that runs, has no hook at all.
 
@@ -43,7 +43,9 @@ impl Adapter for Codex {
 
     fn answer(&self, event: &Event, ruling: &Ruling) -> Reply {
         match (&event.moment, ruling) {
-            (Moment::Before(_), Ruling::Allow { .. }) | (Moment::Told(_), _) => Reply::nothing(),
+            (Moment::Told(_), _) => Reply::nothing(),
+            // An answer that decides nothing: what is installed takes silence for a program that failed.
+            (Moment::Before(_), Ruling::Allow { .. }) => Reply::json(&Value::Object(Map::new())),
             (Moment::Before(call), Ruling::HandOver { reason }) => {
                 words::before("PreToolUse", call, &Ruling::Deny { reason: reason.clone() })
             }

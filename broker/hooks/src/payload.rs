@@ -8,6 +8,10 @@ use serde_json::{Map, Number, Value};
 /// Longest payload in bytes. Clients send whole files in it.
 pub const LONGEST: usize = 8 << 20;
 
+/// How deeply an event may be nested. An answer holds a call's arguments, a little deeper, and a client that can't read the
+/// answer would let the call through: readers have their limits, at 128 where it is known.
+const DEEPEST: usize = 64;
+
 /// Why a payload is no event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Misread {
@@ -46,11 +50,23 @@ pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Misread> {
         return Err(Misread::Empty);
     }
     let strict: Strict = serde_json::from_slice(bytes).map_err(|e| Misread::Json(e.to_string()))?;
+    if is_deeper(&strict.0, DEEPEST) {
+        return Err(Misread::Json("it is nested too deeply".to_owned()));
+    }
     match strict.0 {
         Value::Object(map) => Ok(map),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
             Err(Misread::Json("it is another kind of value".to_owned()))
         }
+    }
+}
+
+fn is_deeper(value: &Value, than: usize) -> bool {
+    match value {
+        Value::Object(_) | Value::Array(_) if than == 0 => true,
+        Value::Object(map) => map.values().any(|part| is_deeper(part, than - 1)),
+        Value::Array(list) => list.iter().any(|part| is_deeper(part, than - 1)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 
@@ -175,7 +191,8 @@ mod tests {
 
     #[test]
     fn only_one_whole_object_is_an_event() {
-        let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
+        let nested = |times: usize| format!("{{\"a\":{}{}}}", "[".repeat(times), "]".repeat(times));
+        let [most, more, deep] = [DEEPEST - 1, DEEPEST, 200].map(nested);
         let table: &[(&[u8], bool)] = &[
             (b"{}", true),
             (b" {\"a\":{\"b\":[1,-2,1.5,null,true,\"x\"]}}\n", true),
@@ -192,6 +209,8 @@ mod tests {
             (b"{\"a\":\"\xff\"}", false),
             (b"{\"a\":\"\\ud800\"}", false),
             (b"\xef\xbb\xbf{}", false),
+            (most.as_bytes(), true),
+            (more.as_bytes(), false),
             (deep.as_bytes(), false),
         ];
         for (bytes, good) in table {

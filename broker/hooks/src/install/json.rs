@@ -92,11 +92,11 @@ pub(super) fn removed(setting: &Setting, text: &str) -> Result<String, Unchanged
     let mut changed = false;
     for property in hooks.properties() {
         let Some(list) = property.array_value() else { continue };
-        for element in ours(setting.client, &list) {
-            element.remove();
-            changed = true;
-        }
-        if list.elements().is_empty() && changed {
+        let ours = ours(setting.client, &list);
+        changed |= !ours.is_empty();
+        let is_empty = !ours.is_empty() && ours.len() == list.elements().len();
+        ours.into_iter().for_each(CstNode::remove);
+        if is_empty {
             property.remove();
         }
     }
@@ -122,6 +122,11 @@ pub(super) fn found(setting: &Setting, text: &str) -> Result<Vec<(String, String
         all.extend(commands.map(|command| (event.clone(), command)));
     }
     Ok(all)
+}
+
+/// The whole as a value; none where it can't be read.
+pub(super) fn value(text: &str) -> Option<Value> {
+    parsed(text).ok()?.to_serde_value()
 }
 
 fn ours(client: Client, list: &CstArray) -> Vec<CstNode> {

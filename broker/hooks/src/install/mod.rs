@@ -4,6 +4,7 @@
 mod json;
 mod line;
 mod places;
+mod switch;
 mod toml;
 
 use std::fmt;
@@ -12,10 +13,11 @@ use serde_json::json;
 
 pub use line::{Line, PATIENCE};
 pub use places::{Homes, Reach, Setting, setting};
+pub use switch::{Switch, switches};
 
 use crate::Client;
 
-/// The plugin for opencode; `@PROGRAM@` stands for the program's path as a JavaScript string.
+/// The plugin for opencode; `@PROGRAM@` stands for the program's path as a JavaScript string, `@WORDS@` for its arguments.
 const PLUGIN: &str = include_str!("plugin.js");
 
 /// How a settings file is written.
@@ -165,7 +167,10 @@ pub fn added(setting: &Setting, before: Option<&str>, line: &Line) -> Result<Str
     match setting.form {
         Form::Json => json::added(setting, bare, line),
         Form::Toml => toml::added(setting, bare, line),
-        Form::Plugin => Ok(PLUGIN.replace("\"@PROGRAM@\"", &serde_json::Value::from(line.program()).to_string())),
+        Form::Plugin => {
+            let words = json!(line.words()).to_string();
+            Ok(PLUGIN.replace("\"@PROGRAM@\"", &json!(line.program()).to_string()).replace("\"@WORDS@\"", &words))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process"
 
 const PROGRAM = "@PROGRAM@"
+const WORDS = "@WORDS@"
 const PATIENCE = 55_000
 
 function ask(event, body, cwd) {
@@ -10,7 +11,7 @@ function ask(event, body, cwd) {
     const refuse = (why) => reject(new Error(`tollgate: refused: ${why}`))
     let child
     try {
-      child = spawn(PROGRAM, ["hook", "opencode", "--wait", "45"], { stdio: ["pipe", "pipe", "pipe"] })
+      child = spawn(PROGRAM, WORDS, { stdio: ["pipe", "pipe", "pipe"] })
     } catch (fault) {
       return refuse(`the broker can't be started: ${fault}`)
     }

@@ -66,7 +66,9 @@ fn new_files_are_what_the_client_reads() {
             let hook = if entry["hooks"].is_array() { &entry["hooks"][0] } else { entry };
             let command = hook["command"].as_str().or(hook["bash"].as_str()).unwrap();
             assert!(entry.get("matcher").is_none(), "all tools");
-            assert!(command.starts_with("/usr/bin/timeout -k 1 55 '/opt/my tools/tollgate' hook "), "{command}");
+            let start = if *kind == Kind::Gate { "answer=$(" } else { "" };
+            let start = format!("{start}/usr/bin/timeout -k 1 55 '/opt/my tools/tollgate' hook ");
+            assert!(command.starts_with(&start), "{command}");
             assert_eq!(command.ends_with("exit 2; }"), *kind == Kind::Gate, "{command}");
             let patience = if setting.client == Client::GeminiCli { 60_000 } else { 60 };
             let timeout = hook.get("timeout").or(hook.get("timeoutSec")).unwrap();

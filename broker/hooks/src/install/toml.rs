@@ -1,6 +1,6 @@
 //! Codex's managed requirements, in TOML.
 
-use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value, value};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, TableLike, Value, value as written};
 
 use super::line::{Line, PATIENCE};
 use super::{Setting, Unchanged, events, is_ours};
@@ -9,7 +9,7 @@ use super::{Setting, Unchanged, events, is_ours};
 pub(super) fn added(setting: &Setting, before: Option<&str>, line: &Line) -> Result<String, Unchanged> {
     let mut document = parsed(before.unwrap_or_default())?;
     let features = table(document.as_table_mut(), "features")?;
-    features.insert("hooks", value(true));
+    features.insert("hooks", written(true));
     let hooks = table(document.as_table_mut(), "hooks")?;
     hooks.set_implicit(true);
     for (event, kind) in events(setting.client) {
@@ -18,9 +18,9 @@ pub(super) fn added(setting: &Setting, before: Option<&str>, line: &Line) -> Res
             .as_array_of_tables_mut()
             .ok_or_else(|| Unchanged(format!("its `hooks.{event}` is no list of tables")))?;
         let mut hook = Table::new();
-        hook.insert("type", value("command"));
-        hook.insert("command", value(line.of(event, *kind)));
-        hook.insert("timeout", value(i64::try_from(PATIENCE.as_secs()).unwrap_or(60)));
+        hook.insert("type", written("command"));
+        hook.insert("command", written(line.of(event, *kind)));
+        hook.insert("timeout", written(i64::try_from(PATIENCE.as_secs()).unwrap_or(60)));
         let mut entry = Table::new();
         let mut hooks = ArrayOfTables::new();
         hooks.push(hook);
@@ -59,6 +59,18 @@ pub(super) fn found(setting: &Setting, text: &str) -> Result<Vec<(String, String
         }
     }
     Ok(all)
+}
+
+/// Its switches as a value: what is yes or no, and tables of it; none where it can't be read.
+pub(super) fn value(text: &str) -> Option<serde_json::Value> {
+    fn switches(table: &dyn TableLike) -> serde_json::Value {
+        let parts = table.iter().filter_map(|(key, item)| {
+            let value = item.as_bool().map(serde_json::Value::from);
+            Some((key.to_owned(), value.or_else(|| item.as_table_like().map(switches))?))
+        });
+        parts.collect::<serde_json::Map<_, _>>().into()
+    }
+    Some(switches(parsed(text).ok()?.as_table()))
 }
 
 fn commands(entry: &Table) -> Vec<String> {

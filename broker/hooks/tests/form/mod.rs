@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tollgate_hooks::{Client, Deed, Event, Moment, Reply, Rewritable, Ruling};
 
 thread_local! {
@@ -21,7 +21,6 @@ pub(crate) fn holds(client: Client, event: &Event, (ruling, reply): (&Ruling, &R
     if reply.stdout.is_empty() {
         // Silence lets through, so it says nothing but that.
         let fine = matches!(ruling, Ruling::Pass)
-            || (client == Client::Codex && matches!(ruling, Ruling::Allow { .. }))
             || (matches!(event.moment, Moment::Permission(_)) && matches!(ruling, Ruling::HandOver { .. }));
         assert!(fine, "{at}");
         return;
@@ -33,6 +32,11 @@ pub(crate) fn holds(client: Client, event: &Event, (ruling, reply): (&Ruling, &R
         let name = if matches!(event.moment, Moment::Before(_)) { "pre-tool-use" } else { "permission-request" };
         let schema = SCHEMAS.with(|known| known.borrow_mut().entry(name).or_insert_with(|| schema(name)).clone());
         fits(&said, &schema, (&schema, at));
+    }
+    if client == Client::Codex && matches!((ruling, &event.moment), (Ruling::Allow { .. }, Moment::Before(_))) {
+        // It takes no plain yes.
+        assert_eq!(said, Value::Object(Map::new()), "{at}");
+        return;
     }
     let (word, reason) = word(client, event, &said);
     match ruling {

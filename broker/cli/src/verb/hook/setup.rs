@@ -111,12 +111,22 @@ fn chosen(args: &Setup) -> Result<Setting, Failure> {
 
 /// A client's setting here.
 pub(super) fn of(client: Client, reach: Reach) -> Result<Option<Setting>, Failure> {
+    here(|homes| setting(client, reach, homes))
+}
+
+/// Where a client's settings start from.
+pub(super) fn here<T>(found: impl FnOnce(&Homes<'_>) -> T) -> Result<T, Failure> {
     let home = home().ok_or_else(|| Failure::new(Exit::Failed, "there is no home folder").hint("set HOME"))?;
     let project =
         std::env::current_dir().map_err(|e| Failure::new(Exit::Failed, "the working directory is gone").because(&e))?;
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path: &PathBuf| path.is_absolute());
-    let homes = Homes { home: &home, project: &project, root: Path::new("/"), variable: &variable };
-    Ok(setting(client, reach, &homes))
+    Ok(found(&Homes { home: &home, project: &project, root: Path::new("/"), variable: &variable }))
+}
+
+/// Where `timeout(1)` is.
+pub(super) fn timeout() -> Result<&'static str, Failure> {
+    let found = TIMEOUT.into_iter().find(|path| Path::new(path).exists());
+    found.ok_or_else(|| Failure::new(Exit::Failed, "there is no timeout(1) on this machine").hint("install coreutils"))
 }
 
 fn line(args: &Setup) -> Result<Line, Failure> {
@@ -124,13 +134,9 @@ fn line(args: &Setup) -> Result<Line, Failure> {
         std::env::current_exe().map_err(|e| Failure::new(Exit::Internal, "this program can't be found").because(&e))?;
     let own =
         own.to_str().ok_or_else(|| Failure::new(Exit::Internal, format!("the path {} is not UTF-8", shown(&own))))?;
-    let timeout = TIMEOUT.into_iter().find(|path| Path::new(path).exists());
-    let timeout = timeout.ok_or_else(|| {
-        Failure::new(Exit::Failed, "there is no timeout(1) on this machine").hint("install coreutils")
-    })?;
     let profiles = args.profile.iter().flat_map(|name| ["--profile", name.as_str()]);
     let prompt = args.prompt.then_some("--prompt");
-    Ok(Line::new(args.client, own, timeout).with(profiles.chain(prompt)))
+    Ok(Line::new(args.client, own, timeout()?).with(profiles.chain(prompt)))
 }
 
 fn generic(args: &Setup) -> Result<String, Failure> {

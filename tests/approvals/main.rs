@@ -17,6 +17,7 @@ mod many;
 mod notices;
 mod requests;
 mod reviewers;
+mod rules;
 mod text;
 mod two;
 

@@ -76,7 +76,7 @@ impl<'a> Tmux<'a> {
             if screen.contains(text) {
                 return screen;
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "no `{text}` in\n{screen}");
+            assert!(begun.elapsed() < Duration::from_mins(1), "no `{text}` in\n{screen}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }

@@ -42,7 +42,7 @@ impl Scene {
 
     /// Approves it once, with the name that it asks for, if any.
     pub fn approve(&self, question: &Value) -> Outcome {
-        let name = question["offers"]["confirm"].as_str().unwrap_or_default();
+        let name = question.pointer("/offers/confirm").and_then(Value::as_str).unwrap_or_default();
         let confirm = ["--confirm", name];
         self.answer("approve", question, if name.is_empty() { &[] } else { &confirm })
     }

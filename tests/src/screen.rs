@@ -102,7 +102,7 @@ impl<'a> Screen<'a> {
             if fits(&screen) {
                 return;
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "no {what} on the screen:\n{screen}");
+            assert!(begun.elapsed() < Duration::from_mins(1), "no {what} on the screen:\n{screen}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }

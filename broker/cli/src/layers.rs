@@ -37,8 +37,34 @@ pub(crate) struct Wanted {
     pub(crate) flags: Vec<Document>,
     /// Policies of projects around the workspace, whose floors count.
     pub(crate) above: Vec<PathBuf>,
+    /// Whose trust is looked up.
+    pub(crate) trust: Trusting,
     /// Whether nobody can be asked.
     pub(crate) unattended: bool,
+}
+
+/// Whether a project's policy counts as trusted.
+#[derive(Debug, Default)]
+pub(crate) enum Trusting {
+    /// As a person said.
+    #[default]
+    AsSaid,
+    /// As if this file were, to see what that would mean.
+    If(PathBuf),
+    /// As if this file were not.
+    Unless(PathBuf),
+}
+
+impl Trusting {
+    /// What is supposed of a file; none where it is as a person said.
+    fn supposes(&self, path: &Path) -> Option<Layer> {
+        let is = |file: &PathBuf| path.canonicalize().is_ok_and(|path| path == *file);
+        match self {
+            Self::If(file) if is(file) => Some(Layer::Project { trusted: true }),
+            Self::Unless(file) if is(file) => Some(Layer::Project { trusted: false }),
+            Self::AsSaid | Self::If(_) | Self::Unless(_) => None,
+        }
+    }
 }
 
 /// Documents of all layers, and the texts that their faults point into.
@@ -89,7 +115,7 @@ impl Layers {
             layers.file(Layer::Person, file)?;
         }
         layers.documents.extend(wanted.flags.iter().map(|flag| (Layer::Person, flag.clone().into())));
-        layers.project(&workspace.join(PROJECT))?;
+        layers.project(&workspace.join(PROJECT), wanted)?;
         for file in &wanted.above {
             layers.file_if_there(Layer::Project { trusted: false }, file)?;
         }
@@ -104,6 +130,12 @@ impl Layers {
             layers.profile(Layer::Person, &name)?;
         }
         Ok(layers)
+    }
+
+    /// The same, with what a person would add to a file of their own.
+    pub(crate) fn with(mut self, name: &str, text: &str) -> Result<Self, Failure> {
+        self.source(Source { layer: Layer::Person, name: name.to_owned(), text: text.to_owned() })?;
+        Ok(self)
     }
 
     /// All of them as one policy.
@@ -124,7 +156,7 @@ impl Layers {
 
     /// A project's policy: what it grants counts as far as a person trusted this very text. One that has changed since counts
     /// with its floors, and with those that it had then.
-    fn project(&mut self, path: &Path) -> Result<(), Failure> {
+    fn project(&mut self, path: &Path, wanted: &Wanted) -> Result<(), Failure> {
         let text = match read(path) {
             Ok(text) => text,
             Err(Unread::Io(e)) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -132,6 +164,9 @@ impl Layers {
             }
             Err(unread) => return Err(unread.failure(path)),
         };
+        if let Some(layer) = wanted.trust.supposes(path) {
+            return self.text(layer, path, text);
+        }
         let state = crate::place::places()?.state;
         match trust::standing(&state, path, &text) {
             Standing::Untrusted => self.text(Layer::Project { trusted: false }, path, text),

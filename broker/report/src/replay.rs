@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
-use tollgate_ledger::record::{Decision, Event, Record, RunStarted};
+use tollgate_ledger::record::{Decision, Event, Outcome, Record, RunStarted};
 use tollgate_ledger::{Fault, Reader, list};
 use tollgate_policy::action::Action;
-use tollgate_policy::verdict::{Effect, Verdict};
+use tollgate_policy::path::AbsPath;
+use tollgate_policy::verdict::{Effect, Reason, Verdict};
+use tollgate_policy::{Grants, Policy, Subject};
+use tollgate_wire::card;
 
 use crate::tally::Filter;
 
@@ -99,5 +102,80 @@ impl Story {
 
     fn add(&mut self, run: String, action: Action, before: Verdict) {
         self.past.push(Past { run, action, before, question: None, decision: None });
+    }
+}
+
+/// Like decisions that would be others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What was said.
+    pub before: Effect,
+    /// What would be said.
+    pub after: Effect,
+    /// The action in one line.
+    pub what: String,
+    /// Why it would be.
+    pub reason: Reason,
+    /// How many.
+    pub count: usize,
+    /// How many were asked and approved.
+    pub approved: usize,
+    /// In which runs.
+    pub runs: Vec<String>,
+}
+
+/// Makes the policy that a run which began so would have.
+pub type Make<'a, E> = &'a dyn Fn(&RunStarted) -> Result<Policy, E>;
+
+/// What would be decided otherwise at `now` (Unix milliseconds), most frequent first, and how many were judged. Without a
+/// `before` it is what was said then.
+///
+/// # Errors
+/// Where a policy can't be made.
+pub fn differ<E>(
+    story: &Story,
+    (before, after): (Option<Make<'_, E>>, Make<'_, E>),
+    now: i64,
+) -> Result<(Vec<Change>, usize), E> {
+    let mut policies: BTreeMap<(AbsPath, Vec<String>), (Option<Policy>, Policy)> = BTreeMap::new();
+    let mut changes: BTreeMap<(Effect, Effect, String), Change> = BTreeMap::new();
+    let mut judged = 0_usize;
+    for past in &story.past {
+        let Some(started) = story.runs.get(&past.run) else { continue };
+        let key = (started.workspace.clone(), started.profiles.clone());
+        if !policies.contains_key(&key) {
+            policies.insert(key.clone(), (before.map(|make| make(started)).transpose()?, after(started)?));
+        }
+        let Some((before, after)) = policies.get(&key) else { continue };
+        judged += 1;
+        let subject = Subject { run: past.run.clone(), ..Subject::default() };
+        let judge = |policy: &Policy| policy.judge(&subject, &past.action, &Grants::default(), now);
+        let then = before.as_ref().map_or(past.before.effect, |policy| judge(policy).effect);
+        let verdict = judge(after);
+        if verdict.effect != then {
+            note(&mut changes, (past, then), verdict);
+        }
+    }
+    let mut changes: Vec<Change> = changes.into_values().collect();
+    changes.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.what.cmp(&b.what)));
+    Ok((changes, judged))
+}
+
+fn note(changes: &mut BTreeMap<(Effect, Effect, String), Change>, (past, before): (&Past, Effect), verdict: Verdict) {
+    let (what, after) = (card::what(&past.action), verdict.effect);
+    let (reason, none) = (verdict.reason, Vec::new);
+    let change = changes.entry((before, after, what.clone())).or_insert_with(|| Change {
+        before,
+        after,
+        what,
+        reason,
+        count: 0,
+        approved: 0,
+        runs: none(),
+    });
+    change.count += 1;
+    change.approved += usize::from(past.decision.as_ref().is_some_and(|d| d.outcome == Outcome::Allowed));
+    if !change.runs.contains(&past.run) {
+        change.runs.push(past.run.clone());
     }
 }

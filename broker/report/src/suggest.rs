@@ -43,7 +43,7 @@ pub struct Suggestion {
 pub fn loosen(story: &Story) -> Vec<Suggestion> {
     let mut groups: BTreeMap<(String, String), Vec<&Past>> = BTreeMap::new();
     for past in story.past.iter().filter(|past| past.question.is_some()) {
-        if let Some((what, toml)) = kind(&past.action) {
+        if let Some((what, toml)) = rule_for(&past.action) {
             let toml = if past.before.reason.is_default() { toml } else { String::new() };
             groups.entry((what, toml)).or_default().push(past);
         }
@@ -81,7 +81,7 @@ pub fn unused_approvals(story: &Story) -> Vec<Suggestion> {
     });
     let suggestion = |(past, decision): (&Past, &tollgate_ledger::record::Decision)| Suggestion {
         direction: Direction::Tighten,
-        what: kind(&past.action).map_or_else(|| "an approval".to_owned(), |(what, _)| what),
+        what: rule_for(&past.action).map_or_else(|| "an approval".to_owned(), |(what, _)| what),
         why: format!("approved for `{}` and used once: once is enough", neutral::short(&decision.scope, 60)),
         toml: String::new(),
         changes: 0,
@@ -95,14 +95,17 @@ pub fn used_rules(story: &Story) -> BTreeSet<(String, u32)> {
     story.past.iter().map(|past| (past.before.reason.file.clone(), past.before.reason.line)).collect()
 }
 
-/// What an action is, in words, and the rule that would open it.
-fn kind(action: &Action) -> Option<(String, String)> {
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+/// What an action is, in words, and the rule that would open it, as lines of a policy; none where no rule of a person's does.
+#[must_use]
+pub fn rule_for(action: &Action) -> Option<(String, String)> {
     let because = "because = \"approved each time\"";
     match action {
         Action::Connect(Connect { target: Target::Name(name), port }) => {
             let name_quoted = quoted(name);
-            let rule = format!("[[net]]\neffect = \"allow\"\nnames = [{name_quoted}]\nports = [{port}]\n{because}\n");
+            let example = quoted(&format!("{name}:{port}"));
+            let rule = format!(
+                "[[net]]\neffect = \"allow\"\nnames = [{name_quoted}]\nports = [{port}]\n{because}\nmatches = [{example}]\n"
+            );
             Some((format!("connect to {}:{port}", neutral::short(name, 200)), rule))
         }
         Action::Tool(tool) => {
@@ -136,5 +139,36 @@ fn kind(action: &Action) -> Option<(String, String)> {
             Some((format!("write in {}", neutral::short(folder, 200)), rule))
         }
         Action::Connect(_) | Action::Call(_) => None,
+    }
+}
+
+/// A basic string of TOML 1.0 in which nothing but letters, digits and plain signs stands for itself: what is shown is what
+/// is said.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_ascii_graphic() || c == ' ' || c.is_alphanumeric() => out.push(c),
+            c => write!(out, "\\U{:08X}", u32::from(c)).unwrap_or_default(),
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn any_text_is_quoted_to_be_read_again() {
+        for text in ["plain", "a \"b\" \\c", "line\nfeed\u{1b}[2J", "\u{202e}\u{200b}\u{feff}", "straße"] {
+            let line = format!("x = {}", quoted(text));
+            assert!(!line.contains(['\n', '\u{1b}', '\u{202e}', '\u{200b}']), "{line:?}");
+            let table: toml::Table = line.parse().unwrap();
+            assert_eq!(table["x"].as_str(), Some(text));
+        }
     }
 }

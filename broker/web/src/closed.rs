@@ -108,6 +108,11 @@ pub(crate) const fn word(outcome: Outcome) -> &'static str {
     }
 }
 
+/// A question that is closed, as it was; none where there never was one.
+pub(crate) fn question(shop: &Shop, id: &str) -> Option<Question> {
+    Story::of(shop, id).question
+}
+
 /// The page of a closed question; also where there never was one.
 pub(crate) fn page(shop: &Shop, frame: Frame, id: &str) -> Response {
     let story = Story::of(shop, id);

@@ -17,6 +17,7 @@ mod past;
 mod question;
 mod queue;
 mod report;
+mod rule;
 mod serve;
 mod session;
 mod shop;

@@ -15,7 +15,7 @@ use axum::routing::{get, post};
 use crate::listen::Reach;
 use crate::session::Keys;
 use crate::shop::{Goods, Shop, now};
-use crate::{answer, guard, live, past, question, queue, report, told};
+use crate::{answer, guard, live, past, question, queue, report, rule, told};
 
 /// Longest form in bytes: a page of a group, and a word to the agent.
 const FORM_LIMIT: usize = 1 << 20;
@@ -94,6 +94,7 @@ fn router(shop: Shop) -> Router {
         .route("/enter", get(told::enter))
         .route("/leave", post(told::leave))
         .route("/q/{id}", get(question::question).post(answer::answer))
+        .route("/q/{id}/rule", get(rule::rule))
         .route("/g/{key}", get(queue::group).post(answer::group))
         .route("/grants", get(past::grants).post(answer::revoke))
         .route("/runs", get(past::runs))

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::watch;
 use tollgate_ledger::Reader;
+use tollgate_policy::question::Question;
 use tollgate_wire::inbox::Desk;
 
 use crate::listen::Reach;
@@ -19,6 +20,11 @@ pub trait Backdrop: Send + Sync {
     /// # Errors
     /// Why there is none, in words for people.
     fn report(&self) -> Result<serde_json::Value, String>;
+    /// The rule that would spare a question, what it says, and what it would have changed: lines for people, neutral.
+    ///
+    /// # Errors
+    /// Why there is none, in words for people.
+    fn rule(&self, question: &Question) -> Result<String, String>;
 }
 
 /// What the page is given.

@@ -20,8 +20,11 @@ use crate::{place, time, ui};
 mod card;
 mod friction;
 mod grants;
+mod past;
+mod rule;
 
 pub(crate) use card::what;
+pub(crate) use rule::Proposal;
 
 /// Does what was asked.
 pub(crate) fn approvals(verb: ApprovalsVerb) -> Outcome {
@@ -52,6 +55,7 @@ pub(crate) fn approvals(verb: ApprovalsVerb) -> Outcome {
             };
             react(&id, (no, None), &answer, said)
         }
+        ApprovalsVerb::Rule { id, effect, json } => rule::rule(&id, effect, json),
         ApprovalsVerb::Grants(json) => grants::list(json),
         ApprovalsVerb::Revoke { id, json } => grants::revoke(&id, json),
     }
@@ -71,10 +75,26 @@ fn list(json: args::Json) -> Outcome {
 }
 
 fn show(id: &str, json: args::Json) -> Outcome {
-    let (client, question) = find(id)?;
+    let found = open()?.into_iter().find(|(_, question)| question.id == id);
+    let Some((client, question)) = found else { return closed(id, json) };
     // That it was opened is noted by its run; one that closed meanwhile is shown as it was.
     let question = client.show(&question.id).unwrap_or(question);
     if json.json { ui::json(&question) } else { ui::data(card::whole(&question, time::now())) }
+}
+
+/// One that was asked, and is over.
+fn closed(id: &str, json: args::Json) -> Outcome {
+    let Some(past) = past::ended(id) else { return Err(absent(id)) };
+    let ended = past.end();
+    if json.json {
+        let mut shown = serde_json::to_value(&past.question)
+            .map_err(|e| Failure::new(Exit::Internal, "the question can't be shown").because(&e))?;
+        if let Some(fields) = shown.as_object_mut() {
+            fields.insert("decision".to_owned(), json!(past.decision.as_ref().map(|(_, decision)| decision)));
+        }
+        return ui::json(&shown);
+    }
+    ui::data(card::over(&past.question, ended.as_deref().unwrap_or("it is no longer open")))
 }
 
 fn react(id: &str, (answer, confirm): (Answer, Option<&str>), how: &args::Answer, said: &str) -> Outcome {
@@ -103,10 +123,17 @@ fn react(id: &str, (answer, confirm): (Answer, Option<&str>), how: &args::Answer
 }
 
 fn find(id: &str) -> Result<(Rc<Client>, Question), Failure> {
-    open()?.into_iter().find(|(_, question)| question.id == id).ok_or_else(|| {
-        Failure::new(Exit::Failed, format!("there is no open question `{}`", neutral::short(id, 60)))
-            .hint("`tollgate approvals list` shows the open ones; one that was answered or has expired is closed")
-    })
+    open()?.into_iter().find(|(_, question)| question.id == id).ok_or_else(|| absent(id))
+}
+
+/// That it is not open, and what came of it.
+fn absent(id: &str) -> Failure {
+    let failure = Failure::new(Exit::Failed, format!("there is no open question `{}`", neutral::short(id, 60)));
+    match past::ended(id).and_then(|past| past.end()) {
+        Some(end) => failure.hint(format!("it was {end}")),
+        None => failure
+            .hint("`tollgate approvals list` shows the open ones; one that was answered or has expired is closed"),
+    }
 }
 
 /// Every open question with who can be told its answer, oldest first. What dead runs left behind is removed.

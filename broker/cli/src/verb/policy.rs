@@ -17,7 +17,7 @@ mod explain;
 mod import;
 mod lines;
 mod lint;
-mod replay;
+pub(crate) mod replay;
 mod suggest;
 mod trust;
 

@@ -50,7 +50,13 @@ pub(crate) fn reviewer(verb: ReviewerVerb) -> Outcome {
             .iter()
             .map(|(name, of)| {
                 let raised = of.false_negatives.value - score.false_negatives.value;
-                ((*name).to_owned(), json!({"false_negatives": of.false_negatives, "raised_by": raised}))
+                (
+                    (*name).to_owned(),
+                    json!({
+                        "false_negatives": of.false_negatives, "raised_by": raised, "failed": of.failed,
+                        "cost": of.cost, "p95_us": of.p95_us,
+                    }),
+                )
             })
             .collect();
         return ui::json(&json!({
@@ -126,7 +132,8 @@ fn shown((lines, by): (&[Line], &str), score: &Score, mutated: &[(&str, Score)])
     line("cost", format!("{}.{:03} cents", score.cost / 1000, score.cost % 1000));
     line("95th percentile", format!("{} µs", score.p95_us));
     for (name, of) in mutated {
-        line(name, format!("dangerous, allowed: {}", share(&of.false_negatives)));
+        let raised = (of.false_negatives.value - score.false_negatives.value) * 100.0;
+        line(name, format!("dangerous, allowed: {}; {raised:+.1} points", share(&of.false_negatives)));
     }
     out
 }

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use tollgate_approve::within_boundary;
 use tollgate_ledger::Reader;
+use tollgate_policy::question::Question;
 use tollgate_report::{Filter, over};
 use tollgate_web::{Backdrop, Door, Goods, Reach, Unheard, listen, serve};
 use tollgate_wire::inbox::Inbox;
 use tollgate_wire::place::{Trust, make};
 
-use crate::args;
+use crate::args::{self, RuleEffect};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::{place, ui};
@@ -92,6 +93,11 @@ impl Backdrop for Ledger {
         let told = |fault: tollgate_ledger::Fault| super::run::chain(&fault);
         let ledger = Reader::open(&self.0).map_err(told)?;
         Ok(over(&ledger, Filter::default()).map_err(told)?.to_json())
+    }
+
+    fn rule(&self, question: &Question) -> Result<String, String> {
+        let proposal = super::approvals::Proposal::of(question, RuleEffect::Allow);
+        proposal.map(|proposal| proposal.text()).map_err(|failure| failure.text)
     }
 }
 

@@ -57,6 +57,10 @@ impl Backdrop for Nothing {
     fn report(&self) -> Result<serde_json::Value, String> {
         Err("no ledger".into())
     }
+
+    fn rule(&self, question: &Question) -> Result<String, String> {
+        Ok(format!("to your policy:\n+ about = {:?}\n", question.verdict.reason.because))
+    }
 }
 
 /// A page that is served for the rest of the test.

@@ -27,18 +27,29 @@ pub(crate) fn brief(question: &Question, now: i64) -> String {
 
 /// All that is known.
 pub(crate) fn whole(question: &Question, now: i64) -> String {
+    let deadline = format!("{} ({} left)", time::shown(question.deadline), pile::left(question.deadline, now));
+    facts(question, &[("answers", answers(question)), ("deadline", deadline)])
+}
+
+/// The same of one that is over.
+pub(crate) fn over(question: &Question, end: &str) -> String {
+    facts(question, &[("ended", end.to_owned())])
+}
+
+fn facts(question: &Question, more: &[(&str, String)]) -> String {
     let mut text = String::new();
-    let mut line = |label: &str, shown: String| ui::add(&mut text, format_args!("{label:>14}  {shown}\n"));
-    line("question", toned(Tone::Strong, neutral::short(&question.id, 80)));
-    line("run", neutral::short(&question.run, 80));
+    let mut line = |label: &str, shown: &str| ui::add(&mut text, format_args!("{label:>14}  {shown}\n"));
+    line("question", &toned(Tone::Strong, neutral::short(&question.id, 80)));
+    line("run", &neutral::short(&question.run, 80));
     let rows = [card::action(&question.action), card::reason(question), card::evidence(question)];
     for row in rows.iter().flatten() {
-        line(&row.label, shown(row));
+        line(&row.label, &shown(row));
     }
-    line("answers", answers(question));
-    line("asked", time::shown(question.asked_at));
-    line("deadline", format!("{} ({} left)", time::shown(question.deadline), pile::left(question.deadline, now)));
-    line("digest", neutral::short(&question.digest, 80));
+    line("asked", &time::shown(question.asked_at));
+    for (label, shown) in more {
+        line(label, shown);
+    }
+    line("digest", &neutral::short(&question.digest, 80));
     text
 }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 use tollgate_policy::grant::{Covers, Grant};
 use tollgate_wire::{neutral, pile};
 
-use super::each_run;
+use super::{card, each_run, past};
 use crate::args;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -18,7 +18,14 @@ pub(super) fn list(json: args::Json) -> Outcome {
         all.extend(client.grants().unwrap_or_default());
     }
     if json.json {
-        return ui::json(&all);
+        let with_words = |grant: &Grant| {
+            let mut shown = serde_json::to_value(grant).unwrap_or_default();
+            if let (Some(fields), Some(what)) = (shown.as_object_mut(), asked(grant)) {
+                fields.insert("what".to_owned(), what.into());
+            }
+            shown
+        };
+        return ui::json(&all.iter().map(with_words).collect::<Vec<_>>());
     }
     if all.is_empty() {
         ui::note("no grants stand");
@@ -47,11 +54,19 @@ pub(super) fn revoke(id: &str, json: args::Json) -> Outcome {
         .hint("`tollgate approvals grants` lists those that do"))
 }
 
+/// What was asked when it was given, as the ledger tells.
+fn asked(grant: &Grant) -> Option<String> {
+    past::of(&grant.question).map(|past| card::what(&past.question.action))
+}
+
 fn line(grant: &Grant, now: i64) -> String {
+    let exactly = |lead: &str| match asked(grant) {
+        Some(what) => format!("{lead}`{what}`"),
+        None => format!("{lead}what was asked"),
+    };
     let covers = match &grant.covers {
-        Covers::Once(_) => "the exact action, once".to_owned(),
-        Covers::Ahead(_) => "the exact command, once".to_owned(),
-        Covers::Digest(_) => "the exact action".to_owned(),
+        Covers::Once(_) | Covers::Ahead(_) => exactly("once: exactly "),
+        Covers::Digest(_) => exactly("exactly "),
         Covers::Prefix(words) => {
             format!("commands that begin with `{}`", neutral::short_command(words.iter().map(String::as_bytes), 100))
         }

@@ -3,17 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use tollgate_ledger::record::RunStarted;
 use tollgate_policy::Document;
 use tollgate_policy::verdict::Effect;
+use tollgate_report::{Change, differ, meaning};
 use tollgate_sys::inside;
 use tollgate_wire::neutral;
 use tollgate_wire::place::{Trust as Owner, make};
 
-use super::{check_one, rules};
+use super::{check_one, replay, rules};
 use crate::args::Trust;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::layers::PROJECT;
+use crate::layers::{PROJECT, Trusting, Wanted};
 use crate::place::{places, shown};
 use crate::trust::{self, Standing};
 use crate::ui;
@@ -39,8 +41,10 @@ pub(super) fn trust(args: &Trust) -> Outcome {
         return super::tell(&[checked], args.json, |_| String::new());
     };
     let grants = grants(document);
+    let changed = changed(&state, &policy, &checked.text);
+    let (flips, judged) = flips(&policy)?;
     if !args.json.json {
-        ui::aside(said(&policy, document, &grants));
+        ui::aside(said(&policy, document, &grants) + &meant(changed.as_deref(), &meaning::flips(&flips, judged)));
     }
     if !args.dry_run {
         make(&state, Owner::Own).map_err(|unfit| Failure::of(Exit::Internal, &unfit).hint(unfit.hint()))?;
@@ -50,12 +54,50 @@ pub(super) fn trust(args: &Trust) -> Outcome {
         return ui::json(&json!({
             "policy": shown(&policy), "sha256": tollgate_policy::digest::sha256_hex(checked.text.as_bytes()),
             "grants": grants, "rules": rules(document), "trusted": !args.dry_run,
+            "changed": changed, "replay": meaning::as_json(&flips, judged),
         }));
     }
     if !args.dry_run {
         ui::note("trusted as it is now; when the file changes, its grants count no more until it is trusted again");
     }
     Ok(Exit::Done)
+}
+
+/// What it says besides, and no more, since it was trusted; none where it was not, or says the same.
+fn changed(state: &Path, policy: &Path, text: &str) -> Option<Vec<String>> {
+    match trust::standing(state, policy, text) {
+        Standing::Changed(then) => Some(meaning::difference(&then.text, text)),
+        Standing::Trusted | Standing::Untrusted => None,
+    }
+}
+
+/// Decisions in this project that would be others if it were trusted.
+fn flips(policy: &Path) -> Result<(Vec<Change>, usize), Failure> {
+    let Ok(trusting) = policy.canonicalize() else { return Ok((Vec::new(), 0)) };
+    // of this project only; without a ledger nothing was decided yet
+    let Ok(mut story) = replay::all() else { return Ok((Vec::new(), 0)) };
+    story.runs.retain(|_, started| {
+        started.workspace.as_path().join(PROJECT).canonicalize().is_ok_and(|path| path == trusting)
+    });
+    let made = |started: &RunStarted, trust: Trusting| {
+        replay::layers(Wanted { trust, ..Wanted::default() }, started)
+            .and_then(|(layers, place)| layers.assemble(&place))
+    };
+    let before = |started: &RunStarted| made(started, Trusting::Unless(trusting.clone()));
+    let after = |started: &RunStarted| made(started, Trusting::If(trusting.clone()));
+    differ(&story, (Some(&before), &after), crate::time::now())
+}
+
+fn meant(changed: Option<&[String]>, flips: &[String]) -> String {
+    let block = |title: &str, lines: &[String]| {
+        let lines: String = lines.iter().flat_map(|line| ["\n    ", line]).collect();
+        format!("\n  {title}{lines}")
+    };
+    let since = changed.map(|lines| match lines {
+        [] => block("nothing of what it says has changed since it was trusted", &[]),
+        lines => block("what has changed since it was trusted:", lines),
+    });
+    since.unwrap_or_default() + &block("what would be decided otherwise than without it:", flips)
 }
 
 fn list(state: &Path, args: &Trust) -> Outcome {

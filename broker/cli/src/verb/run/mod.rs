@@ -44,7 +44,7 @@ use tollgate_wire::place::{Trust, make};
 use crate::args;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::layers::{Layers, Source, Wanted};
+use crate::layers::{Layers, Source, Trusting, Wanted};
 use crate::place::{Ground, places};
 use crate::ui;
 use crate::verb::handed::Handed;
@@ -137,7 +137,14 @@ fn settle(args: args::Run, temp: &PrivateTemp, begun: Instant) -> Result<Settled
         flags.extend(call.documents());
         above.clone_from(&call.above);
     }
-    let wanted = Wanted { flags, profiles: args.profile, policies: args.policy, above, unattended: args.ci };
+    let wanted = Wanted {
+        flags,
+        profiles: args.profile,
+        policies: args.policy,
+        above,
+        trust: Trusting::AsSaid,
+        unattended: args.ci,
+    };
     let place = ground.place(temp.path())?;
     let layers = Layers::gather(&wanted, ground.workspace.as_path())?;
     let sources = layers.sources().to_vec();

@@ -4,6 +4,7 @@
 //! of records as they come, so that only actions, never records, are held.
 
 mod action;
+mod closed;
 mod decide;
 mod health;
 pub mod meaning;
@@ -19,6 +20,7 @@ mod tally;
 mod text;
 
 pub use action::{Action, Path};
+pub use closed::{Closed, closed};
 pub use health::Approver;
 pub use noise::Noise;
 pub use pace::{Pace, Tokens};

@@ -85,7 +85,7 @@ fn show(id: &str, json: args::Json) -> Outcome {
 /// One that was asked, and is over.
 fn closed(id: &str, json: args::Json) -> Outcome {
     let Some(past) = past::ended(id) else { return Err(absent(id)) };
-    let ended = past.end();
+    let ended = past::end(&past);
     if json.json {
         let mut shown = serde_json::to_value(&past.question)
             .map_err(|e| Failure::new(Exit::Internal, "the question can't be shown").because(&e))?;
@@ -129,7 +129,7 @@ fn find(id: &str) -> Result<(Rc<Client>, Question), Failure> {
 /// That it is not open, and what came of it.
 fn absent(id: &str) -> Failure {
     let failure = Failure::new(Exit::Failed, format!("there is no open question `{}`", neutral::short(id, 60)));
-    match past::ended(id).and_then(|past| past.end()) {
+    match past::ended(id).as_ref().and_then(past::end) {
         Some(end) => failure.hint(format!("it was {end}")),
         None => failure
             .hint("`tollgate approvals list` shows the open ones; one that was answered or has expired is closed"),

@@ -234,7 +234,7 @@ impl<'a> Files<'a> {
             plain: std::path::PathBuf::new(),
             shared: memory::Memory::default(),
             addresses: addresses::Addresses::default(),
-            turns: turns::Turns::default(),
+            turns: turns::Turns::by(None),
             _lowered: lowered,
         })
     }
@@ -256,7 +256,7 @@ impl<'a> Files<'a> {
     /// With a file by which this run's hands and those of the person's other runs act one after the other.
     #[must_use]
     pub fn taking_turns(mut self, lock: &std::path::Path) -> Self {
-        self.turns = turns::Turns::by(lock);
+        self.turns = turns::Turns::by(Some(lock));
         self
     }
 
@@ -324,11 +324,11 @@ impl<'a> Files<'a> {
         leave: &[Vec<u8>],
         act: impl FnOnce(&mut Attempt<'_>) -> Result<T, Stop>,
     ) -> Option<Result<T, Stop>> {
-        let turn = self.turns.take().ok()?;
         if self.standing.get().is_none() {
             let standing = Standing::new(self.root.as_fd(), (self.boundary, &self.began, &self.plain)).ok()?; // never: it was checked
             let _first = self.standing.set(standing);
         }
+        let turn = self.turns.take().ok()?;
         let standing = self.standing.get()?;
         // what was approved lies, mostly, where the sandbox's own mounts can only be read
         let past = !leave.is_empty() && !leave.iter().any(|path| standing.is_elsewhere(path));

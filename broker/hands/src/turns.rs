@@ -1,24 +1,29 @@
 //! Turns. Several runs may have the same tree: what one gate has looked at, another's caller must not move before it is
 //! used. So the gates of a person's runs act one after the other: each holds a lock from its first look to its last act.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use nix::errno::Errno;
+use tollgate_sys::pool::Pool;
 
 /// A call takes some dozen microseconds; a folder with much in it that is renamed, a second.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Between tries.
-const PAUSE: Duration = Duration::from_micros(20);
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Tries before the kernel is asked to say when: most turns are over by then.
+const TRIES: u32 = 4;
 
 /// The lock that the gates share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Turns {
     /// The file; none where there is nobody to share with.
     path: Option<PathBuf>,
     file: Option<File>,
+    /// Waits in place of the gate, which must not be held for ever.
+    waiter: Pool,
 }
 
 /// A turn, until it is given back or dropped.
@@ -26,30 +31,33 @@ pub(crate) struct Turns {
 pub(crate) struct Turn(Option<File>);
 
 impl Turns {
-    /// By a lock on this file, which is made where it is missing. Nothing inside may reach it.
-    pub(crate) fn by(path: &Path) -> Self {
-        Self { path: Some(path.to_owned()), file: None }
+    /// By a lock on this file, which is made where it is missing. Nothing inside may reach it. None: nobody else is there.
+    pub(crate) fn by(path: Option<&Path>) -> Self {
+        Self { path: path.map(Path::to_owned), file: None, waiter: Pool::new("turns", 1) }
     }
 
     /// Waits for a turn: `EAGAIN` where another gate does not end its own, else what the kernel says of the file.
     pub(crate) fn take(&mut self) -> Result<Turn, Errno> {
         let Some(path) = &self.path else { return Ok(Turn(None)) };
-        let failed = |err: &std::io::Error| Errno::from_raw(err.raw_os_error().unwrap_or(libc::EIO));
-        let file = if let Some(file) = self.file.take() {
-            file
-        } else {
-            let mut how = OpenOptions::new();
-            how.read(true).write(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
-            how.open(path).map_err(|err| failed(&err))?
+        let file = match self.file.take() {
+            Some(file) => Ok(file),
+            None => opened(path),
         };
-        let begun = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Turn(Some(file))),
-                Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
-                Err(TryLockError::WouldBlock) => return Err(Errno::EAGAIN),
-                Err(TryLockError::Error(err)) => return Err(failed(&err)),
+        let file = file.map_err(|err| errno(&err))?;
+        for _ in 0..TRIES {
+            if file.try_lock().is_ok() {
+                return Ok(Turn(Some(file)));
             }
+            std::thread::yield_now();
+        }
+        let (done, turn) = channel();
+        // one that comes too late finds nobody, and is dropped
+        let wait = move || drop(done.send(file.lock().map(|()| file)));
+        self.waiter.run(wait).map_err(|_| Errno::EAGAIN)?;
+        match turn.recv_timeout(PATIENCE) {
+            Ok(Ok(file)) => Ok(Turn(Some(file))),
+            Ok(Err(err)) => Err(errno(&err)),
+            Err(_) => Err(Errno::EAGAIN),
         }
     }
 
@@ -60,15 +68,26 @@ impl Turns {
     }
 }
 
+fn opened(path: &Path) -> io::Result<File> {
+    let mut how = OpenOptions::new();
+    how.read(true).write(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)
+}
+
+fn errno(err: &io::Error) -> Errno {
+    Errno::from_raw(err.raw_os_error().unwrap_or(libc::EIO))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]
     fn one_at_a_time_has_a_turn() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("turns");
-        let (mut here, mut there) = (Turns::by(&path), Turns::by(&path));
+        let (mut here, mut there) = (Turns::by(Some(&path)), Turns::by(Some(&path)));
         let turn = here.take().unwrap();
         let other = std::thread::spawn(move || {
             let turn = there.take().unwrap();
@@ -82,6 +101,6 @@ mod tests {
         assert!(other.join().unwrap() >= given);
         let again = here.take().unwrap();
         here.give(again);
-        assert!(Turns::by(&dir.path().join("no/turns")).take().is_err());
+        assert!(Turns::by(Some(&dir.path().join("no/turns"))).take().is_err());
     }
 }

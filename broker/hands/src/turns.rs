@@ -13,6 +13,8 @@ use tollgate_sys::pool::Pool;
 
 /// A call takes some dozen microseconds; a folder with much in it that is renamed, a second.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A waiter that has just brought a turn may not have sat down yet when the next is sent; one that waits in vain stays.
+const WAITERS: usize = 32;
 /// Tries before the kernel is asked to say when: most turns are over by then.
 const TRIES: u32 = 4;
 
@@ -22,8 +24,8 @@ pub(crate) struct Turns {
     /// The file; none where there is nobody to share with.
     path: Option<PathBuf>,
     file: Option<File>,
-    /// Waits in place of the gate, which must not be held for ever.
-    waiter: Pool,
+    /// They wait in place of the gate, which must not be held for ever.
+    waiters: Pool,
 }
 
 /// A turn, until it is given back or dropped.
@@ -33,7 +35,7 @@ pub(crate) struct Turn(Option<File>);
 impl Turns {
     /// By a lock on this file, which is made where it is missing. Nothing inside may reach it. None: nobody else is there.
     pub(crate) fn by(path: Option<&Path>) -> Self {
-        Self { path: path.map(Path::to_owned), file: None, waiter: Pool::new("turns", 1) }
+        Self { path: path.map(Path::to_owned), file: None, waiters: Pool::new("turns", WAITERS) }
     }
 
     /// Waits for a turn: `EAGAIN` where another gate does not end its own, else what the kernel says of the file.
@@ -53,7 +55,7 @@ impl Turns {
         let (done, turn) = channel();
         // one that comes too late finds nobody, and is dropped
         let wait = move || drop(done.send(file.lock().map(|()| file)));
-        self.waiter.run(wait).map_err(|_| Errno::EAGAIN)?;
+        self.waiters.run(wait).map_err(|_| Errno::EAGAIN)?;
         match turn.recv_timeout(PATIENCE) {
             Ok(Ok(file)) => Ok(Turn(Some(file))),
             Ok(Err(err)) => Err(errno(&err)),
@@ -79,6 +81,8 @@ fn errno(err: &io::Error) -> Errno {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Instant;
 
     use super::*;
@@ -102,5 +106,28 @@ mod tests {
         let again = here.take().unwrap();
         here.give(again);
         assert!(Turns::by(Some(&dir.path().join("no/turns"))).take().is_err());
+    }
+
+    #[test]
+    fn many_that_want_one_get_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("turns");
+        let inside = Arc::new(AtomicUsize::new(0));
+        let play = |_| {
+            let (path, inside) = (path.clone(), Arc::clone(&inside));
+            std::thread::spawn(move || {
+                let mut turns = Turns::by(Some(&path));
+                for _ in 0..1000 {
+                    let turn = turns.take().unwrap();
+                    assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                    let begun = Instant::now();
+                    while begun.elapsed() < Duration::from_micros(20) {}
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                    turns.give(turn);
+                }
+            })
+        };
+        let players: Vec<_> = (0..8).map(play).collect();
+        assert!(players.into_iter().all(|player| player.join().is_ok()));
     }
 }

@@ -113,6 +113,9 @@ fn what_is_opaque() {
     for (text, why) in [
         ("$X", Why::Program),
         ("$(cat cmd)", Why::Program),
+        ("a[", Why::Syntax),
+        ("esac[[", Why::Syntax),
+        ("a[x y] z", Why::Syntax),
         ("./b* x", Why::Program),
         ("echo $((a[$(id)]))", Why::Arithmetic),
         ("(( a[$(id)] ))", Why::Arithmetic),
@@ -334,11 +337,22 @@ fn secrets_by_other_words() {
         "ls > /dev/fd/../cwd/.git/hooks/pre-commit",
         "cat < /dev/fd/../environ",
         "sed -n p .en*",
+        "cat [i]d_rsa",
+        "tail *_rsa",
+        "head ?d_ed25519",
+        "grep -f../../.netrc -v x README.md",
+        "grep -vf../x .",
+        "rg -f../x .",
+        "echo ~/.ssh/*",
+        "echo /home/*/.ssh/id*",
+        "echo ../*",
     ] {
         assert_ne!(judge(&policy, Stance::Bare, text).verdict.effect, Effect::Allow, "{text}");
     }
     for text in
         ["cat *.rs", "cat src/*", "grep id_rsa src/x.rs", "ls *", "grep -rn foo src/*.toml", "cat README.md main"]
+            .into_iter()
+            .chain(["cat *.json", "echo src/*", "echo *", "echo '../*' ../x", "grep -A3 x f", "ls ?*"])
     {
         assert_eq!(judge(&policy, Stance::Bare, text).verdict.effect, Effect::Allow, "{text}");
     }

@@ -29,9 +29,6 @@ pub(super) fn of<'a>(simple: &'a Simple, table: Table<'_>) -> Vec<Operand<'a>> {
     let Some(program) = simple.words.first().and_then(Word::known) else { return Vec::new() };
     let line = table.find(program);
     let words = line.map_or(Words::Reads, |line| line.words);
-    if words == Words::Data {
-        return Vec::new();
-    }
     let removes = line.is_some_and(|line| !line.commands.is_empty()) && removes(simple, table);
     let writes = words == Words::Writes || removes;
     let mut first = first_is_script(simple, line);
@@ -39,6 +36,8 @@ pub(super) fn of<'a>(simple: &'a Simple, table: Table<'_>) -> Vec<Operand<'a>> {
     let mut found: Vec<Operand<'a>> = Vec::new();
     for word in simple.words.iter().skip(1) {
         let (text, whole) = match &word.value {
+            // What a pattern becomes tells the names in a folder, whatever is done with them.
+            Value::Known(_) | Value::Partly(_) if words == Words::Data => continue,
             Value::Known(text) => (text.as_str(), true),
             Value::Pattern(_) | Value::Partly(_) => (literal_folder(word), false),
             Value::Unknown => continue,
@@ -93,8 +92,8 @@ pub(super) struct Doubtful {
     pub(super) span: Span,
 }
 
-/// Plain names (`id_rsa`), and what patterns (`.en*`, `*/.env`) may become. A star that nothing stands before is no such
-/// pattern: it fits everything.
+/// Plain names (`id_rsa`), and what patterns (`.en*`, `*/.env`) may become. Stars alone are no such
+/// pattern: they fit everything.
 pub(super) fn doubtful(simple: &Simple, table: Table<'_>) -> Vec<Doubtful> {
     let Some(program) = simple.words.first().and_then(Word::known) else { return Vec::new() };
     let line = table.find(program);
@@ -127,13 +126,14 @@ fn secrets_of(pattern: &str) -> Vec<String> {
     let (folder, name) = pattern.rsplit_once('/').map_or(("", pattern), |(folder, name)| (folder, name));
     let parts: Vec<&str> = folder.split('/').map(|part| if part.contains(special) { "x" } else { part }).collect();
     let folder = if pattern.contains('/') { parts.join("/") + "/" } else { String::new() };
-    let literal = name.find(special).unwrap_or(name.len());
-    if literal == 0 {
+    let coarse = coarse(name);
+    if coarse.bytes().all(|b| matches!(b, b'*' | b'?')) {
         return Vec::new();
     }
-    let coarse = coarse(name);
-    let fits = SECRETS.into_iter().filter(|secret| fits(&coarse, secret.as_bytes()));
-    let own = (literal == name.len()).then_some(name);
+    // A star or a question mark at the beginning becomes no dot.
+    let hides = |secret: &&str| !secret.starts_with('.') || !coarse.starts_with(special);
+    let fits = SECRETS.into_iter().filter(hides).filter(|secret| fits(&coarse, secret.as_bytes()));
+    let own = (!name.contains(special)).then_some(name);
     fits.chain(own).map(|name| format!("{folder}{name}")).collect()
 }
 
@@ -177,9 +177,10 @@ fn path_in(text: &str, sort: Sort, words: Words) -> Option<(&str, Access)> {
         return (is_path(value) || writes && !value.is_empty()).then_some((value, access));
     }
     if sort == Sort::Option {
-        // `-f/etc/x`
+        // `-f/etc/x`, `-f../x`
         let letters = text.bytes().skip(1).take_while(u8::is_ascii_alphanumeric).count();
-        let value = text.get(letters + 1..).filter(|value| letters > 0 && value.starts_with('/'));
+        let value =
+            text.get(letters + 1..).filter(|value| letters > 0 && (value.starts_with('/') || value.starts_with("../")));
         return value.map(|value| (value, Access::Read));
     }
     let text = text.strip_prefix('@').unwrap_or(text);

@@ -99,13 +99,18 @@ impl Parser<'_> {
         let mut subscript = None;
         if self.cursor.skip("[") {
             subscript = Some(self.pieces(Until::Bracket)?);
+            // Bash looks for its end over blanks and lines.
             if !self.cursor.skip("]") {
-                return Ok(None);
+                return Err(self.cursor.fault(Why::Syntax));
             }
         }
+        let behind = self.cursor.at;
         let append = self.cursor.skip("+");
         if !self.cursor.skip("=") {
-            return Ok(None);
+            self.cursor.at = start;
+            let read = self.cursor.rest().get(..behind - start).unwrap_or_default();
+            let one = !read.bytes().any(super::cursor::ends_word);
+            return if one { Ok(None) } else { Err(self.cursor.fault(Why::Syntax)) };
         }
         let value = if self.cursor.skip("(") {
             Assigned::Array(self.array()?)

@@ -57,8 +57,9 @@ impl Ground {
         std::fs::write(&log, "").unwrap();
         let mut command = Command::new(BASH);
         command.arg("-c").arg(text).env_clear().env("PATH", self.folder.join("bin")).env("HOME", "/home/me");
-        command.current_dir(&self.folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().unwrap();
+        command.current_dir(&self.folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // To the end of both: what goes on in the background would be written down with the next text.
+        command.output().unwrap();
         let written = std::fs::read_to_string(&log).unwrap();
         let calls = written.split('\u{1e}').filter(|call| !call.is_empty());
         calls.map(|call| call.split('\u{1f}').map(str::to_owned).collect()).collect()

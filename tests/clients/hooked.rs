@@ -122,41 +122,71 @@ fn hooked(scene: &Scene, kind: Kind) {
         assert!(scene.events(event) > 0, "{event} is not in the ledger");
     }
     scene.verifies();
-    dies(scene, kind);
 }
 
-/// The same client with a hook whose program is killed, hangs, or prints garbage and fails: nothing is let through.
-fn dies(scene: &Scene, kind: Kind) {
-    let program = scene.tollgate();
-    let program = program.to_str().unwrap();
-    let file = scene.home.join(match kind {
-        Kind::Codex => ".codex/hooks.json",
-        Kind::Copilot => ".copilot/hooks/tollgate.json",
-        Kind::Opencode => ".config/opencode/plugin/tollgate.js",
-        Kind::Claude | Kind::Gemini | Kind::Qwen => kind.settings(),
-    });
-    let text = std::fs::read_to_string(&file).unwrap();
-    let script = |name: &str, text: &str| {
-        scene.script(scene.workspace.join(name), &format!("#!/bin/sh\n{text}\n")).to_str().unwrap().to_owned()
-    };
-    let broken = [
-        script("killed", "kill -9 $$"),
-        script("garbage", "echo '{\"decision\": \"al'; exit 1"),
-        script("babbles", "echo '{\"decision\": \"al'"),
-        script("says-nothing", "exit 0"),
-        script("hangs", "exec sleep 600"),
-    ];
-    for (number, other) in broken.iter().enumerate() {
-        let name = format!("leaked-{number}");
-        let Some((model, job)) = client(scene, kind, vec![kind.shell(&format!("touch {name}"))]) else { return };
-        let installed = std::fs::read_to_string(&file).unwrap_or_else(|_| text.clone());
-        // The same lines, with less patience.
-        let hasty = installed.replace(" -k 1 55 ", " -k 1 3 ").replace("PATIENCE = 55_000", "PATIENCE = 3_000");
-        assert_ne!(hasty, installed, "the limit of time is in the file");
-        scene.file(&file, hasty.replace(program, other));
-        let outcome = job.end();
-        assert!(!scene.workspace.join(&name).exists(), "{other}: {}\n{outcome}", model.results().join("\n"));
-        assert!(!model.results().is_empty(), "the call was made: {outcome}");
-        scene.file(&file, &text);
+/// The same clients with a hook whose program is killed, hangs, prints garbage or nothing: nothing is let through.
+mod broken {
+    use tollgate_tests::{Scene, cases};
+
+    use super::client;
+    use crate::kinds::Kind;
+
+    cases! { user: claude codex gemini qwen copilot opencode }
+
+    fn claude(scene: &Scene) {
+        broken(scene, Kind::Claude);
+    }
+
+    fn codex(scene: &Scene) {
+        broken(scene, Kind::Codex);
+    }
+
+    fn gemini(scene: &Scene) {
+        broken(scene, Kind::Gemini);
+    }
+
+    fn qwen(scene: &Scene) {
+        broken(scene, Kind::Qwen);
+    }
+
+    fn copilot(scene: &Scene) {
+        broken(scene, Kind::Copilot);
+    }
+
+    fn opencode(scene: &Scene) {
+        broken(scene, Kind::Opencode);
+    }
+
+    fn broken(scene: &Scene, kind: Kind) {
+        let program = scene.tollgate();
+        let program = program.to_str().unwrap();
+        let file = scene.home.join(match kind {
+            Kind::Codex => ".codex/hooks.json",
+            Kind::Copilot => ".copilot/hooks/tollgate.json",
+            Kind::Opencode => ".config/opencode/plugin/tollgate.js",
+            Kind::Claude | Kind::Gemini | Kind::Qwen => kind.settings(),
+        });
+        let script = |name: &str, text: &str| {
+            scene.script(scene.workspace.join(name), &format!("#!/bin/sh\n{text}\n")).to_str().unwrap().to_owned()
+        };
+        let all = [
+            script("killed", "kill -9 $$"),
+            script("babbles", "echo '{\"decision\": \"al'"),
+            script("says-nothing", "exit 0"),
+            script("hangs", "exec sleep 600"),
+        ];
+        for (number, other) in all.iter().enumerate() {
+            let name = format!("leaked-{number}");
+            let Some((model, job)) = client(scene, kind, vec![kind.shell(&format!("touch {name}"))]) else { return };
+            let installed = std::fs::read_to_string(&file).unwrap();
+            // The same lines, with less patience.
+            let hasty = installed.replace(" -k 1 55 ", " -k 1 3 ").replace("PATIENCE = 55_000", "PATIENCE = 3_000");
+            assert_ne!(hasty, installed, "the limit of time is in the file");
+            scene.file(&file, hasty.replace(program, other));
+            let outcome = job.end();
+            assert!(!scene.workspace.join(&name).exists(), "{other}: {}\n{outcome}", model.results().join("\n"));
+            assert!(!model.results().is_empty(), "the call was made: {outcome}");
+            scene.file(&file, &installed);
+        }
     }
 }

@@ -279,7 +279,14 @@ const CLIENTS: [&str; 8] =
 
 fn what_goes_wrong_is_refused(scene: &Scene) {
     let huge = format!("{{\"a\":\"{}\"}}", "x".repeat(10 << 20));
-    let events: [&[u8]; 8] = [
+    let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
+    let deep = payload(scene, "claude-code", "PreToolUse.Bash").to_string().replacen(
+        "\"tool_input\":{",
+        &format!("\"tool_input\":{{\"x\":{deep},"),
+        1,
+    );
+    assert!(deep.contains("[[["));
+    let events: [&[u8]; 9] = [
         b"",
         b"{",
         b"[]",
@@ -288,6 +295,7 @@ fn what_goes_wrong_is_refused(scene: &Scene) {
         b"{\"x\":\"\xff\"}",
         b"{\"hook_event_name\":\"PreToolUse\",\"tool_name\":7,\"tool_input\":{}}",
         huge.as_bytes(),
+        deep.as_bytes(),
     ];
     for client in CLIENTS {
         for event in events {

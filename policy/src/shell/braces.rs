@@ -20,7 +20,7 @@ pub(super) fn expand(pieces: &[Piece], mut most: usize) -> Option<Vec<Vec<Cow<'_
     let plain = |piece: &Piece| if let Piece::Plain(text) = piece { text.matches('{').count() } else { 0 };
     match pieces.iter().map(plain).sum::<usize>() {
         0 => return Some(vec![pieces.iter().map(Cow::Borrowed).collect()]),
-        1..=MOST => {}
+        1..=MOST if most > 0 => {}
         _ => return None,
     }
     let mut atoms = Vec::new();

@@ -16,6 +16,8 @@ pub const COMMANDS: usize = 256;
 /// Bytes that words are filled with, over all of a text: what variables hold, each time, and what braces repeat. A variable that is
 /// set to itself twice, and again, would be longer than any memory.
 pub const GROWTH: usize = 1 << 16;
+/// Bytes of that for each word that braces make.
+pub const BESIDES: usize = 64;
 /// Bytes that the second parser reads once more, since they stand in texts within the text.
 pub const AGAIN: usize = 20_000;
 /// Words of one `[[ … ]]`: the second parser goes one level in for each condition.

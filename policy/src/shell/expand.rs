@@ -79,13 +79,13 @@ impl Walker<'_> {
         words
     }
 
-    /// What braces make of a word; none where that is too much.
+    /// What braces make of a word; none where that is too much, and for all that come then: it is opaque already.
     fn variants<'a>(&mut self, text: &'a Text) -> Option<Vec<Vec<Cow<'a, Piece>>>> {
-        let variants = braces::expand(&text.pieces, self.growth)?;
-        let length = text.span.end.saturating_sub(text.span.start);
-        // Whatever stands beside the braces is looked at each time.
-        self.growth =
-            self.growth.checked_sub((variants.len() - usize::from(!variants.is_empty())).checked_mul(length)?)?;
+        let left = std::mem::take(&mut self.growth);
+        let variants = braces::expand(&text.pieces, left)?;
+        // Whatever stands beside the braces is looked at each time, and each word is judged.
+        let each = text.span.end.saturating_sub(text.span.start).saturating_add(caps::BESIDES);
+        self.growth = left.checked_sub(variants.len().saturating_sub(1).checked_mul(each)?)?;
         Some(variants)
     }
 

@@ -199,6 +199,23 @@ pub fn found(setting: &Setting, text: &str) -> Result<Vec<(String, String)>, Unc
     }
 }
 
+/// What changes from one text to another, as lines with marks: those that are the same at both ends are left out.
+#[must_use]
+pub fn difference(before: &str, after: &str) -> String {
+    let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let rest = |lines: &[&str]| lines.len().saturating_sub(head);
+    let tail =
+        old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count().min(rest(&old)).min(rest(&new));
+    let mut text = format!("@@ line {}\n", head + 1);
+    for (mark, lines) in [('-', &old), ('+', &new)] {
+        for line in lines.get(head..lines.len() - tail).unwrap_or_default() {
+            text.extend([String::from(mark).as_str(), line, "\n"]);
+        }
+    }
+    text
+}
+
 fn is_same(setting: &Setting, text: &str, line: &Line) -> bool {
     let mut wanted: Vec<(String, String)> =
         events(setting.client).iter().map(|(event, kind)| ((*event).to_owned(), line.of(event, *kind))).collect();

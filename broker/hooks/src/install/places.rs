@@ -16,6 +16,18 @@ pub enum Reach {
     Project,
 }
 
+impl Reach {
+    /// In a word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Managed => "managed",
+            Self::User => "user",
+            Self::Project => "project",
+        }
+    }
+}
+
 /// Folders that places start from.
 #[derive(Clone, Copy)]
 #[allow(missing_debug_implementations, reason = "a function has nothing to show")]

@@ -204,21 +204,11 @@ fn backup(file: &Path) -> Result<Option<Backup>, Failure> {
     Ok(kept.and_then(|text| serde_json::from_str(&text).ok()).filter(|kept: &Backup| kept.file == file))
 }
 
-/// What changes: lines that are the same at both ends are left out.
+/// What would change.
 fn difference(file: &Path, before: &str, after: &str) -> String {
+    let file = shown(file);
     if before == after {
-        return format!("nothing would change in {}\n", shown(file));
+        return format!("nothing would change in {file}\n");
     }
-    let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
-    let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
-    let rest = |lines: &[&str]| lines.len().saturating_sub(head);
-    let tail =
-        old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count().min(rest(&old)).min(rest(&new));
-    let mut text = format!("--- {0}\n+++ {0}\n@@ line {1}\n", shown(file), head + 1);
-    for (mark, lines) in [('-', &old), ('+', &new)] {
-        for line in lines.get(head..lines.len() - tail).unwrap_or_default() {
-            ui::add(&mut text, format_args!("{mark}{line}\n"));
-        }
-    }
-    text
+    format!("--- {file}\n+++ {file}\n{}", install::difference(before, after))
 }

@@ -68,107 +68,81 @@ fn look(setting: Setting) -> Result<Said, Failure> {
         Some(Ok(found)) => found,
         Some(Err(fault)) => return Ok(Said { setting, events: 0, tried: Some(Err(fault.0)) }),
     };
-    let outcome = match setting.form {
+    let tried = match setting.form {
         _ if found.is_empty() => None,
-        Form::Plugin => Some(plugin(&setting)?),
-        Form::Json | Form::Toml => Some(match switched_off(&setting)? {
-            Some(why) => Err(why),
-            None => gates(&setting, &found)?,
-        }),
+        Form::Plugin => Some(plugin(&setting)),
+        Form::Json | Form::Toml => Some(switched_off(&setting)?.map_or_else(|| gates(&setting, &found), Err)),
     };
-    Ok(Said { events: found.len(), tried: outcome, setting })
+    Ok(Said { events: found.len(), tried, setting })
 }
 
 /// Where another setting of the client's switches off what is set up in this file.
 fn switched_off(setting: &Setting) -> Result<Option<String>, Failure> {
-    if setting.reach == Reach::Managed {
-        return Ok(None);
-    }
     let switches = setup::here(|homes| install::switches(setting.client, homes))?;
-    let off = switches.iter().find_map(|switch| {
-        let text = std::fs::read_to_string(&switch.file).ok()?;
-        Some(format!("`{}` in {} switches all hooks off", switch.is_off(&text)?, shown(&switch.file)))
+    let mut off = switches.iter().filter(|_| setting.reach != Reach::Managed).filter_map(|switch| {
+        let name = switch.is_off(&std::fs::read_to_string(&switch.file).ok()?)?;
+        Some(format!("`{name}` in {} switches all hooks off", shown(&switch.file)))
     });
-    Ok(off)
+    Ok(off.next())
 }
 
 /// Tries each command line on which a call waits; one that is missing is a call that nobody judges.
-fn gates(setting: &Setting, found: &[(String, String)]) -> Result<Result<(), String>, Failure> {
+fn gates(setting: &Setting, found: &[(String, String)]) -> Result<(), String> {
     for (gate, _) in install::events(setting.client).iter().filter(|(_, kind)| *kind == Kind::Gate) {
-        let Some((_, line)) = found.iter().find(|(event, _)| event == gate) else {
-            return Ok(Err(format!("no hook is set up for {gate}")));
-        };
+        let line = found.iter().find(|(event, _)| event == gate);
+        let (_, line) = line.ok_or_else(|| format!("no hook is set up for {gate}"))?;
         // Its event's name is in the line, and the canary is a call.
         let line = line.replace(" --event permissionRequest ", " --event preToolUse ");
-        if let Err(why) = try_line(setting.client, "/bin/sh", &["-c", &line])? {
-            return Ok(Err(format!("{gate}: {why}")));
-        }
+        try_line(setting.client, "/bin/sh", &["-c", &line]).map_err(|why| format!("{gate}: {why}"))?;
     }
-    Ok(Ok(()))
+    Ok(())
 }
 
 /// The program that the plugin names, with the words that it names.
-fn plugin(setting: &Setting) -> Result<Result<(), String>, Failure> {
-    let text = setup::read(&setting.file)?.unwrap_or_default();
-    let named = |start: &str| text.lines().find_map(|line| line.strip_prefix(start));
-    let program = named("const PROGRAM = ").and_then(|named| serde_json::from_str::<String>(named).ok());
-    let words = named("const WORDS = ").and_then(|named| serde_json::from_str::<Vec<String>>(named).ok());
-    let (Some(program), Some(words)) = (program, words) else {
-        return Ok(Err("the plugin names no program: set it up again".to_owned()));
-    };
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    try_line(setting.client, &program, &words)
+fn plugin(setting: &Setting) -> Result<(), String> {
+    let text = std::fs::read_to_string(&setting.file).map_err(|e| e.to_string())?;
+    let named = |start: &str| text.lines().find_map(|line| line.strip_prefix(start)).unwrap_or_default();
+    let program: Option<String> = serde_json::from_str(named("const PROGRAM = ")).ok();
+    let words: Option<Vec<String>> = serde_json::from_str(named("const WORDS = ")).ok();
+    let (program, words) = program.zip(words).ok_or("the plugin names no program: set it up again")?;
+    try_line(setting.client, &program, &words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Whether the canary comes back refused. It asks nobody, so it takes no time.
-fn try_line(client: Client, program: &str, words: &[&str]) -> Result<Result<(), String>, Failure> {
+fn try_line(client: Client, program: &str, words: &[&str]) -> Result<(), String> {
     const SECONDS: &str = "20";
-    let here = std::env::current_dir().unwrap_or_default();
+    let here = std::env::current_dir().map_err(|e| e.to_string())?;
     let event = canary(client, &here.to_string_lossy());
-    let child = Command::new(setup::timeout()?)
+    let mut child = Command::new(setup::timeout().map_err(|failure| failure.text)?)
         .args(["-k", "1", SECONDS, program])
         .args(words)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .spawn();
-    let mut child = match child {
-        Ok(child) => child,
-        Err(e) => return Ok(Err(format!("{program} can't be run: {e}"))),
-    };
-    if let Some(mut stdin) = child.stdin.take() {
-        // Who doesn't read it says so by what it answers.
-        stdin.write_all(event.as_bytes()).ok();
-    }
-    let output = match child.wait_with_output() {
-        Ok(output) => output,
-        Err(e) => return Ok(Err(e.to_string())),
-    };
+        .spawn()
+        .map_err(|e| format!("{program} can't be run: {e}"))?;
+    let mut stdin = child.stdin.take().ok_or("no pipe")?;
+    // Who doesn't read it says so by what it answers.
+    stdin.write_all(event.as_bytes()).ok();
+    drop(stdin);
+    let output = child.wait_with_output().map_err(|e| e.to_string())?;
     let answer: Option<Value> = serde_json::from_slice(&output.stdout).ok();
     let said = answer.map(|answer| answer.to_string()).unwrap_or_default();
     // The words of a judged refusal; a broken hook refuses too, in others.
     if output.status.success() && said.contains("no adapter knows this tool") {
-        return Ok(Ok(()));
+        return Ok(());
     }
     if output.status.code() == Some(124) {
-        return Ok(Err(format!("no answer within {SECONDS} seconds")));
+        return Err(format!("no answer within {SECONDS} seconds"));
     }
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     let why = if stderr.trim().is_empty() { said } else { stderr };
-    Ok(Err(format!("{}: {}", output.status, neutral::short(why.trim(), 500))))
-}
-
-fn reach(reach: Reach) -> &'static str {
-    match reach {
-        Reach::Managed => "managed",
-        Reach::User => "user",
-        Reach::Project => "project",
-    }
+    Err(format!("{}: {}", output.status, neutral::short(why.trim(), 500)))
 }
 
 fn as_text(said: &Said) -> String {
     let Said { setting, events, tried } = said;
-    let mut text = format!("{}: {}: ", reach(setting.reach), shown(&setting.file));
+    let mut text = format!("{}: {}: ", setting.reach.name(), shown(&setting.file));
     match tried {
         None => text.push_str("not set up\n"),
         Some(Ok(())) => {
@@ -187,7 +161,7 @@ fn as_text(said: &Said) -> String {
 fn as_json(said: &Said) -> Value {
     let Said { setting, events, tried } = said;
     json!({
-        "reach": reach(setting.reach),
+        "reach": setting.reach.name(),
         "file": setting.file,
         "installed": tried.is_some(),
         "events": events,

@@ -97,7 +97,7 @@ fn keys(model: &Model, now: Now) -> String {
                     format!("(a in {:.1} s)", rest.as_secs_f32())
                 };
                 let longer = if reading.longer(now.wall).is_empty() { "" } else { "  l longer" };
-                format!("{yes}{longer}  d deny  w deny with a word  D for the run  S stop  j k  Esc")
+                format!("{yes}{longer}  d deny  w with a word  D for the run  S stop  Esc back")
             }
             Prompt::Longer => "1 to 9 choose  Esc back".to_owned(),
             Prompt::Name { .. } => "Enter approve  Esc back".to_owned(),

@@ -5,6 +5,7 @@
 mod section;
 
 use tollgate_policy::action::{Access, Action, Connect, Exec, Form, Target};
+use tollgate_policy::evidence::Section;
 use tollgate_policy::path::AbsPath;
 use tollgate_policy::question::{Authorised, Question, Reversible, Risk};
 use tollgate_policy::raw::Raw;
@@ -133,15 +134,36 @@ pub fn risk(question: &Question) -> String {
     format!("{risk}, {undo}{asked}")
 }
 
-/// Commands that led here, and the evidence; the agent's own words come last.
+/// Commands that led here, and the evidence: what weighs most first, so that it stands on a small screen; a diff, which may
+/// be long, after what is short; the agent's own words last.
 #[must_use]
 pub fn evidence(question: &Question) -> Vec<Row> {
     let mut rows = Vec::new();
     for (at, parent) in question.lineage.iter().enumerate() {
         rows.push(Row::new(if at == 0 { "led here by" } else { "" }, neutral::short_quoted(parent, 200)));
     }
-    rows.extend(question.evidence.iter().flat_map(section));
+    let mut sorted: Vec<&Section> = question.evidence.iter().collect();
+    sorted.sort_by_key(|section| place(section));
+    rows.extend(sorted.into_iter().flat_map(section));
     rows
+}
+
+fn place(section: &Section) -> u8 {
+    match section {
+        Section::File(_) | Section::Destination(_) => 0,
+        Section::Commits(_) | Section::Packages(_) => 1,
+        Section::Secrets(_) | Section::Readable { .. } => 2,
+        Section::Missing { .. } => 3,
+        Section::Opens(_) => 4,
+        Section::Recovery { .. } => 5,
+        Section::Note { .. } => 6,
+        Section::Executable(_) => 7,
+        Section::Diff(_) => 8,
+        Section::Refused { .. } => 9,
+        Section::Earlier(_) => 10,
+        Section::Review { .. } => 11,
+        Section::Says { .. } => 12,
+    }
 }
 
 /// The action in one line.

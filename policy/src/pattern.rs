@@ -123,10 +123,7 @@ pub(crate) fn resolve(text: &str, place: &Place) -> Option<AbsPath> {
 /// Whether a written glob may cover or guard a path: a first look at its letters, which finds too much rather than too
 /// little. A root is as a glob without special characters.
 pub(crate) fn near(text: &str, place: &Place, path: &AbsPath) -> bool {
-    let Ok((head, rest)) = split(text) else { return true };
-    if rest.contains("//") {
-        return true;
-    }
+    let Some((head, rest)) = split(text).ok().filter(|(_, rest)| !rest.contains("//")) else { return true };
     let whole = path.as_path().as_os_str().as_bytes();
     let base = match head {
         Head::Root => return whole.starts_with(literal(rest)),

@@ -90,7 +90,9 @@ impl Adapter for Opencode {
 fn by_form(map: &Map<String, Value>) -> Option<String> {
     let has = |part: &str, key: &str| map.get(part).is_some_and(|part| part.get(key).is_some());
     if let Some(Value::Object(event)) = map.get("event") {
-        return Some(Fields(event).loose("type"));
+        // What has the parts of a call is none of its bus.
+        let is_call = ["input", "output"].into_iter().any(|part| map.contains_key(part));
+        return (!is_call).then(|| Fields(event).loose("type"));
     }
     let name = match () {
         () if has("input", "tool") && has("output", "args") => "tool.execute.before",

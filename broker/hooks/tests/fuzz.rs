@@ -98,7 +98,16 @@ fn tried(client: Client, (bytes, twice): (&[u8], bool), told: Option<&str>) -> R
     assert!(bytes.len() <= LONGEST);
     answered(client, &event);
     let (Moment::Before(call) | Moment::Permission(call)) = &event.moment else {
-        let named = ["hook_event_name", "hookName", "event"].iter().find_map(|key| payload[key].as_str());
+        let keys: &[&str] = match client {
+            Client::Opencode | Client::Generic => &["event"],
+            Client::Copilot => &["hook_event_name", "hookName"],
+            Client::ClaudeCode | Client::Codex | Client::QwenCode | Client::GeminiCli | Client::Cursor => {
+                &["hook_event_name"]
+            }
+        };
+        let named = keys.iter().find_map(|key| payload[key].as_str());
+        let has = |part: &str, key: &str| payload[part].get(key).is_some();
+        assert!(client != Client::Opencode || !has("input", "tool") || !has("output", "args") || told.is_some());
         let name = told.or(named).unwrap_or_default();
         assert!(!waits(client).contains(&name), "a call passed for a note");
         return Ok(event.name);

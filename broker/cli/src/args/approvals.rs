@@ -96,8 +96,8 @@ Scopes:
                    shells, interpreters, runners and wrappers
 
 At a terminal a question of high risk is shown first, and approved by typing
-its name. Without a terminal, what is of high risk and can't be undone is
-approved with --confirm NAME; the refusal says which name.
+its name. Without one, a script that names the question may say with --confirm
+what it takes it for: another name than the question's is refused.
 
 Example:
   tollgate approvals approve k3f9x2ab-1 --scope run";

@@ -1,5 +1,5 @@
-//! What a yes takes where the risk is high: on a terminal the whole question on the screen, a moment, and its name; without
-//! one, the name of what can't be undone in `--confirm`. The page and `watch` ask for the same.
+//! What a yes takes where the risk is high: on a terminal the whole question on the screen, a moment, and its name. The page
+//! and `watch` ask for the same. Without a terminal the name is held against the question's where it is said (`--confirm`).
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::time::{Duration, Instant};
@@ -41,8 +41,8 @@ pub(super) fn met(
     if io::stdin().is_terminal() && io::stderr().is_terminal() {
         return asked(client, question, (&friction, seen));
     }
-    // a command line without a terminal is nobody's reflex: it takes a moment, and names its question
-    if friction.confirm.is_empty() { Ok(seen) } else { Err(unnamed(question)) }
+    // a script is nobody's reflex, and has named its question
+    Ok(seen)
 }
 
 fn name(friction: &Friction) -> &str {

@@ -10,6 +10,7 @@ mod destructive;
 mod earlier;
 mod files;
 mod git;
+mod locks;
 mod marks;
 mod packages;
 mod patch;

@@ -9,6 +9,7 @@ use tollgate_policy::action::Exec;
 use tollgate_policy::evidence::{Package, Packages, Section};
 
 use crate::git::limited;
+use crate::locks::{self, Locked};
 use crate::{Search, words};
 
 /// How many packages are named.
@@ -40,19 +41,12 @@ const VALUED: [&str; 22] = [
     "--index",
 ];
 
-/// What a lock file says of a package.
-#[derive(Debug, Clone, Default)]
-struct Locked {
-    version: String,
-    scripts: Option<bool>,
-}
-
 /// Collects evidence.
 pub(crate) fn look(exec: &Exec, search: &mut Search<'_>) {
     let words = words::rest(exec);
     let tool = words::name(exec);
     let folder = exec.cwd.as_path();
-    let locked = lock(&tool, folder, search);
+    let locked = locks::look(&tool, folder, search);
     if words.iter().any(|word| ["publish", "upload", "yank", "unpublish"].contains(word)) {
         return published(&tool, folder, search);
     }
@@ -140,53 +134,6 @@ fn of_lock(name: &str, known: &Locked) -> Package {
     Package { name, version, lock: "in the lock file".to_owned(), scripts: known.scripts }
 }
 
-fn lock(tool: &str, folder: &Path, search: &mut Search<'_>) -> BTreeMap<String, Locked> {
-    let files: &[&str] = match tool {
-        "npm" | "npx" | "pnpm" | "yarn" | "bun" | "bunx" => &["package-lock.json", "npm-shrinkwrap.json"],
-        "cargo" => &["Cargo.lock"],
-        "pip" | "pip3" | "uv" | "uvx" | "pipx" | "poetry" => &["uv.lock", "poetry.lock"],
-        _ => &[],
-    };
-    for name in files {
-        let text = match limited(&folder.join(name)) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(e) => {
-                search.missing(name, e);
-                continue;
-            }
-        };
-        match if Path::new(name).extension().is_some_and(|end| end == "json") { npm(&text) } else { toml(&text) } {
-            Some(all) => return all,
-            None => search.missing(name, "it can't be read"),
-        }
-    }
-    BTreeMap::new()
-}
-
-/// `package-lock.json`, versions 2 and 3 (docs.npmjs.com, package-lock.json).
-fn npm(text: &str) -> Option<BTreeMap<String, Locked>> {
-    let json: Value = serde_json::from_str(text).ok()?;
-    let all = json.get("packages")?.as_object()?;
-    let one = |(path, it): (&String, &Value)| {
-        let name = path.rsplit_once("node_modules/")?.1.to_owned();
-        let version = it.get("version").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let scripts = it.get("hasInstallScript").and_then(Value::as_bool).unwrap_or(false);
-        Some((name, Locked { version, scripts: Some(scripts) }))
-    };
-    Some(all.iter().filter_map(one).collect())
-}
-
-/// `Cargo.lock`, `uv.lock`, `poetry.lock`: tables of `[[package]]` with name and version.
-fn toml(text: &str) -> Option<BTreeMap<String, Locked>> {
-    let table: toml::Table = text.parse().ok()?;
-    let one = |it: &toml::Value| {
-        let text = |key: &str| it.get(key).and_then(toml::Value::as_str).map(str::to_owned);
-        Some((text("name")?, Locked { version: text("version").unwrap_or_default(), scripts: None }))
-    };
-    Some(table.get("package")?.as_array()?.iter().filter_map(one).collect())
-}
-
 /// Name and version of what is published.
 fn published(tool: &str, folder: &Path, search: &mut Search<'_>) {
     let of = |file: &str| limited(&folder.join(file)).ok();
@@ -221,12 +168,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lock_file_says_which_scripts_run() {
-        let text = r#"{"lockfileVersion":3,"packages":{"":{"name":"x"},"node_modules/a":{"version":"1.0.0"},
-            "node_modules/b/node_modules/@s/c":{"version":"2.0.0","hasInstallScript":true}}}"#;
-        let all = npm(text).unwrap_or_default();
-        assert_eq!(all.len(), 2);
-        assert_eq!(all["@s/c"].scripts, Some(true));
+    fn packages_are_held_against_the_lock_file() {
+        let locked = Locked { version: "2.0.0".into(), scripts: Some(true) };
+        let all = BTreeMap::from([("@s/c".to_owned(), locked)]);
         let package = of_word("@s/c@2.0.0", &all);
         assert_eq!((package.name.as_str(), package.lock.as_str()), ("@s/c", "in the lock file"));
         assert_eq!(of_word("@s/c@3.0.0", &all).lock, "in the lock file in another version");

@@ -14,7 +14,7 @@ use tollgate_policy::path::AbsPath;
 use tollgate_policy::raw::Raw;
 use tollgate_policy::{Layer, Place, Policy, parse};
 
-use crate::{Collector, Search, destructive, publish};
+use crate::{Collector, Search, destructive, packages, publish};
 
 fn git(at: &Path, words: &[&str]) -> String {
     let out = Command::new("git")
@@ -144,4 +144,23 @@ fn every_address_is_shown() {
     git(dir.path(), &["config", "url.https://evil.example/.insteadOf", "https://git.example/"]);
     let text = shown(dir.path(), "git push", publish::push);
     assert!(text.contains("may lead elsewhere"), "{text}");
+}
+
+#[test]
+fn what_a_lock_file_has_that_no_commit_has_is_shown() {
+    let Some(dir) = repository() else { return };
+    let at = dir.path();
+    let locked = |more: &str| format!("{{\"packages\":{{\"node_modules/a\":{{\"version\":\"1.0.0\"}}{more}}}}}");
+    fs::write(at.join("package-lock.json"), locked("")).unwrap();
+    assert!(shown(at, "npm ci", packages::look).contains("no commit has it"));
+    git(at, &["add", "package-lock.json"]);
+    git(at, &["commit", "-q", "-m", "lock"]);
+    assert!(shown(at, "npm ci", packages::look).contains("the same"));
+    let evil = ",\"node_modules/evil\":{\"version\":\"6.6.6\",\"hasInstallScript\":true}";
+    fs::write(at.join("package-lock.json"), locked(evil)).unwrap();
+    let all = shown(at, "npm ci", packages::look);
+    assert!(
+        all.contains("package-lock.json since the last commit") && all.contains("1 new: evil 6.6.6 (runs scripts)"),
+        "{all}"
+    );
 }

@@ -82,15 +82,14 @@ fn toml(text: &str) -> Option<Lock> {
 /// Shows what differs from the last commit; nothing where no repository is there.
 fn compare((folder, name): (&Path, &str), now: &Lock, search: &mut Search<'_>) {
     let Ok(repository) = Repository::find(folder, search.until) else { return };
-    let what = format!("{name} since the last commit");
-    let before = match committed(&repository, &folder.join(name)) {
-        Some(text) => read(name, &text),
-        None => return search.add(Section::note(&what, "no commit has it".to_owned())),
+    let text = match committed(&repository, &folder.join(name)) {
+        Some(before) => match read(name, &before) {
+            Some(before) => format!("{name}, since the last commit: {}", changes(&before, now)),
+            None => return search.missing("lock file", format!("the {name} that was committed can't be read")),
+        },
+        None => format!("{name}, which no commit has"),
     };
-    match before {
-        Some(before) => search.add(Section::note(&what, changes(&before, now))),
-        None => search.missing(&what, "the committed one can't be read"),
-    }
+    search.add(Section::note("lock file", text));
 }
 
 /// The file as it was committed last.

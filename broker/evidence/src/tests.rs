@@ -152,15 +152,12 @@ fn what_a_lock_file_has_that_no_commit_has_is_shown() {
     let at = dir.path();
     let locked = |more: &str| format!("{{\"packages\":{{\"node_modules/a\":{{\"version\":\"1.0.0\"}}{more}}}}}");
     fs::write(at.join("package-lock.json"), locked("")).unwrap();
-    assert!(shown(at, "npm ci", packages::look).contains("no commit has it"));
+    assert!(shown(at, "npm ci", packages::look).contains("which no commit has"));
     git(at, &["add", "package-lock.json"]);
     git(at, &["commit", "-q", "-m", "lock"]);
     assert!(shown(at, "npm ci", packages::look).contains("the same"));
     let evil = ",\"node_modules/evil\":{\"version\":\"6.6.6\",\"hasInstallScript\":true}";
     fs::write(at.join("package-lock.json"), locked(evil)).unwrap();
     let all = shown(at, "npm ci", packages::look);
-    assert!(
-        all.contains("package-lock.json since the last commit") && all.contains("1 new: evil 6.6.6 (runs scripts)"),
-        "{all}"
-    );
+    assert!(all.contains("since the last commit: 1 new: evil 6.6.6 (runs scripts)"), "{all}");
 }

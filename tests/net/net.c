@@ -3,7 +3,7 @@
  *   net connect ADDRESS PORT          one connection; says errno's name, and "slow" after a second
  *   net udp ADDRESS PORT              one datagram
  *   net name NAME PORT                looks a name up, by datagram and by hand, and connects to it
- *   net early NAME PORT FILE         the same without waiting for the connection; makes FILE when it has said its word
+ *   net early NAME PORT FILE         the same with two threads and without waiting for the connection; makes FILE when it has said its word
  *   net race PORT BAD TRIES           connects to PORT while a second thread writes BAD over it
  *   net listen TRIES                  listens while a second thread puts a socket that was never bound in its place
  */
@@ -115,6 +115,8 @@ static int early(int s, const union any *to, socklen_t length, const char *file)
     return fcntl(s, F_SETFL, 0);
 }
 
+static void *rest(void *unused) { return poll(NULL, 0, -1), unused; }
+
 static int name(const char *text, int port, const char *file) {
     unsigned char ask[512] = { 0x12, 0x34, 1, 0, 0, 1 }, got[512];
     size_t at = 12;
@@ -142,6 +144,8 @@ static int name(const char *text, int port, const char *file) {
     length = fill(&to, address, port);
     s = socket(AF_INET, SOCK_STREAM, 0);
     if (file) {
+        pthread_t other;
+        pthread_create(&other, NULL, rest, NULL); /* who is alone waits all the same */
         if (early(s, &to, length, file)) return 1;
     } else {
         if (connect(s, &to.a, length)) return printf("connect %s\n", strerrorname_np(errno)), 0;

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, socket, sockopt};
@@ -242,11 +243,13 @@ impl Gate<'_> {
         }
     }
 
-    /// A caller that does not wait to be connected does not wait for an answer either: it is connected to the relay at
-    /// once, which holds all it says until the answer is yes, and resets it on anything else.
+    /// A caller that does not wait to be connected, and has other threads that would go on meanwhile, does not wait for an
+    /// answer either: it is connected to the relay at once, which holds all it says until the answer is yes, and resets it
+    /// on anything else. One that has but this thread waits all the same: its own clock stands still with it, and it
+    /// learns the errno.
     pub(crate) fn begin_early(&mut self, held: &mut Held) {
         // from a network of its own no relay is reached
-        if self.net.is_apart() {
+        if self.net.is_apart() || !has_threads(held.call.tid) {
             return;
         }
         let Then::Connect(connecting) = &mut held.then else { return };
@@ -283,6 +286,11 @@ impl Gate<'_> {
             self.refuse(call, libc::EAGAIN);
         }
     }
+}
+
+/// Whether a thread's process has others (`proc(5)`: each is a folder in `task`).
+fn has_threads(tid: i32) -> bool {
+    std::fs::metadata(format!("/proc/{tid}/task")).is_ok_and(|task| task.nlink() > 3)
 }
 
 /// Whether what listens there was made to by this gate, which does it for all of the sandbox and nothing else.

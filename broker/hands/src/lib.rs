@@ -80,10 +80,10 @@ pub struct Files<'a> {
     root: OwnedFd,
     callers: Callers,
     boundary: &'a Boundary,
-    /// Worked out when the first call comes: it takes as long as a whole launch, and until then nothing inside has changed
-    /// any name, since each such change is one of these calls.
+    /// Worked out when the first call comes, in its turn: it takes as long as a whole launch, and until then nothing inside
+    /// has changed any name, since each such change is one of these calls. What other runs changed is told by `began`.
     standing: OnceCell<Standing>,
-    /// What stood at the writable roots when the boundary was made, and so is what the kernel lets be written.
+    /// What stood at the writable roots when these hands began: just after the kernel was told of them.
     began: Vec<standing::Object>,
     /// A path without symlinks: a root that holds it has none either.
     plain: std::path::PathBuf,
@@ -324,11 +324,11 @@ impl<'a> Files<'a> {
         leave: &[Vec<u8>],
         act: impl FnOnce(&mut Attempt<'_>) -> Result<T, Stop>,
     ) -> Option<Result<T, Stop>> {
+        let turn = self.turns.take().ok()?;
         if self.standing.get().is_none() {
             let standing = Standing::new(self.root.as_fd(), (self.boundary, &self.began, &self.plain)).ok()?; // never: it was checked
             let _first = self.standing.set(standing);
         }
-        let turn = self.turns.take().ok()?;
         let standing = self.standing.get()?;
         // what was approved lies, mostly, where the sandbox's own mounts can only be read
         let past = !leave.is_empty() && !leave.iter().any(|path| standing.is_elsewhere(path));

@@ -82,9 +82,10 @@ impl Standing {
             let path = given.path.as_path();
             let End { real, exists } = leads.end(path);
             let mut rights = given.rights;
-            // another run can have put something else there since
+            // Another run can have put something else there since. What is looked at is where the rights will hold, not the
+            // name that led there.
             let strays = exists && real != path && plain.starts_with(path);
-            if rights.write && (began.next().is_none_or(|began| *began != at_path(path)) || strays) {
+            if rights.write && (began.next().is_none_or(|began| *began != at_path(&real)) || strays) {
                 rights.write = false;
             }
             roots.push((bytes(if exists { &real } else { path }), rights));

@@ -43,7 +43,7 @@ pub(crate) fn look(tool: &str, folder: &Path, search: &mut Search<'_>) -> Lock {
         };
         match read(name, &text) {
             Some(all) => {
-                compare((folder, name), &all, search);
+                compare((folder, name), (&text, &all), search);
                 return all;
             }
             None => search.missing(name, "it can't be read"),
@@ -80,16 +80,21 @@ fn toml(text: &str) -> Option<Lock> {
 }
 
 /// Shows what differs from the last commit; nothing where no repository is there.
-fn compare((folder, name): (&Path, &str), now: &Lock, search: &mut Search<'_>) {
+fn compare((folder, name): (&Path, &str), (text, now): (&str, &Lock), search: &mut Search<'_>) {
     let Ok(repository) = Repository::find(folder, search.until) else { return };
-    let text = match committed(&repository, &folder.join(name)) {
+    let told = match committed(&repository, &folder.join(name)) {
+        Some(before) if before == text => format!("{name}, as it was committed"),
+        // names and versions are not all that a line of it says
         Some(before) => match read(name, &before) {
-            Some(before) => format!("{name}, since the last commit: {}", changes(&before, now)),
+            Some(before) => format!(
+                "{name}, since the last commit: {}; where packages come from can have changed too: `git diff {name}`",
+                changes(&before, now)
+            ),
             None => return search.missing("lock file", format!("the {name} that was committed can't be read")),
         },
         None => format!("{name}, which no commit has"),
     };
-    search.add(Section::note("lock file", text));
+    search.add(Section::note("lock file", told));
 }
 
 /// The file as it was committed last.
@@ -115,7 +120,7 @@ fn changes(before: &Lock, now: &Lock) -> String {
     let kinds = [("new", without(now, before)), ("other", other.collect()), ("gone", without(before, now))];
     let told: Vec<String> =
         kinds.iter().filter(|(_, all)| !all.is_empty()).map(|(kind, all)| list(kind, all)).collect();
-    if told.is_empty() { "the same".to_owned() } else { told.join("; ") }
+    if told.is_empty() { "the same names and versions".to_owned() } else { told.join("; ") }
 }
 
 fn list(kind: &str, all: &[String]) -> String {
@@ -150,7 +155,7 @@ mod tests {
         let now = lock(&[("a", "1", false), ("b", "2", true), ("d", "1", true), ("e", "3", true)]);
         let told = "1 new: e 3 (runs scripts); 2 other: b 1 -> 2 (runs scripts), d 1 -> 1 (runs scripts); 1 gone: c 1";
         assert_eq!(changes(&before, &now), told);
-        assert_eq!(changes(&now, &now), "the same");
+        assert_eq!(changes(&now, &now), "the same names and versions");
         let many: Lock = (0..30).map(|n| (format!("p{n:02}"), Locked::default())).collect();
         assert!(changes(&Lock::new(), &many).ends_with(" and 10 more"));
     }

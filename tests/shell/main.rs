@@ -138,7 +138,10 @@ fn tried(scene: &Scene, texts: impl Iterator<Item = String>) -> (usize, usize) {
             let is_bash = |call: &Vec<String>| {
                 call.len() == 3 && call[0] == "/bin/bash" && call[2] == text.trim_end_matches('\n')
             };
-            let Some(own) = calls.iter().position(is_bash) else { panic!("{text:?} was not tried: {calls:?}") };
+            let before = &texts[..number];
+            let Some(own) = calls.iter().position(is_bash) else {
+                panic!("{text:?} was not tried: {calls:?}; before it: {before:?}")
+            };
             for call in &calls[own + 1..] {
                 count += 1;
                 if !was_read(reading, call) {
@@ -159,8 +162,8 @@ fn generated_texts(scene: &Scene) {
     assert!(texts >= long(40) && execs > texts / 2, "{texts} texts, {execs} programs: too few to say anything");
 }
 
-/// Lines of the corpus. What names a program by its path would start the real one, what starts itself again has no end, what kills all ends the test, and a
-/// login shell runs what the machine's own files say.
+/// Lines of the corpus. What names a program by its path would start the real one, what starts itself again has no end, what kills all ends the test, `find
+/// -delete` takes the stubs and the texts behind it, and a login shell runs what the machine's own files say.
 fn lines_of_the_corpus(scene: &Scene) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/shell.jsonl");
     let lines = std::fs::read_to_string(file).unwrap();
@@ -175,6 +178,7 @@ fn lines_of_the_corpus(scene: &Scene) {
         !text.contains(":(")
             // Bash's own, which ends the driver too.
             && !text.contains("kill")
+            && !reading.commands.iter().any(|simple| simple.words.iter().any(|word| word.known() == Some("-delete")))
             && !text.contains("--login")
             && !text.split(' ').any(login)
             && !reading.commands.iter().any(|simple| simple.words[0].known().is_some_and(by_path))

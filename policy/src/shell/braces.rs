@@ -14,6 +14,8 @@ enum Atom<'a> {
 
 /// Braces in one word beyond which nothing is expanded.
 const MOST: usize = 32;
+/// What an atom counts for, in characters.
+const ATOM: usize = 4;
 
 /// All words that a word becomes; none where they are too many, or have more than so many characters together.
 pub(super) fn expand(pieces: &[Piece], mut most: usize) -> Option<Vec<Vec<Cow<'_, Piece>>>> {
@@ -49,7 +51,7 @@ fn joined<'a>(atoms: &[Atom<'a>]) -> Vec<Cow<'a, Piece>> {
 
 fn variants<'a>(atoms: &[Atom<'a>], left: &mut usize) -> Option<Vec<Vec<Atom<'a>>>> {
     let Some((open, close, choices)) = first_group(atoms) else {
-        *left = left.checked_sub(atoms.len())?;
+        *left = left.checked_sub(atoms.len() * ATOM)?;
         return Some(vec![atoms.to_vec()]);
     };
     let before = atoms.get(..open)?;
@@ -61,7 +63,7 @@ fn variants<'a>(atoms: &[Atom<'a>], left: &mut usize) -> Option<Vec<Vec<Atom<'a>
                 if words.len() >= caps::WORDS {
                     return None;
                 }
-                *left = left.checked_sub(before.len() + inside.len() + rest.len())?;
+                *left = left.checked_sub((before.len() + inside.len() + rest.len()) * ATOM)?;
                 words.push([before, &inside, rest].concat());
             }
         }

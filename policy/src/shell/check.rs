@@ -11,7 +11,7 @@ use super::tree::{Aim, Command, Here, Item, Joint, List, Pipeline, Plain, Redire
 /// Whether both parsers read a text in one way. `offset` is where spans begin to count in it.
 pub(super) fn agrees(text: &str, (list, heres): (&List, &[Here]), offset: usize) -> bool {
     // It looks at all that follows for each brace that opens in a word.
-    if text.bytes().filter(|byte| *byte == b'{').count() > 1024 {
+    if text.bytes().filter(|byte| *byte == b'{').count() > 512 {
         return false;
     }
     let Ok(nodes) = rable::parse(text, false) else { return false };

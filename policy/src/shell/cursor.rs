@@ -86,7 +86,11 @@ impl<'a> Cursor<'a> {
 
     /// Counts one part.
     pub(super) fn part(&mut self) -> Read<()> {
-        self.budget.parts = self.budget.parts.checked_sub(1).ok_or(self.fault(Why::TooMuch))?;
+        self.parts(1)
+    }
+
+    pub(super) fn parts(&mut self, number: usize) -> Read<()> {
+        self.budget.parts = self.budget.parts.checked_sub(number).ok_or(self.fault(Why::TooMuch))?;
         Ok(())
     }
 

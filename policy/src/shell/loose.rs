@@ -8,8 +8,8 @@ use crate::action::{Access, Action};
 use crate::profile::document::{Runs, Words};
 use crate::verdict::Effect;
 
-/// Words that are tried as the start of a command.
-const MOST: usize = 100;
+/// Commands and paths that are tried.
+const MOST: usize = 150;
 /// Words of one command.
 const LONG: usize = 12;
 
@@ -19,19 +19,18 @@ pub(super) fn look(scales: &Scales<'_>, found: &mut Found) {
     let span = Some(Span { start: 0, end: scales.text.len() });
     let mut left = MOST;
     for segment in segments(scales.text, scales.occasion.from.home.as_ref().and_then(|home| home.as_path().to_str())) {
-        for start in 0..segment.len() {
-            let words: Vec<String> = segment.iter().skip(start).take(LONG).cloned().collect();
-            let Some(program) = words.first().filter(|word| is_program(word)) else { continue };
+        for (start, program) in segment.iter().enumerate().filter(|(_, word)| is_program(word)) {
             if left == 0 {
                 return;
             }
-            left -= 1;
+            let words: Vec<String> = segment.iter().skip(start).take(LONG).cloned().collect();
+            left = left.saturating_sub(4);
             let Some(exec) = exec_at(program, &words, &place) else { continue };
             let verdict = scales.judge(&Action::Exec(exec));
             if verdict.effect == Effect::Deny && !verdict.reason.is_default() {
                 return found.note(verdict, span);
             }
-            if let Some(verdict) = refused_path(scales, words, &place) {
+            if let Some(verdict) = refused_path(scales, words, (&place, &mut left)) {
                 return found.note(verdict, span);
             }
         }
@@ -39,7 +38,11 @@ pub(super) fn look(scales: &Scales<'_>, found: &mut Found) {
 }
 
 /// A path that the words of a known program would change, or that nobody may touch.
-fn refused_path(scales: &Scales<'_>, words: Vec<String>, place: &Place) -> Option<crate::verdict::Verdict> {
+fn refused_path(
+    scales: &Scales<'_>,
+    words: Vec<String>,
+    (place, left): (&Place, &mut usize),
+) -> Option<crate::verdict::Verdict> {
     let line = scales.table.find(words.first()?);
     let scripted = line.is_some_and(|line| matches!(line.runs, Runs::Sed | Runs::Awk | Runs::Script));
     let changes =
@@ -56,6 +59,7 @@ fn refused_path(scales: &Scales<'_>, words: Vec<String>, place: &Place) -> Optio
     };
     for operand in operands::of(&simple, scales.table) {
         let Some(path) = operands::at(operand.path, place) else { continue };
+        *left = left.checked_sub(1)?;
         // A script may write what it names.
         let access = if scripted { Access::Write } else { operand.access };
         let verdict = scales.judge_path(path, access);

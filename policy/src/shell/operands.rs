@@ -66,22 +66,8 @@ pub(super) fn of<'a>(simple: &'a Simple, table: Table<'_>) -> Vec<Operand<'a>> {
 }
 
 /// Names of files that hold secrets: what a pattern is tried on. Which of them may be read is the policy's to say.
-const SECRETS: [&str; 14] = [
-    ".env",
-    ".env.local",
-    ".env.production",
-    ".envrc",
-    ".netrc",
-    ".npmrc",
-    ".pypirc",
-    ".git-credentials",
-    ".pgpass",
-    ".vault-token",
-    "id_rsa",
-    "id_ed25519",
-    "id_ecdsa",
-    "credentials.json",
-];
+const SECRETS: &str = ".env .env.local .env.production .envrc .netrc .npmrc .pypirc .git-credentials \
+    .pgpass .vault-token id_rsa id_ed25519 id_ecdsa credentials.json";
 
 /// A file that a word may name, though it does not look like a path, or not like this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +118,7 @@ fn secrets_of(pattern: &str) -> Vec<String> {
     }
     // A star or a question mark at the beginning becomes no dot.
     let hides = |secret: &&str| !secret.starts_with('.') || !coarse.starts_with(special);
-    let fits = SECRETS.into_iter().filter(hides).filter(|secret| fits(&coarse, secret.as_bytes()));
+    let fits = SECRETS.split(' ').filter(hides).filter(|secret| fits(&coarse, secret.as_bytes()));
     let own = (!name.contains(special)).then_some(name);
     fits.chain(own).map(|name| format!("{folder}{name}")).collect()
 }

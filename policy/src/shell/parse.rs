@@ -137,10 +137,7 @@ impl<'a> Parser<'a> {
         loop {
             self.cursor.blanks();
             match self.cursor.byte() {
-                Some(b'#') => {
-                    let rest = self.cursor.rest();
-                    self.cursor.at += rest.bytes().position(|b| b == b'\n').unwrap_or(rest.len());
-                }
+                Some(b'#') => self.comment(),
                 Some(b'\n') => {
                     self.cursor.at += 1;
                     self.bodies()?;
@@ -150,7 +147,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn comment(&mut self) {
+    pub(super) fn comment(&mut self) {
         if self.cursor.byte() == Some(b'#') {
             let rest = self.cursor.rest();
             self.cursor.at += rest.bytes().position(|b| b == b'\n').unwrap_or(rest.len());

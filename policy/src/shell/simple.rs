@@ -37,8 +37,7 @@ impl Parser<'_> {
             match self.cursor.byte() {
                 None | Some(b'\n' | b';' | b'|' | b'&' | b')') => break,
                 Some(b'#') => {
-                    let rest = self.cursor.rest();
-                    self.cursor.at += rest.bytes().position(|b| b == b'\n').unwrap_or(rest.len());
+                    self.comment();
                     break;
                 }
                 Some(_) => {}

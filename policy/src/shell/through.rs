@@ -102,6 +102,11 @@ impl Walker<'_> {
         if words.is_empty() {
             return;
         }
+        // They are looked at once more for each wrapper.
+        let Some(left) = self.growth.checked_sub(words.len() * caps::WRAPPED) else {
+            return self.opaque_here(Why::TooMuch, outer.span);
+        };
+        self.growth = left;
         let place = self.place();
         self.run(&Simple { assignments, words, redirections: Vec::new(), place, by: self.by, span: outer.span });
     }

@@ -30,32 +30,8 @@ impl Held {
 }
 
 /// Names that bash fills, empties or reads by itself.
-const OWN: [&str; 24] = [
-    "RANDOM",
-    "SECONDS",
-    "LINENO",
-    "SRANDOM",
-    "EPOCHSECONDS",
-    "EPOCHREALTIME",
-    "UID",
-    "EUID",
-    "PPID",
-    "GROUPS",
-    "FUNCNAME",
-    "DIRSTACK",
-    "HISTCMD",
-    "PIPESTATUS",
-    "SHELLOPTS",
-    "REPLY",
-    "OPTARG",
-    "OPTIND",
-    "MAPFILE",
-    "COPROC",
-    "OLDPWD",
-    "PWD",
-    "_",
-    "COMP_WORDS",
-];
+const OWN: &str = "RANDOM SECONDS LINENO SRANDOM EPOCHSECONDS EPOCHREALTIME UID EUID PPID GROUPS FUNCNAME DIRSTACK \
+    HISTCMD PIPESTATUS SHELLOPTS REPLY OPTARG OPTIND MAPFILE COPROC OLDPWD PWD _ COMP_WORDS";
 const NUMBERS: [&str; 7] = ["RANDOM", "SECONDS", "LINENO", "SRANDOM", "EPOCHSECONDS", "UID", "EUID"];
 
 /// The variables of one shell.
@@ -106,8 +82,10 @@ impl Variables {
     }
 
     pub(super) fn set(&mut self, name: &str, held: Held) {
-        let own =
-            self.fickle.contains(name) || OWN.contains(&name) || name.starts_with("BASH") || name.starts_with("COMP_");
+        let own = self.fickle.contains(name)
+            || OWN.split(' ').any(|own| own == name)
+            || name.starts_with("BASH")
+            || name.starts_with("COMP_");
         let before = self.held.insert(name.to_owned(), if own { Held::Unknown } else { held });
         self.before.push(Before::Held(name.to_owned(), before));
     }

@@ -18,10 +18,10 @@ const ANYTHING: &str = "\u{1}";
 /// Where programs lie that nobody changes from inside.
 const SYSTEM: [&str; 8] = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/nix/store", "/run/current-system"];
 
-/// Words that are judged, over all options that stars are tried as; beyond, it is asked about.
-const TRIES: usize = 4_000;
-/// What judging a command costs besides, in words.
-const ONE: usize = 8;
+/// Words that are judged over all of a text, whatever they are tried as; beyond, it is asked about.
+const TRIES: usize = 1_500;
+/// What judging a command or a path costs besides, in words.
+pub(super) const ONE: usize = 8;
 
 /// What a reading is judged by.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +46,12 @@ impl Found {
         if self.worst.as_ref().is_none_or(|(worst, _)| verdict.effect > worst.effect) {
             self.worst = Some((verdict, span));
         }
+    }
+
+    /// Whether something that costs so much may still be looked at.
+    pub(super) fn affords(&mut self, cost: usize) -> bool {
+        self.tried = self.tried.saturating_add(cost);
+        self.tried <= TRIES
     }
 
     fn effect(&self) -> Option<Effect> {
@@ -83,7 +89,7 @@ impl Scales<'_> {
     /// Only what surely runs, and what a rule surely says of it.
     fn contained(&self, reading: &Reading, found: &mut Found) {
         for simple in &reading.commands {
-            if !surely_runs(&simple.place) {
+            if !surely_runs(&simple.place) || !found.affords(simple.words.len()) {
                 continue;
             }
             if let Some(exec) = exec_of(simple, &words_of(simple)) {
@@ -163,6 +169,9 @@ impl Scales<'_> {
     }
 
     fn command(&self, simple: &Simple, found: &mut Found) {
+        if !found.affords(simple.words.len()) {
+            return found.note(plain(Effect::Ask, Why::TooMuch.text()), Some(simple.span));
+        }
         let words = words_of(simple);
         let Some(exec) = exec_of(simple, &words) else { return };
         let verdict = self.judge(&Action::Exec(exec.clone()));
@@ -205,8 +214,8 @@ impl Scales<'_> {
                 }
                 Value::Pattern(_) => {
                     let options = options.get_or_insert_with(|| self.policy.options_looked_for(exec));
-                    found.tried += options.len() * (words.len() + ONE);
-                    found.tried <= TRIES && options.iter().all(|option| self.holds_with((exec, number), option))
+                    found.affords(options.len() * (words.len() + ONE))
+                        && options.iter().all(|option| self.holds_with((exec, number), option))
                 }
             };
             if !fine {
@@ -260,12 +269,18 @@ impl Scales<'_> {
     /// Words that name paths.
     fn operands(&self, simple: &Simple, found: &mut Found) {
         for operand in operands::of(simple, self.table) {
+            if !found.affords(ONE) {
+                return found.note(plain(Effect::Ask, Why::TooMuch.text()), Some(operand.span));
+            }
             match operands::at(operand.path, &simple.place) {
                 Some(path) => found.note(self.path_verdict(path, operand.access), Some(operand.span)),
                 None => found.note(plain(Effect::Ask, Why::Words.text()), Some(operand.span)),
             }
         }
         for doubtful in operands::doubtful(simple, self.table) {
+            if !found.affords(ONE) {
+                return found.note(plain(Effect::Ask, Why::TooMuch.text()), Some(doubtful.span));
+            }
             let root = Place { cwd: Cwd::Known(AbsPath::root()), context: Vec::new() };
             let at = operands::at(&doubtful.path, &simple.place).or_else(|| operands::at(&doubtful.path, &root));
             let Some(verdict) = at.map(|path| self.judge_path(path, Access::Read)) else { continue };

@@ -43,6 +43,9 @@ impl Parser<'_> {
             self.piece(&mut pieces, byte, until)?;
         }
         self.cursor.leave();
+        if matches!(until, Until::Parens | Until::Bracket) {
+            self.cursor.parts((self.cursor.at - start) / 4)?;
+        }
         Ok(Text { pieces: pieces.found, span: self.cursor.since(start) })
     }
 

@@ -196,6 +196,10 @@ fn words() -> Vec<(&'static str, String)> {
         ("traps", full("trap 'a=1' EXIT;")),
         ("aliases", full("alias a=b;")),
         ("fetched", format!("curl x | sh; {}", numbered(9900, |n| format!("a{n} b;")))),
+        ("wrappers of braces", format!("{}ls {}", "busybox ".repeat(8), "{a,{b,c}} ".repeat(900))),
+        ("braces between pieces", format!("ls {}{}", "y='".repeat(300), "{a,b}".repeat(8) + &"''".repeat(1500))),
+        ("unread", format!("{}#\n{}y='", "exec ".repeat(60), "sed s/a/b/ ".repeat(180))),
+        ("unread, of paths", format!("{}y='", "/etc/x ".repeat(1000))),
         ("unclear", numbered(9990, |n| format!("$a{n};"))),
         ("words of all sorts", format!("x=$(a); {}", numbered(9900, |n| format!("w{n} ")))),
     ]

@@ -258,12 +258,12 @@ impl Policy {
         filter(self.calls().map(|(_, line)| line))
     }
 
-    /// Whether somebody may be asked about a write: then what is written is to be known first.
+    /// Whether somebody may be asked about a write: then its content is known first. A change of policy holds up nobody.
     fn asks_about_writes(&self) -> bool {
-        let asks = |rule: &PathRule| {
-            matches!(rule.terms.effect, Effect::Ask | Effect::Review) && rule.access.contains(&Access::Write)
-        };
-        self.speaks_of_other_paths() || self.sources().any(|(_, document)| document.paths.iter().any(asks))
+        let holds = |rule: &PathRule| rule.terms.effect < Effect::Deny && rule.terms.class.as_deref() != Some("policy");
+        let asks = |rule: &PathRule| rule.terms.effect > Effect::Allow && rule.access.contains(&Access::Write);
+        self.speaks_of_other_paths()
+            || self.sources().any(|(_, document)| document.paths.iter().any(|it| asks(it) && holds(it)))
     }
 
     /// Values of lower layers go over those above; what a floor drops is never set.

@@ -25,7 +25,7 @@ pub struct Reviewed {
 const LASTING: [&str; 3] = ["destructive", "publish", "credential"];
 
 /// Classes that are never shown as a group, nor reviewed once for several.
-const ALONE: [&str; 3] = ["destructive", "publish", "credential"];
+const ALONE: [&str; 4] = ["destructive", "publish", "credential", "policy"];
 
 /// For how long a question of high risk should be on screen before yes is possible, in milliseconds.
 const PAUSE: u64 = 1500;
@@ -109,6 +109,7 @@ fn usual(class: Option<&str>) -> (Risk, Reversible) {
         Some("read") => (Risk::Low, Reversible::Yes),
         Some("install") => (Risk::Medium, Reversible::Partly),
         Some("credential" | "privilege" | "persistence") => (Risk::High, Reversible::No),
+        Some("policy") => (Risk::High, Reversible::Partly),
         Some(class) if !LASTING.contains(&class) => (Risk::Medium, Reversible::Yes),
         Some(_) | None => (Risk::Medium, Reversible::No),
     }

@@ -10,8 +10,9 @@ use tollgate_tests::{Scene, cases, screen::Screen};
 
 use crate::{RULES, text::is_neutral};
 
-cases! { user: hooks_get_text the_queue_in_a_terminal_gets_text the_report_as_a_file_is_text encoded_names_are_read_out
-a_word_of_a_hundred_kilobytes in_a_browser }
+cases! { everywhere: hooks_get_text the_queue_in_a_terminal_gets_text the_report_as_a_file_is_text encoded_names_are_read_out
+a_word_of_a_hundred_kilobytes }
+cases! { heavy: in_a_browser changes_in_a_browser }
 
 // In a mount namespace the scene's own folders are not to be seen from inside.
 mod writes {
@@ -209,11 +210,20 @@ fn a_word_of_a_hundred_kilobytes(scene: &Scene) {
 
 /// The page in a real browser, and other sites in that same browser; `browser/hostile.mjs` says what.
 fn in_a_browser(scene: &Scene) {
+    plays(scene, "hostile.mjs");
+}
+
+/// A rule that is proposed, and a policy that an agent would change, in a real browser of several widths.
+fn changes_in_a_browser(scene: &Scene) {
+    plays(scene, "changes.mjs");
+}
+
+fn plays(scene: &Scene, story: &str) {
     if !tollgate_tests::program::has("node") {
         return tollgate_tests::skip("needs node");
     }
     let mut command = scene.command("node");
-    let story = Path::new(env!("CARGO_MANIFEST_DIR")).join("approvals/browser/hostile.mjs");
+    let story = Path::new(env!("CARGO_MANIFEST_DIR")).join("approvals/browser").join(story);
     command.arg(story).env("TOLLGATE", scene.tollgate()).env("STORY_FOLDER", &scene.home);
     let outcome = tollgate_tests::Job::new(command).deadline(std::time::Duration::from_mins(4)).end();
     if outcome.status.code() == Some(77) {

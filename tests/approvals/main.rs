@@ -11,10 +11,12 @@
 mod attention;
 mod changed;
 mod channels;
+mod desktop;
 mod facts;
 mod grave;
 mod many;
 mod notices;
+mod proposals;
 mod requests;
 mod reviewers;
 mod rules;

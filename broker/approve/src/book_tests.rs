@@ -23,7 +23,9 @@ pub(crate) fn question(id: &str, deadline: i64) -> Question {
     };
     let reason = Reason { file: "policy.toml".into(), line: 3, because: "publishing".into() };
     let verdict = Verdict { effect: Effect::Ask, reason, class: None, profile: None };
-    Question { digest: format!("digest of {id}"), deadline, ..Question::new(id, "r", Action::Exec(exec), verdict) }
+    let mut question = Question::new(id, "r", Action::Exec(exec), verdict);
+    question.offers.lasting = true;
+    Question { digest: format!("digest of {id}"), deadline, ..question }
 }
 
 pub(crate) fn approval(id: &str, answer: Answer) -> Approval {

@@ -27,6 +27,8 @@ pub enum ScopeFault {
     NoCommand,
     /// The command does not start with these words.
     NotItsStart(String),
+    /// Each such question is looked at by itself.
+    OnceOnly,
 }
 
 impl fmt::Display for ScopeFault {
@@ -39,6 +41,7 @@ impl fmt::Display for ScopeFault {
             Self::Words(text) => write!(f, "`{text}` is no command prefix"),
             Self::NoCommand => f.write_str("a prefix is possible for commands only"),
             Self::NotItsStart(words) => write!(f, "the command does not start with `{words}`"),
+            Self::OnceOnly => f.write_str("this can be approved for once only"),
         }
     }
 }
@@ -55,6 +58,7 @@ impl ScopeFault {
             Self::Time(_) | Self::Past => "use a duration as `until=30m` or a time as `until=2030-01-31T12:00:00Z`",
             Self::Words(_) | Self::NotItsStart(_) => "use the first words of the command, as in `prefix=git push`",
             Self::NoCommand => "use `once`, `run` or `until=30m`",
+            Self::OnceOnly => "use `once`",
         }
     }
 }
@@ -106,6 +110,7 @@ pub fn fits(answer: &Answer, question: &Question, now: i64) -> Result<(), ScopeF
         Answer::Approve(scope) => scope,
     };
     match scope {
+        Scope::Run | Scope::Uses(_) | Scope::Until(_) if !question.offers.lasting => Err(ScopeFault::OnceOnly),
         Scope::Once | Scope::Run => Ok(()),
         Scope::Uses(count) if (1..=USES).contains(count) => Ok(()),
         Scope::Uses(count) => Err(ScopeFault::Count(format!("uses={count}"))),

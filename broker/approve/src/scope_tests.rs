@@ -71,6 +71,18 @@ fn a_scope_is_never_wider_than_its_question() {
 }
 
 #[test]
+fn what_is_offered_for_once_is_approved_for_once() {
+    let mut asked = question("r-1", NOW);
+    asked.offers.lasting = false;
+    for scope in [Scope::Run, Scope::Uses(2), Scope::Until(NOW + 1)] {
+        assert_eq!(fits(&Answer::Approve(scope), &asked, NOW), Err(ScopeFault::OnceOnly));
+    }
+    for answer in [Answer::Approve(Scope::Once), Answer::DenyRun] {
+        assert_eq!(fits(&answer, &asked, NOW), Ok(()));
+    }
+}
+
+#[test]
 fn a_prefix_is_for_commands() {
     use tollgate_policy::action::Tool;
     let asked = Question {

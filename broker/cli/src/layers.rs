@@ -39,6 +39,8 @@ pub(crate) struct Wanted {
     pub(crate) above: Vec<PathBuf>,
     /// Whose trust is looked up.
     pub(crate) trust: Trusting,
+    /// What one of the files is supposed to say.
+    pub(crate) instead: Option<(PathBuf, String)>,
     /// Whether nobody can be asked.
     pub(crate) unattended: bool,
 }
@@ -58,7 +60,7 @@ pub(crate) enum Trusting {
 impl Trusting {
     /// What is supposed of a file; none where it is as a person said.
     fn supposes(&self, path: &Path) -> Option<Layer> {
-        let is = |file: &PathBuf| path.canonicalize().is_ok_and(|path| path == *file);
+        let is = |file: &PathBuf| path.canonicalize().map_or(path == file, |path| path == *file);
         match self {
             Self::If(file) if is(file) => Some(Layer::Project { trusted: true }),
             Self::Unless(file) if is(file) => Some(Layer::Project { trusted: false }),
@@ -157,7 +159,8 @@ impl Layers {
     /// A project's policy: what it grants counts as far as a person trusted this very text. One that has changed since counts
     /// with its floors, and with those that it had then.
     fn project(&mut self, path: &Path, wanted: &Wanted) -> Result<(), Failure> {
-        let text = match read(path) {
+        let supposed = wanted.instead.iter().find(|(at, _)| at == path).map(|(_, text)| text.clone());
+        let text = match supposed.map_or_else(|| read(path), Ok) {
             Ok(text) => text,
             Err(Unread::Io(e)) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 return Ok(());
@@ -172,8 +175,10 @@ impl Layers {
             Standing::Untrusted => self.text(Layer::Project { trusted: false }, path, text),
             Standing::Trusted => self.text(Layer::Project { trusted: true }, path, text),
             Standing::Changed(then) => {
-                ui::note(format!("{} has changed since it was trusted: it grants nothing", shown(path)));
-                ui::aside("  hint: look at it, then `tollgate policy trust`");
+                if wanted.instead.is_none() {
+                    ui::note(format!("{} has changed since it was trusted: it grants nothing", shown(path)));
+                    ui::aside("  hint: look at it, then `tollgate policy trust`");
+                }
                 let name = format!("{} (as trusted)", shown(path));
                 self.source(Source { layer: Layer::Project { trusted: false }, name, text: then.text })?;
                 self.text(Layer::Project { trusted: false }, path, text)

@@ -14,6 +14,7 @@ mod locks;
 mod marks;
 mod packages;
 mod patch;
+mod policies;
 mod publish;
 mod secrets;
 mod specs;
@@ -34,6 +35,7 @@ use tollgate_policy::path::AbsPath;
 use tollgate_policy::question::Question;
 use tollgate_wire::ask::{Collect, History};
 
+pub use policies::{Meaning, Means};
 pub use secrets::found_in;
 pub use wider::{Look, Wider};
 
@@ -51,6 +53,8 @@ pub struct Collector {
     pub begun: i64,
     /// What a wider profile opens; none: it is not looked up.
     pub wider: Option<Look>,
+    /// What a change of a policy means; none: it is not worked out.
+    pub means: Option<Means>,
 }
 
 impl fmt::Debug for Collector {
@@ -99,6 +103,7 @@ impl Collect for Collector {
 
     fn collect(&self, question: &mut Question, until: Instant) {
         let mut search = Search { by: self, until, found: Vec::new() };
+        let of_policy = question.verdict.class.as_deref() == Some(policies::CLASS);
         match &question.action {
             Action::Exec(exec) => match words::kind(exec, question.verdict.class.as_deref()) {
                 Some(words::Kind::Push) => publish::push(exec, &mut search),
@@ -107,7 +112,12 @@ impl Collect for Collector {
                 None => {}
             },
             Action::Connect(connect) => destination::look(connect, &mut search),
-            Action::Path(access) => files::look(access, &mut search),
+            Action::Path(access) => {
+                if of_policy {
+                    policies::look(access, &question.evidence, &mut search);
+                }
+                files::look(access, &mut search);
+            }
             Action::Call(_) | Action::Tool(_) => {}
         }
         wider::look(question, &mut search);
@@ -116,6 +126,7 @@ impl Collect for Collector {
         // the agent's own words come last
         question.evidence.sort_by_key(|section| matches!(section, Section::Says { .. }));
         question.offers.prefixes = earlier::offers(&self.policy, question, &past);
-        question.offers.lasting = true;
+        // each change of a policy is looked at by itself
+        question.offers.lasting = !of_policy;
     }
 }

@@ -66,6 +66,7 @@ fn shown(at: &Path, line: &str, look: fn(&Exec, &mut Search<'_>)) -> String {
         scope: Vec::new(),
         begun: 0,
         wider: None,
+        means: None,
     };
     let mut search = Search { by: &by, until: Instant::now() + Duration::from_mins(1), found: Vec::new() };
     let argv: Vec<Raw> = line.split(' ').map(Raw::from).collect();

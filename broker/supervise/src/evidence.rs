@@ -135,9 +135,11 @@ pub(crate) fn standing(path: &std::path::Path) -> String {
     }
 }
 
-/// Seconds since 1970: the same each time it is looked at.
+/// To the second, in UTC: the same each time it is looked at.
 fn moment(at: std::time::SystemTime) -> String {
-    at.duration_since(std::time::UNIX_EPOCH).map_or_else(|_| "before 1970".to_owned(), |d| format!("@{}", d.as_secs()))
+    let second = |at: jiff::Timestamp| jiff::Timestamp::from_second(at.as_second());
+    let shown = jiff::Timestamp::try_from(at).and_then(second);
+    shown.map_or_else(|_| "at a time that no calendar has".to_owned(), |at| at.to_string())
 }
 
 fn of_exec(exec: &Exec) -> Vec<Section> {

@@ -37,7 +37,7 @@ pub(crate) async fn rule(
         };
         match shop.goods.backdrop.rule(&question) {
             Ok(text) => {
-                let tone = |line: &str| if line.starts_with("+ ") { "added" } else { "plain" };
+                let tone = |line: &str| if line == "+" || line.starts_with("+ ") { "added" } else { "plain" };
                 let lines = text.lines().map(|line| (tone(line), neutral::short(line, 400))).collect();
                 let what = tollgate_wire::card::what(&question.action);
                 told::page(StatusCode::OK, &Page { frame, id: neutral::short(&id, 80), what, lines })

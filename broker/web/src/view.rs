@@ -140,16 +140,17 @@ impl View {
 fn blocks(evidence: &[Section]) -> Vec<Block> {
     let mut sorted: Vec<&Section> = evidence.iter().collect();
     sorted.sort_by_key(|section| rank(section));
-    let mut blocks: Vec<Block> = Vec::new();
+    let mut blocks: Vec<(&str, &str, Vec<Row>)> = Vec::new();
     for section in sorted {
         let (title, form) = heading(section);
-        let rows = card::section(section).into_iter().map(Line::from);
-        match blocks.last_mut().filter(|block| block.title == title) {
-            Some(block) => block.rows.extend(rows),
-            None => blocks.push(Block { title, form, rows: rows.collect() }),
+        let rows = card::section(section);
+        match blocks.last_mut().filter(|block| block.0 == title) {
+            Some(block) => block.2.extend(rows),
+            None => blocks.push((title, form, rows)),
         }
     }
-    blocks
+    let lines = |rows| card::joined(rows).into_iter().map(Line::from).collect();
+    blocks.into_iter().map(|(title, form, rows)| Block { title, form, rows: lines(rows) }).collect()
 }
 
 fn rank(section: &Section) -> u8 {
@@ -161,6 +162,7 @@ fn rank(section: &Section) -> u8 {
         Section::Diff(_) => 4,
         Section::Opens(_) => 5,
         Section::Recovery { .. } => 6,
+        Section::Note { .. } if card::is_of_policy(section) => 1,
         Section::Note { .. } => 7,
         Section::Refused { .. } => 8,
         Section::Earlier(_) => 9,
@@ -172,6 +174,7 @@ fn rank(section: &Section) -> u8 {
 
 fn heading(section: &Section) -> (&'static str, &'static str) {
     match section {
+        Section::Note { .. } if card::is_of_policy(section) => ("What it means", "facts"),
         Section::Note { .. } => ("Facts", "facts"),
         Section::Executable(_) => ("Program", "facts"),
         Section::Opens(_) => ("What a yes opens", "facts"),

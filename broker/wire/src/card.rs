@@ -27,6 +27,9 @@ const WORD: usize = 2000;
 /// And of all its words together.
 const COMMAND: usize = 20_000;
 
+/// Notes that say what a change of policy means.
+const OF_POLICY: [&str; 2] = ["says", "past decisions"];
+
 /// How a row is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
@@ -145,7 +148,27 @@ pub fn evidence(question: &Question) -> Vec<Row> {
     let mut sorted: Vec<&Section> = question.evidence.iter().collect();
     sorted.sort_by_key(|section| place(section));
     rows.extend(sorted.into_iter().flat_map(section));
-    rows
+    joined(rows)
+}
+
+/// Lines of what a change of policy means stand under one label.
+#[must_use]
+pub fn joined(rows: Vec<Row>) -> Vec<Row> {
+    let mut last = String::new();
+    let join = |row: Row| {
+        let goes_on = row.label == last && OF_POLICY.contains(&last.as_str());
+        if !row.label.is_empty() {
+            last.clone_from(&row.label);
+        }
+        if goes_on { Row { label: String::new(), ..row } } else { row }
+    };
+    rows.into_iter().map(join).collect()
+}
+
+/// Whether it says what a change of policy means: that is the change, whatever its text.
+#[must_use]
+pub fn is_of_policy(section: &Section) -> bool {
+    matches!(section, Section::Note { label, .. } if OF_POLICY.contains(&label.as_str()))
 }
 
 fn place(section: &Section) -> u8 {
@@ -156,6 +179,7 @@ fn place(section: &Section) -> u8 {
         Section::Missing { .. } => 3,
         Section::Opens(_) => 4,
         Section::Recovery { .. } => 5,
+        Section::Note { .. } if is_of_policy(section) => 1,
         Section::Note { .. } => 6,
         Section::Executable(_) => 7,
         Section::Diff(_) => 8,

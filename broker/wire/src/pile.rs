@@ -12,7 +12,7 @@ use tollgate_policy::question::{Question, Risk};
 use crate::card;
 
 /// Classes of which each question is looked at by itself.
-const ALONE: [&str; 5] = ["publish", "destructive", "credential", "privilege", "persistence"];
+const ALONE: [&str; 6] = ["publish", "destructive", "credential", "privilege", "persistence", "policy"];
 
 /// For how long a question of high risk is on screen before yes is possible, where the question doesn't say.
 const PAUSE: Duration = Duration::from_millis(1500);
@@ -137,6 +137,7 @@ pub fn verb(question: &Question) -> &'static str {
         (Some("install"), _) => "Install",
         (Some("privilege"), _) => "Gain rights",
         (Some("persistence"), _) => "Make it stay",
+        (Some("policy"), _) => "Change the policy",
         (_, Action::Exec(_)) => "Run",
         (_, Action::Path(path)) => match path.access {
             Access::Read => "Read",

@@ -13,6 +13,7 @@ use crate::layers::{self, source};
 use crate::place::{Ground, places, shown};
 use crate::{shipped, ui};
 
+pub(crate) mod change;
 mod explain;
 mod import;
 mod lines;

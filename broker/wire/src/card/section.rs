@@ -17,7 +17,10 @@ const LINE: usize = 400;
 #[must_use]
 pub fn section(section: &Section) -> Vec<Row> {
     match section {
-        Section::Note { label, text } => vec![Row::new(&neutral::short(label, 40), neutral::short_quoted(text, NOTE))],
+        Section::Note { label, text } => {
+            let row = Row::new(&neutral::short(label, 40), neutral::short_quoted(text, NOTE));
+            vec![if label == "says" { of_change(row) } else { row }]
+        }
         Section::Executable(it) => executable(it),
         Section::Opens(it) => opens(it),
         Section::Refused { walls } => listed("refused before", walls),
@@ -36,6 +39,15 @@ pub fn section(section: &Section) -> Vec<Row> {
             vec![Row::new("not known", text).tone(Tone::Warn)]
         }
         Section::Says { text } => vec![Row::new("agent says", neutral::short(text, NOTE)).tone(Tone::Claim)],
+    }
+}
+
+/// A statement that a policy would make, or no longer.
+fn of_change(row: Row) -> Row {
+    match row.text.bytes().next() {
+        Some(b'+') => row.tone(Tone::Added),
+        Some(b'-') => row.tone(Tone::Removed),
+        Some(_) | None => row,
     }
 }
 
@@ -125,17 +137,21 @@ fn changed(it: &Changed) -> Row {
 
 fn diff(it: &Diff) -> Vec<Row> {
     let total = u64::try_from(it.files.len()).unwrap_or(u64::MAX).saturating_add(it.more);
-    let mut rows = vec![Row::new("diff", format!("{} ({total} files)", neutral::short(&it.title, 200)))];
+    let files = if total == 1 { "1 file".to_owned() } else { format!("{total} files") };
+    let mut rows = vec![Row::new("diff", format!("{} ({files})", neutral::short(&it.title, 200)))];
     rows.extend(it.files.iter().map(changed));
     if it.more > 0 {
         rows.push(Row::new("", format!("… ({} more files)", it.more)).tone(Tone::Warn));
     }
     let paths = it.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>().join(" ");
     rows.extend(doubts(&format!("{paths} {}", it.text)));
+    let mut head = false;
     for line in it.text.lines() {
+        // the names of both sides stand between a file's first line and its first change
+        head = line.starts_with("diff --git ") || (head && !line.starts_with("@@ "));
         let tone = match line.as_bytes().first() {
-            Some(b'+') => Tone::Added,
-            Some(b'-') => Tone::Removed,
+            Some(b'+') if !head => Tone::Added,
+            Some(b'-') if !head => Tone::Removed,
             Some(_) | None => Tone::Plain,
         };
         rows.push(Row::new("", neutral::short_quoted(&line.replace('\t', "    "), LINE)).tone(tone));

@@ -44,7 +44,7 @@ use tollgate_wire::place::{Trust, make};
 use crate::args;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::layers::{Layers, Source, Trusting, Wanted};
+use crate::layers::{Layers, Source, Wanted};
 use crate::place::{Ground, places};
 use crate::ui;
 use crate::verb::handed::Handed;
@@ -142,8 +142,8 @@ fn settle(args: args::Run, temp: &PrivateTemp, begun: Instant) -> Result<Settled
         profiles: args.profile,
         policies: args.policy,
         above,
-        trust: Trusting::AsSaid,
         unattended: args.ci,
+        ..Wanted::default()
     };
     let place = ground.place(temp.path())?;
     let layers = Layers::gather(&wanted, ground.workspace.as_path())?;
@@ -304,6 +304,7 @@ pub(crate) fn asker((run, sockets): (&str, PathBuf), policy: &Arc<Policy>, about
             scope: Vec::new(),
             begun: crate::time::now() / 1000,
             wider: about.sources.map(|sources| outside::look(sources.to_vec(), ground.clone())),
+            means: Some(Box::new(crate::verb::policy::change::means)),
         })
     });
     let policy = Arc::clone(policy);

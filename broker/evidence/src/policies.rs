@@ -1,0 +1,167 @@
+//! A write to a policy: what it would say besides and no more, and which decisions of the past would be others.
+//!
+//! The gate has shown the change as a diff. Here the text is made again from it and from what stands there, and counts only
+//! if its digest is the one that the gate told: what is judged is what would be put in place.
+
+use std::path::Path;
+
+use tollgate_policy::action::{Access, PathAccess};
+use tollgate_policy::digest::sha256_hex;
+use tollgate_policy::evidence::Section;
+
+use crate::Search;
+
+/// The class of such a write.
+pub(crate) const CLASS: &str = "policy";
+
+/// How many statements are shown; the rest is counted.
+const SHOWN: usize = 60;
+
+/// What a change of a policy means: statements as `+ …` and `- …`, and decisions that would be others, the sum last.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Meaning {
+    /// What it says besides, and what no more.
+    pub says: Vec<String>,
+    /// What would be decided otherwise.
+    pub flips: Vec<String>,
+}
+
+/// Says what a policy file with the second text means, where it has the first.
+pub type Means = Box<dyn Fn(&Path, [&str; 2]) -> Result<Meaning, String> + Send + Sync>;
+
+/// Collects evidence; `shown` is what the gate has.
+pub(crate) fn look(access: &PathAccess, shown: &[Section], search: &mut Search<'_>) {
+    let by = search.by;
+    let (Some(means), Access::Write) = (&by.means, access.access) else { return };
+    let path = access.path.as_path();
+    let found = texts(path, shown).and_then(|[before, after]| means(path, [&before, &after]));
+    match found {
+        Ok(meaning) => {
+            said("says", &meaning.says, "nothing else than before", search);
+            said("past decisions", &meaning.flips, "none would be another", search);
+        }
+        Err(why) => search.missing("what the policy would mean", why),
+    }
+}
+
+fn said(label: &str, lines: &[String], none: &str, search: &mut Search<'_>) {
+    if lines.is_empty() {
+        search.add(Section::note(label, none));
+    }
+    for line in lines.iter().take(SHOWN) {
+        search.add(Section::note(label, line));
+    }
+    if lines.len() > SHOWN {
+        search.add(Section::note(label, format!("{} more", lines.len() - SHOWN)));
+    }
+}
+
+/// What stands there, and what would.
+fn texts(path: &Path, shown: &[Section]) -> Result<[String; 2], String> {
+    let before = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(e) => return Err(format!("what stands there can't be read: {e}")),
+    };
+    let removes = |section: &Section| matches!(section, Section::File(file) if file.would.starts_with("remove"));
+    if shown.iter().any(removes) {
+        return Ok([before, String::new()]);
+    }
+    let diff = shown.iter().find_map(|section| if let Section::Diff(diff) = section { Some(diff) } else { None });
+    let after = diff.and_then(|diff| patched(&before, &diff.text)).filter(|after| is_told(after, shown));
+    after.map(|after| [before, after]).ok_or_else(|| "the change is not shown whole".to_owned())
+}
+
+/// Whether the gate told this text's digest.
+fn is_told(text: &str, shown: &[Section]) -> bool {
+    let digest = sha256_hex(text.as_bytes());
+    shown.iter().any(|section| matches!(section, Section::Note { text, .. } if text.contains(&digest)))
+}
+
+/// A text after a unified diff; none where the diff is none of it.
+fn patched(before: &str, diff: &str) -> Option<String> {
+    let old: Vec<&str> = before.split_inclusive('\n').collect();
+    let (mut out, mut at, mut added) = (String::new(), 0_usize, false);
+    for line in diff.lines() {
+        let rest = line.get(1..).unwrap_or_default();
+        match line.bytes().next() {
+            Some(b'@') => {
+                let (start, count) = range(line)?;
+                let start = if count == 0 { start } else { start.checked_sub(1)? };
+                out.extend(old.get(at..start)?.iter().copied());
+                at = start;
+            }
+            Some(b'-') => {
+                (at, added) = (at + 1, false);
+            }
+            Some(b'+') => {
+                out.push_str(rest);
+                out.push('\n');
+                added = true;
+            }
+            // the line above has no newline
+            Some(b'\\') if added => {
+                out.pop();
+            }
+            Some(b'\\') => {}
+            // a context line that is empty may have lost its blank
+            Some(b' ') | None => {
+                out.push_str(old.get(at)?);
+                (at, added) = (at + 1, false);
+            }
+            Some(_) => return None,
+        }
+    }
+    out.extend(old.get(at..)?.iter().copied());
+    Some(out)
+}
+
+/// `@@ -3,4 +3,5 @@`: the old side's first line and how many.
+fn range(line: &str) -> Option<(usize, usize)> {
+    let old = line.strip_prefix("@@ -")?.split(' ').next()?;
+    let (start, count) = old.split_once(',').unwrap_or((old, "1"));
+    Some((start.parse().ok()?, count.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_diff_is_put_on_what_stands_there() {
+        for (before, diff, after) in [
+            ("a\nb\nc\n", "@@ -1,3 +1,3 @@\n a\n-b\n+B\n c", "a\nB\nc\n"),
+            ("", "@@ -0,0 +1,2 @@\n+a\n+b", "a\nb\n"),
+            ("a", "@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+b\n\\ No newline at end of file", "b"),
+            ("1\n2\n3\n4\n5\n", "@@ -2,1 +2,0 @@\n-2\n@@ -4,0 +4,1 @@\n+x", "1\n3\n4\nx\n5\n"),
+            ("a\n\nb\n", "@@ -1,3 +1,2 @@\n a\n \n-b\n+c", "a\n\nc\n"),
+        ] {
+            assert_eq!(patched(before, diff).as_deref(), Some(after), "{diff}");
+        }
+        for (before, diff) in [("a\n", "@@ -5,1 +5,1 @@\n-a\n+b"), ("a\n", "@@ x @@"), ("", "%")] {
+            assert_eq!(patched(before, diff), None, "{diff}");
+        }
+    }
+
+    #[test]
+    fn only_a_change_that_is_shown_whole_is_judged() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("policy.toml");
+        std::fs::write(&path, "version = 1\n").unwrap();
+        let diff = |text: &str| {
+            let diff = tollgate_policy::evidence::Diff { text: text.into(), ..Default::default() };
+            Section::Diff(diff)
+        };
+        let told = |text: &str| Section::note("content", format!("12 bytes, sha256 {}", sha256_hex(text.as_bytes())));
+        let change = "@@ -1 +1,2 @@\n version = 1\n+x = 1";
+        let after = "version = 1\nx = 1\n";
+        let whole = [diff(change), told(after)];
+        assert_eq!(texts(&path, &whole).unwrap(), ["version = 1\n", after]);
+        for shown in [vec![], vec![diff(change)], vec![told(after)], vec![diff(change), told("version = 1\nx = 2\n")]] {
+            texts(&path, &shown).unwrap_err();
+        }
+        let gone = Section::File(tollgate_policy::evidence::File { would: "remove it".into(), ..Default::default() });
+        assert_eq!(texts(&path, &[gone]).unwrap(), ["version = 1\n", ""]);
+    }
+}

@@ -32,6 +32,8 @@ pub(crate) struct Budget {
     denials: VecDeque<bool>,
     failures: usize,
     open: Option<String>,
+    /// Whether breakers may open at all.
+    breaks: bool,
 }
 
 impl Budget {
@@ -47,7 +49,13 @@ impl Budget {
             denials: VecDeque::new(),
             failures: 0,
             open: None,
+            breaks: true,
         }
+    }
+
+    /// What it may cost still holds; how often it is asked, and what it says, is what is tried.
+    pub(crate) fn on_trial(&mut self) {
+        (self.rate, self.breaks) = (usize::MAX, false);
     }
 
     /// Takes one review, or says why there is none.
@@ -56,7 +64,7 @@ impl Budget {
     }
 
     fn take_at(&mut self, now: Instant) -> Result<(), Opinion> {
-        if let Some(why) = &self.open {
+        if let Some(why) = self.open.as_ref().filter(|_| self.breaks) {
             return Err(self.opened(why));
         }
         if self.spent.0 >= self.tokens {
@@ -148,6 +156,19 @@ mod tests {
             budget.spend(&verdict(Effect::Deny));
         }
         assert_eq!(budget.take(), Err(Opinion::Open("it denied 10 of the last 50".into())));
+    }
+
+    #[test]
+    fn a_trial_breaks_nothing_but_its_budget() {
+        let mut budget = Budget::of(&Settings { tokens: Some(100), ..Settings::default() });
+        budget.on_trial();
+        for _ in 0..100 {
+            assert_eq!(budget.take(), Ok(()));
+            budget.spend(&verdict(Effect::Deny));
+            budget.spend(&review(Opinion::Failed("x".into()), (0, 0)));
+        }
+        budget.spend(&review(Opinion::Verdict(Effect::Deny), (60, 40)));
+        assert_eq!(budget.take(), Err(Opinion::Open("its budget of 100 tokens is spent".into())));
     }
 
     #[test]

@@ -101,6 +101,13 @@ impl Reviewer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The same for a trial: many dangerous lines one after the other, each of which it is to deny, open no breaker.
+    #[must_use]
+    pub fn on_trial(self) -> Self {
+        self.state().budget.on_trial();
+        self
+    }
+
     /// The command's name, or the model's.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -179,7 +186,7 @@ impl Reviews for Reviewer {
 /// that nobody could read from the command.
 fn may_be_reused(question: &Question) -> bool {
     let class = question.verdict.class.as_deref();
-    if class.is_none_or(|class| ["publish", "destructive", "credential"].contains(&class)) {
+    if class.is_none_or(|class| ["publish", "destructive", "credential", "policy"].contains(&class)) {
         return false;
     }
     match &question.action {

@@ -98,6 +98,13 @@ impl Share {
     }
 }
 
+impl std::fmt::Display for Share {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [value, low, high] = [self.value, self.low, self.high].map(|share| share * 100.0);
+        write!(f, "{value:.1} % ({} of {}; 95 %: {low:.1} to {high:.1} %)", self.k, self.n)
+    }
+}
+
 impl Score {
     /// The score of some outcomes.
     #[must_use]

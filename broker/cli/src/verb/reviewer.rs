@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde_json::json;
 use tollgate_policy::action::{Action, Exec, Form, Image};
+use tollgate_policy::evidence::Section;
 use tollgate_policy::path::AbsPath;
 use tollgate_policy::question::Question;
 use tollgate_policy::raw::Raw;
@@ -11,8 +12,8 @@ use tollgate_policy::review::Opinion;
 use tollgate_policy::shell::{From, Occasion, Stance};
 use tollgate_policy::verdict::Effect;
 use tollgate_policy::{Grants, Policy, Subject};
-use tollgate_review::trial::{Label, Line, Outcome as Tried, Score, Share};
-use tollgate_review::{Context, MUTATIONS, Reviewer};
+use tollgate_review::trial::{Label, Line, Outcome as Tried, Score};
+use tollgate_review::{Context, MUTATIONS, Mutation, Reviewer};
 
 use crate::args::ReviewerVerb;
 use crate::exit::Exit;
@@ -34,22 +35,33 @@ pub(crate) fn reviewer(verb: ReviewerVerb) -> Outcome {
     let reviewer = policy.reviewer().map(|settings| {
         let context = Context { policy: policy.digest(), ..Context::default() };
         Reviewer::new(settings, context, |name| std::env::var(name).ok())
+            .map(Reviewer::on_trial)
             .map_err(|why| Failure::new(Exit::Failed, format!("the reviewer can't be used: {why}")))
     });
     let bench = Bench { policy: &policy, reviewer: reviewer.transpose()?, ground: &ground };
-    let score = bench.score(&lines, str::to_owned);
+    let score = bench.score(&lines, (str::to_owned, None));
     let by = bench.reviewer.as_ref().map_or("rules", Reviewer::name);
-    let mutated: Vec<(&str, Score)> = if plain {
+    let missed = score.false_negatives.value;
+    let mutated: Vec<(&str, Score, f64)> = if plain {
         Vec::new()
     } else {
         let dangerous: Vec<Line> = lines.iter().filter(|line| line.label == Label::Deny).cloned().collect();
-        MUTATIONS.iter().map(|mutation| (mutation.name, bench.score(&dangerous, mutation.of))).collect()
+        let tried = |of: &Mutation| {
+            let (lie, plain) = of.planted().unzip();
+            let against = plain.map(|plain| bench.score(&dangerous, (of.of, Some(&plain))));
+            (
+                of.name,
+                bench.score(&dangerous, (of.of, lie.as_ref())),
+                against.map_or(missed, |it| it.false_negatives.value),
+            )
+        };
+        MUTATIONS.iter().map(tried).collect()
     };
     if json.json {
         let mutations: serde_json::Map<String, serde_json::Value> = mutated
             .iter()
-            .map(|(name, of)| {
-                let raised = of.false_negatives.value - score.false_negatives.value;
+            .map(|(name, of, against)| {
+                let raised = of.false_negatives.value - against;
                 (
                     (*name).to_owned(),
                     json!({
@@ -87,12 +99,13 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn score(&self, lines: &[Line], change: impl Fn(&str) -> String) -> Score {
-        let tried: Vec<Tried> = lines.iter().map(|line| self.one(line.label, &change(&line.command))).collect();
+    fn score(&self, lines: &[Line], (change, planted): (fn(&str) -> String, Option<&Section>)) -> Score {
+        let one = |line: &Line| self.one(line.label, (&change(&line.command), planted));
+        let tried: Vec<Tried> = lines.iter().map(one).collect();
         Score::of(&tried)
     }
 
-    fn one(&self, label: Label, command: &str) -> Tried {
+    fn one(&self, label: Label, (command, planted): (&str, Option<&Section>)) -> Tried {
         let began = Instant::now();
         let from = From { cwd: Some(self.ground.workspace.clone()), home: Some(self.ground.home.clone()) };
         let (subject, grants) = (Subject::default(), Grants::default());
@@ -102,6 +115,7 @@ impl Bench<'_> {
         let (mut effect, mut failed, mut cost) = (table, false, 0);
         if let (Some(reviewer), true) = (&self.reviewer, table != Effect::Deny) {
             let mut question = Question::new("test-1", "test", self.action(command), verdict);
+            question.evidence.extend(planted.cloned());
             self.policy.assess(&mut question);
             question.seal(&self.policy.digest());
             let review = reviewer.look_at(&question);
@@ -120,32 +134,20 @@ impl Bench<'_> {
     }
 }
 
-fn shown((lines, by): (&[Line], &str), score: &Score, mutated: &[(&str, Score)]) -> String {
+fn shown((lines, by): (&[Line], &str), score: &Score, mutated: &[(&str, Score, f64)]) -> String {
     let mut out = String::new();
     let mut line = |label: &str, text: String| ui::add(&mut out, format_args!("{label:>28}  {text}\n"));
     line("reviewed by", by.to_owned());
     line("lines", lines.len().to_string());
-    line("dangerous, allowed", share(&score.false_negatives));
-    line("safe, asked or refused", share(&score.false_positives));
-    line("to be asked, allowed", share(&score.allowed_unseen));
-    line("without a verdict", share(&score.failed));
+    line("dangerous, allowed", score.false_negatives.to_string());
+    line("safe, asked or refused", score.false_positives.to_string());
+    line("to be asked, allowed", score.allowed_unseen.to_string());
+    line("without a verdict", score.failed.to_string());
     line("cost", format!("{}.{:03} cents", score.cost / 1000, score.cost % 1000));
     line("95th percentile", format!("{} µs", score.p95_us));
-    for (name, of) in mutated {
-        let raised = (of.false_negatives.value - score.false_negatives.value) * 100.0;
-        line(name, format!("dangerous, allowed: {}; {raised:+.1} points", share(&of.false_negatives)));
+    for (name, of, against) in mutated {
+        let raised = (of.false_negatives.value - against) * 100.0;
+        line(name, format!("dangerous, allowed: {}; {raised:+.1} points", of.false_negatives));
     }
     out
-}
-
-fn share(share: &Share) -> String {
-    let percent = |value: f64| value * 100.0;
-    format!(
-        "{:.1} % ({} of {}; 95 %: {:.1} to {:.1} %)",
-        percent(share.value),
-        share.k,
-        share.n,
-        percent(share.low),
-        percent(share.high)
-    )
 }

@@ -52,10 +52,10 @@ fn name(friction: &Friction) -> &str {
 fn unnamed(question: &Question) -> Failure {
     let (friction, id) = (Friction::of(question), neutral::short(&question.id, 60));
     let name = neutral::command([name(&friction).as_bytes()]);
-    Failure::new(Exit::Failed, format!("question `{id}` was not answered: the risk is high, and it can't be undone"))
-        .hint(format!(
-            "look at it with `tollgate approvals show {id}`; to approve it, say what it is about: `--confirm {name}`"
-        ))
+    let risk = tollgate_wire::card::risk(question);
+    Failure::new(Exit::Failed, format!("question `{id}` was not answered: the risk is {risk}")).hint(format!(
+        "look at it with `tollgate approvals show {id}`; to approve it, say what it asks for: `--confirm {name}`"
+    ))
 }
 
 /// The same at a terminal.
@@ -69,7 +69,7 @@ fn asked(client: &Client, question: &Question, (friction, seen): (&Friction, See
     let typed = line()?;
     if typed.trim() != name(friction) {
         return Err(Failure::new(Exit::Failed, format!("question `{}` was not answered", question.id))
-            .hint("what was typed is not its name; what can't be undone is approved by name"));
+            .hint("what was typed is not what was asked for: look at it again, and answer anew"));
     }
     Ok(Seen { shown: u64::try_from(since.elapsed().as_millis()).ok(), opened: Some(true), ..seen })
 }

@@ -8,7 +8,7 @@ use tollgate_tests::{Scene, cases};
 
 use crate::{RULES, open, records};
 
-cases! { user: one_of_fifty_is_a_test none_without_opting_in }
+cases! { everywhere: one_of_fifty_is_a_test none_without_opting_in }
 
 /// So many questions, all at once.
 const MANY: usize = 60;

@@ -6,8 +6,8 @@ use tollgate_tests::{Scene, cases};
 
 use crate::{RULES, records};
 
-cases! { both: a_script_swapped_while_it_waits a_program_swapped_while_it_waits }
-cases! { user: an_answer_counts_once an_answer_for_the_run_is_for_this_content a_policy_change_asks_anew }
+cases! { everywhere: a_script_swapped_while_it_waits a_program_swapped_while_it_waits an_answer_counts_once
+an_answer_for_the_run_is_for_this_content a_policy_change_asks_anew }
 
 const ASKS: &str = "[[command]]\neffect = \"ask\"\nprogram = [\"deploy\"]\nbecause = \"x\"\nmatches = [\"deploy x\"]\n";
 

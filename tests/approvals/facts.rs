@@ -4,7 +4,7 @@
 use serde_json::Value;
 use tollgate_tests::{Scene, cases};
 
-cases! { user: of_a_command_that_prints_credentials of_a_command_under_a_wider_profile }
+cases! { everywhere: of_a_command_that_prints_credentials of_a_command_under_a_wider_profile }
 
 /// Text of all facts of a kind.
 fn facts(question: &Value, kind: &str) -> String {

@@ -10,7 +10,7 @@ use tollgate_tests::page::Page;
 use tollgate_tests::screen::Screen;
 use tollgate_tests::{Job, Scene, cases, skip};
 
-cases! { user: on_the_page in_the_queue_of_a_terminal by_a_command_at_a_terminal by_a_command_without_one two_people_through_two_channels
+cases! { everywhere: on_the_page in_the_queue_of_a_terminal by_a_command_at_a_terminal by_a_command_without_one two_people_through_two_channels
 no_is_never_slowed_down }
 
 const PUSH: [&str; 4] = ["git", "push", "origin", "HEAD:refs/heads/main"];

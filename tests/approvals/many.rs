@@ -8,7 +8,7 @@ use tollgate_tests::{Scene, cases};
 
 use crate::{RULES, open, records};
 
-cases! { user: identical_ones_are_one_question many_runs_are_drained a_flood_is_bounded }
+cases! { everywhere: identical_ones_are_one_question many_runs_are_drained a_flood_is_bounded }
 
 fn identical_ones_are_one_question(scene: &Scene) {
     let policy = scene.policy(RULES);

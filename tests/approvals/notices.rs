@@ -10,7 +10,8 @@ use tollgate_tests::{Scene, cases};
 
 use crate::RULES;
 
-cases! { user: signatures_can_be_checked tries_are_bounded nobody_is_sent_elsewhere hostile_receivers_delay_nothing
+cases! { user: tries_are_bounded }
+cases! { everywhere: signatures_can_be_checked nobody_is_sent_elsewhere hostile_receivers_delay_nothing
 floods_are_told_once }
 
 const SECRET: &str = "s3cret-of-the-hook";

@@ -13,7 +13,7 @@ mod paths {
     tollgate_tests::cases!(@one RootWithoutNamespaces asked_for_and_written_by_root super::a_path_is_asked_for_and_written);
     tollgate_tests::cases!(@one UserWithoutNamespaces a_no_opens_nothing super::a_no_opens_nothing);
 }
-cases! { user: a_host_is_asked_for_and_reached a_command_is_asked_for too_many_are_told_to_wait nobody_there_is_told
+cases! { everywhere: a_host_is_asked_for_and_reached a_command_is_asked_for too_many_are_told_to_wait nobody_there_is_told
 nothing_inside_answers a_rules_no_is_not_asked }
 
 /// A run of this text, with the folder outside shown read-only; `$T` is the program, `$OUT` the folder.

@@ -10,7 +10,7 @@ use tollgate_tests::{Scene, cases};
 
 use crate::RULES;
 
-cases! { user: a_rule_is_shown_and_never_written a_floor_is_not_opened_by_a_rule trust_says_what_it_changes
+cases! { everywhere: a_rule_is_shown_and_never_written a_floor_is_not_opened_by_a_rule trust_says_what_it_changes
 closed_ones_are_told }
 
 /// A question about a name that no rule speaks of, denied.

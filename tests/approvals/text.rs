@@ -7,7 +7,7 @@ use tollgate_tests::{Outcome, Scene, cases};
 
 use crate::{RULES, records};
 
-cases! { user: hostile_words_stay_words a_megabyte_of_arguments a_forged_prompt_is_output }
+cases! { everywhere: hostile_words_stay_words a_megabyte_of_arguments a_forged_prompt_is_output }
 
 const HOSTILE: &str = "$'x\\e[2J\\e]52;c;AAAA\\a\\u202e\\u2066\\u200b\\r\\nApproved: yes\\n\\u0430pple\\x9b31m'";
 

@@ -8,7 +8,7 @@ use tollgate_tests::{Job, Outcome, Scene, cases, skip};
 
 use crate::RULES;
 
-cases! { user: two_people_have_to_agree most_questions_have_no_friction }
+cases! { everywhere: two_people_have_to_agree most_questions_have_no_friction }
 
 pub(crate) fn of_root(scene: &Scene, verb: &str, question: &Value, more: &[&str]) -> Outcome {
     let mut command = Command::new(scene.tollgate());

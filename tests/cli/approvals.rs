@@ -7,7 +7,7 @@ use std::time::Duration;
 use tollgate_tests::{Job, Scene, cases};
 
 cases! { everywhere: approved denied_with_a_reason }
-cases! { both: expired unattended two_answers_at_once wrong_digest for_the_run prefix prefix_never_covers_shells
+cases! { everywhere: expired unattended two_answers_at_once wrong_digest for_the_run prefix prefix_never_covers_shells
 evidence_of_a_push uses_end revoked denied_for_the_run unanswerable_from_inside unknown_question not_for_other_users withdrawn }
 
 pub(crate) const PUSH: [&str; 4] = ["git", "push", "origin", "HEAD:refs/heads/main"];

@@ -10,7 +10,7 @@ use tollgate_tests::{Scene, cases};
 
 use crate::approvals::{PUSH, has_arrived, repository};
 
-cases! { user: hooks_are_told a_dead_hook_delays_nothing wrong_files_are_said the_projects_file_is_none }
+cases! { everywhere: hooks_are_told a_dead_hook_delays_nothing wrong_files_are_said the_projects_file_is_none }
 
 /// A hook that fails at first, then takes what comes; gives each request.
 fn hook(failures: usize) -> (String, Receiver<String>) {

@@ -8,8 +8,8 @@ use tollgate_tests::{Scene, cases};
 
 use crate::approvals::{PUSH, has_arrived, repository};
 
-cases! { both: approved_on_the_page denied_on_the_page_with_a_word two_channels_at_once the_page_is_out_of_reach_from_inside }
-cases! { user: expired_on_the_page taken_back_on_the_page only_loopback news_arrive }
+cases! { everywhere: approved_on_the_page denied_on_the_page_with_a_word two_channels_at_once the_page_is_out_of_reach_from_inside }
+cases! { everywhere: expired_on_the_page taken_back_on_the_page only_loopback news_arrive }
 
 fn id(question: &serde_json::Value) -> String {
     question["id"].as_str().unwrap().to_owned()

@@ -10,7 +10,7 @@ use tollgate_tests::{Scene, cases, skip};
 
 use crate::approvals::{PUSH, has_arrived, repository};
 
-cases! { user: answered_in_the_terminal the_terminal_is_given_back without_a_terminal }
+cases! { everywhere: answered_in_the_terminal the_terminal_is_given_back without_a_terminal }
 
 /// A terminal of a tmux server of its own, with a shell in it.
 struct Tmux<'a> {

@@ -9,7 +9,7 @@ use tollgate_tests::{Job, Scene, cases, skip};
 
 cases! { both: ci_runner }
 cases! { both: devcontainer }
-cases! { user: answer_in_a_browser }
+cases! { heavy: answer_in_a_browser }
 cases! { user: first_run }
 
 fn example(name: &str) -> std::path::PathBuf {

@@ -54,6 +54,14 @@ macro_rules! cases {
             $crate::cases!(@one User user super::$name);
         })*
     };
+    // What takes long: each kind of person, and once where no namespaces can be made.
+    (heavy: $($name:ident)*) => {
+        $(mod $name {
+            $crate::cases!(@one Root root super::$name);
+            $crate::cases!(@one User user super::$name);
+            $crate::cases!(@one UserWithoutNamespaces user_without_namespaces super::$name);
+        })*
+    };
     (user: $($name:ident)*) => {
         $(mod $name {
             $crate::cases!(@one User user super::$name);

@@ -105,7 +105,7 @@ impl Page {
         let question = self.get(&path);
         assert_eq!(question.status, 200, "{}", question.body);
         if question.body.contains(" arm pause-") {
-            std::thread::sleep(Duration::from_secs(3));
+            std::thread::sleep(Duration::from_millis(1700));
         }
         let (seal, digest) = (question.field("seal"), question.field("digest"));
         let mut fields = vec![("seal", seal.as_str()), ("digest", digest.as_str())];

@@ -266,6 +266,12 @@ impl Policy {
             || self.sources().any(|(_, document)| document.paths.iter().any(|it| asks(it) && holds(it)))
     }
 
+    /// Whether a variable is kept from what runs here.
+    pub(crate) fn drops(&self, name: &str) -> bool {
+        let globs: Vec<&Text> = self.sources().flat_map(|(_, d)| d.environment.drop.iter()).collect();
+        any_fits(&globs, name.as_bytes())
+    }
+
     /// Values of lower layers go over those above; what a floor drops is never set.
     fn lower_environment(&self) -> Environment {
         let prepared = self.prepared();

@@ -172,6 +172,9 @@ impl Walker<'_> {
             },
             name => self.variables.held(name).clone(),
         };
+        if held == Held::Unknown {
+            self.reading.shown.insert(parameter.name.clone());
+        }
         let held = self.grown(held);
         match Self::operated(held, parameter, argument) {
             Held::Text(text) if quotes == Quotes::Double => Part::Fixed(text),

@@ -1,5 +1,7 @@
 //! What was understood of a text, and what was not. Plain data; spans are bytes of the text that was read.
 
+use std::collections::BTreeSet;
+
 use crate::path::AbsPath;
 
 /// Bytes of the text, `start..end`. Always on character boundaries within the text; for parts of a text within the text (a
@@ -38,6 +40,8 @@ pub struct Reading {
     pub redirections: Vec<(Redirection, Place)>,
     /// Variables that are set for all that follows.
     pub assignments: Vec<Assignment>,
+    /// Variables whose value becomes part of a word, and that the text does not set.
+    pub shown: BTreeSet<String>,
     /// What was not understood. Empty: each program that the shell itself will start is among `commands`.
     pub opaque: Vec<Opaque>,
 }

@@ -143,6 +143,9 @@ impl Scales<'_> {
                 self.variable(assignment, found);
             }
         }
+        if reading.shown.iter().any(|name| self.policy.drops(name)) {
+            found.note(plain(Effect::Ask, "a variable that holds a secret by its name would be told"), None);
+        }
         self.downloads(reading, found);
         let moved =
             |simple: &Simple| !simple.assignments.is_empty() || simple.place.context.contains(&Context::Function);

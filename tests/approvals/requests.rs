@@ -14,7 +14,7 @@ mod paths {
     tollgate_tests::cases!(@one UserWithoutNamespaces a_no_opens_nothing super::a_no_opens_nothing);
 }
 cases! { everywhere: a_host_is_asked_for_and_reached a_command_is_asked_for too_many_are_told_to_wait nobody_there_is_told
-nothing_inside_answers a_rules_no_is_not_asked }
+nothing_inside_answers nothing_inside_another_run_answers a_rules_no_is_not_asked }
 
 /// A run of this text, with the folder outside shown read-only; `$T` is the program, `$OUT` the folder.
 fn job(scene: &Scene, options: &[&str], text: &str) -> Job {
@@ -140,6 +140,37 @@ fn nothing_inside_answers(scene: &Scene) {
     let decided = records(scene, "decided");
     assert_eq!(decided.len(), 1, "{decided:?}");
     assert_eq!(decided[0]["decision"]["outcome"], "denied");
+}
+
+/// A second agent of the same person, in a run of its own, that knows the question and where answers are taken.
+fn nothing_inside_another_run_answers(scene: &Scene) {
+    let policy = scene.policy(RULES);
+    let running = job(scene, &["--policy", policy.to_str().unwrap()], "factor 6; echo rc=$?").start();
+    let question = scene.question();
+    let (id, digest) = (question["id"].as_str().unwrap(), question["digest"].as_str().unwrap());
+    let text = format!(
+        "S={state}; $T approvals approve {id} --digest {digest} && echo ANSWERED
+         $T approvals list --json | grep -q {id} && echo LISTED; cat $S/run/* $S/*/*token* && echo READ
+         for s in $S/run/*.sock $S/*/*.sock $S/run/{run}.sock; do python3 - $s <<'P'
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print('CONNECTED')
+s.sendall((json.dumps({{'version': 1, 'token': '0' * 64, 'ask': 'list'}}) + '\\n').encode()); print(s.recv(99999))
+P
+         done; echo over",
+        state = scene.state.display(),
+        run = question["run"].as_str().unwrap(),
+    );
+    let other = job(scene, &["--read", scene.tollgate().parent().unwrap().to_str().unwrap()], &text).end();
+    for word in ["ANSWERED", "LISTED", "READ", "CONNECTED", id] {
+        assert!(!other.out.contains(word), "{word}: {other}");
+    }
+    assert!(other.out.contains("over"), "{other}");
+    assert_eq!(scene.questions().len(), 1, "it was answered from another run");
+    scene.answer("deny", &question, &[]).ended(0);
+    assert!(!running.end().out.contains("rc=0"));
+    let decided = records(scene, "decided");
+    let human = decided.iter().filter(|one| one["decision"]["decider"] == "human").count();
+    assert_eq!(human, 1, "{decided:?}");
 }
 
 fn a_rules_no_is_not_asked(scene: &Scene) {

@@ -150,6 +150,50 @@ fn who_does_not_know_the_token_is_refused() {
     assert_eq!(ask(&vec![b'x'; 2 << 20]), "the message is longer than 1048576 bytes");
 }
 
+/// A connection carries one answer, in one whole line: what is cut off is none, what follows is not looked at.
+#[test]
+fn only_one_whole_line_is_an_answer() {
+    use std::io::{Read as _, Write as _};
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("run");
+    let mut queue = queue(&folder);
+    for id in ["r-1", "r-2"] {
+        queue.raise(soon(id)).unwrap();
+    }
+    let token = std::fs::read_to_string(folder.join("r.token")).unwrap();
+    let line = |id: &str| {
+        let answer = Ask::Answer {
+            question: id.into(),
+            digest: format!("digest of {id}"),
+            answer: Answer::Approve(Scope::Once),
+            channel: "cli".into(),
+            reason: String::new(),
+            seen: Seen::default(),
+        };
+        serde_json::to_vec(&Request { version: VERSION, token: token.clone(), ask: answer }).unwrap()
+    };
+    let said = |bytes: &[u8]| {
+        let mut stream = UnixStream::connect(folder.join("r.sock")).unwrap();
+        stream.write_all(bytes).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).ok();
+        reply
+    };
+    let whole = line("r-1");
+    for cut in [1, whole.len() / 2, whole.len() - 1, whole.len()] {
+        assert!(said(&whole[..cut]).contains("closed in the middle"), "{cut} bytes");
+    }
+    assert!(queue.take().is_empty(), "a line that was cut off answered");
+    let two = [&whole[..], b"\n", &line("r-2"), b"\n"].concat();
+    assert!(said(&two).contains("taken"));
+    let ended = queue.take();
+    assert!(matches!(&ended[..], [Ended::Answered(approval)] if approval.question == "r-1"), "{ended:?}");
+    // and once more, as it went over the wire
+    assert!(said(&[&whole[..], b"\n"].concat()).contains("already answered"));
+    assert!(queue.take().is_empty());
+}
+
 /// Not a test by itself: what the next one starts, to be a process beneath the supervisor.
 #[test]
 fn beneath() {

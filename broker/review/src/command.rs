@@ -100,6 +100,10 @@ fn read(output: OwnedFd, until: Instant) -> Result<String, String> {
         if line.len() > LONGEST {
             return Err("its answer is too long".to_owned());
         }
+        let more = end.and_then(|end| read.get(end + 1..)).unwrap_or_default();
+        if !more.trim_ascii().is_empty() {
+            return Err("it answered more than once".to_owned());
+        }
         if end.is_some() || (count == 0 && !line.is_empty()) {
             return String::from_utf8(line).map_err(|_| "its answer is no text".to_owned());
         }

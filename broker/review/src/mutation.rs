@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn what_is_planted_is_shown_and_differs_in_the_lie_alone() {
         let text = |section: &Section| {
-            tollgate_wire::card::section(section).iter().map(|row| format!("{}\n", row.text)).collect::<String>()
+            tollgate_wire::card::section(section).into_iter().map(|row| row.text + "\n").collect::<String>()
         };
         let planted: Vec<_> = MUTATIONS.iter().filter_map(Mutation::planted).collect();
         assert_eq!(planted.len(), 6);

@@ -66,7 +66,12 @@ fn what_the_agent_says_is_not_told() {
 #[test]
 fn one_that_hangs_crashes_or_babbles_has_failed() {
     let other = says("allow").replace("\"$nonce\"", "0123");
-    let table: [(&str, &str); 8] = [
+    let twice = format!(
+        "{{ {}; }} > /dev/null; v=$(printf '{{\"version\":1,\"nonce\":\"%s\",\"verdict\":\"allow\",\"risk\":\"low\",\"authorisation\":\"unsaid\",\"codes\":[],\"evidence\":[],\"rationale\":\"r\"}}' \"$nonce\"); printf '%s\\n%s\\n' \"$v\" \"$v\"",
+        says("allow")
+    );
+    let table: [(&str, &str); 9] = [
+        (&twice, "it answered more than once"),
         ("sleep 60", "it did not answer in time"),
         ("exit 1", "it ended without an answer"),
         ("kill -9 $$", "it ended without an answer"),

@@ -28,7 +28,7 @@ const WORD: usize = 2000;
 const COMMAND: usize = 20_000;
 
 /// Notes that say what a change of policy means.
-const OF_POLICY: [&str; 2] = ["says", "past decisions"];
+const OF_POLICY: [&str; 2] = ["says", "would flip"];
 
 /// How a row is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -135,7 +135,25 @@ pub fn doubts(text: &str) -> Vec<String> {
             found.push(doubt);
         }
     }
+    found.extend(false_signs(text).take(DOUBTS.saturating_sub(found.len())));
     found
+}
+
+/// Signs within a name that look like those which part a host from its path or port: `github.com\u{2215}x.example` is one host.
+fn false_signs(text: &str) -> impl Iterator<Item = String> {
+    let next = text.char_indices().map(|(at, c)| text.get(at + c.len_utf8()..).and_then(|rest| rest.chars().next()));
+    let before = std::iter::once(None).chain(text.chars().map(Some));
+    let within = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    let signs = before
+        .zip(text.chars())
+        .zip(next)
+        .filter(move |((before, c), next)| !c.is_ascii() && !c.is_alphanumeric() && within(*before) && within(*next));
+    let signs: std::collections::BTreeSet<char> = signs.map(|((_, c), _)| c).collect();
+    signs.into_iter().filter_map(|c| {
+        let looks = unicode_security::skeleton(c.encode_utf8(&mut [0; 4])).collect::<String>();
+        let is_sign = looks.len() == 1 && looks.contains(['/', '.', ':', '@', '?', '#', '\\', '%', '&', '=']);
+        is_sign.then(|| format!("`{c}` looks like `{looks}` but isn't: U+{:04X}", u32::from(c)))
+    })
 }
 
 /// Names with encoded labels (`xn--…`), and what they stand for.

@@ -131,3 +131,18 @@ fn lookalikes_are_pointed_out() {
     assert_eq!(doubts("{\"name\":\"XN--bcher-kva.example\"}"), ["`XN--bcher-kva.example` stands for `bücher.example`"]);
     assert_eq!(doubts("g\u{456}t"), ["`g\u{456}t` mixes letters of several scripts: U+0456"]);
 }
+
+#[test]
+fn signs_that_part_a_name_are_known_from_those_that_look_like_them() {
+    for (text, code) in [
+        ("git clone https://github.com\u{2215}acme.evil.example/x", "U+2215"),
+        ("curl example\u{2024}com.evil.example", "U+2024"),
+        ("ssh example.com\u{2236}22.evil.example", "U+2236"),
+    ] {
+        let found = doubts(text);
+        assert!(found.iter().any(|doubt| doubt.contains(code) && doubt.contains("looks like")), "{text}: {found:?}");
+    }
+    for plain in ["it\u{2019}s one \u{2013} two", "caf\u{e9}: 1 \u{2215} 2", "a\u{2026}b", "https://github.com/acme"] {
+        assert!(doubts(plain).is_empty(), "{plain}: {:?}", doubts(plain));
+    }
+}

@@ -38,7 +38,7 @@ pub(crate) fn look(access: &PathAccess, shown: &[Section], search: &mut Search<'
     match found {
         Ok(meaning) => {
             said("says", &meaning.says, "nothing else than before", search);
-            said("past decisions", &meaning.flips, "none would be another", search);
+            said("would flip", &meaning.flips, "none would be another", search);
         }
         Err(why) => search.missing("what the policy would mean", why),
     }

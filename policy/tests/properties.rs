@@ -316,3 +316,28 @@ proptest! {
         }
     }
 }
+
+/// A profile of a rule that met in doubt alone, and so counted for nothing beside a stricter default, does not count because
+/// a project asks too.
+#[test]
+fn a_project_makes_no_profile_count() {
+    let rule = |effect: &str, profile: &str| {
+        let what = "program = [\"git\"]\nsubcommand = [\"push\"]";
+        format!("[[command]]\neffect = \"{effect}\"\n{what}\n{profile}because = \"x\"\nmatches = [\"git push\"]\n")
+    };
+    let (sure, doubtful) = (&probes()[0], &probes()[8]);
+    for (default, effect, probe, counts) in [
+        ("ask", "review", doubtful, false),
+        ("ask", "ask", doubtful, true),
+        ("allow", "review", doubtful, true),
+        ("ask", "review", sure, true),
+    ] {
+        let ground = format!("[defaults]\nexec = \"{default}\"\n");
+        let mut layers = vec![(1, vec![ground, rule(effect, "profile = \"push\"\n")])];
+        for layer in ["without", "with"] {
+            let found = judge(&assemble(&layers), probe).profile;
+            assert_eq!(found.is_some(), counts, "{default} {effect}, {layer} a project that asks");
+            layers.push((4, vec![rule("ask", "")]));
+        }
+    }
+}

@@ -346,6 +346,14 @@ fn secrets_by_other_words() {
         "echo ~/.ssh/*",
         "echo /home/*/.ssh/id*",
         "echo ../*",
+        "echo $ANTHROPIC_API_KEY",
+        "echo \"${GITHUB_TOKEN:-x}\"",
+        "echo ${AWS_SECRET_ACCESS_KEY[0]}",
+        "x=$OPENAI_API_KEY; echo a",
+        "cat <<E\n$PGPASSWORD\nE",
+        "ls \"${DB_PASSWORD,,}\"",
+        "bash -c 'echo $GH_TOKEN'",
+        "cat x:.env",
     ] {
         assert_ne!(judge(&policy, Stance::Bare, text).verdict.effect, Effect::Allow, "{text}");
     }
@@ -353,6 +361,8 @@ fn secrets_by_other_words() {
         ["cat *.rs", "cat src/*", "grep id_rsa src/x.rs", "ls *", "grep -rn foo src/*.toml", "cat README.md main"]
             .into_iter()
             .chain(["cat *.json", "echo src/*", "echo *", "echo '../*' ../x", "grep -A3 x f", "ls ?*"])
+            .chain(["echo \"$USER\"", "echo \"${NPM_TOKEN:+set} ${#NPM_TOKEN}\"", "key=a; echo '$API_TOKEN' \"$key\""])
+            .chain(["echo a:b x:", "grep -n a: b:c"])
     {
         assert_eq!(judge(&policy, Stance::Bare, text).verdict.effect, Effect::Allow, "{text}");
     }

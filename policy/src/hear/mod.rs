@@ -150,9 +150,11 @@ impl Heard<'_> {
             let reason = Reason { file: "default".to_owned(), line: 0, because };
             return Verdict { effect: self.ground.effect, reason, class: None, profile: None };
         };
-        // A wider profile is a grant: only who may grant names it.
-        let floors = self.voices.iter().filter(|voice| voice.effect > Effect::Allow);
-        let profile = floors.filter(|voice| voice.layer.may_grant()).find_map(|voice| voice.profile);
+        // A wider profile is a grant: only who may grant names it, and where nothing of theirs counts, others don't make it count.
+        let floor = |voice: &&Voice<'_>| voice.effect > Effect::Allow && voice.layer.may_grant();
+        let mut floors = self.voices.iter().filter(floor).peekable();
+        let counts = self.is_open() || floors.peek().is_some_and(|floor| floor.effect >= self.ground.effect);
+        let profile = floors.find_map(|voice| voice.profile).filter(|_| counts);
         Verdict {
             effect: winner.effect,
             reason: winner.reason(),

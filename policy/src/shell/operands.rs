@@ -95,6 +95,9 @@ pub(super) fn doubtful(simple: &Simple, table: Table<'_>) -> Vec<Doubtful> {
         match &word.value {
             Value::Known(text) if !is_path(text) && !text.is_empty() => {
                 found.push(Doubtful { path: text.clone(), exact: true, span: word.span });
+                // `git show HEAD:.env`
+                let behind = text.split_once(':').filter(|(_, path)| !path.is_empty() && !path.contains(':'));
+                found.extend(behind.map(|(_, path)| Doubtful { path: path.into(), exact: false, span: word.span }));
             }
             Value::Pattern(text) => {
                 let all = secrets_of(text).into_iter();

@@ -121,7 +121,35 @@ fn hooked(scene: &Scene, kind: Kind) {
     for event in ["hook", "denied", "asked", "decided", "run_started"] {
         assert!(scene.events(event) > 0, "{event} is not in the ledger");
     }
+    each_is_told(scene);
     scene.verifies();
+}
+
+/// Each call is in the ledger by itself, in the order in which the model made them, with what became of it.
+fn each_is_told(scene: &Scene) {
+    let ledger = scene.ledger();
+    let event = |at: usize| ledger[at]["record"]["event"].as_str().unwrap_or_default();
+    let calls = [
+        ("marker-of-the-first", &[][..]),
+        ("new.txt", &[]),
+        (".mcp.json", &["denied"]),
+        ("hostid", &["denied"]),
+        ("arch", &["asked", "decided"]),
+        ("tty; echo", &["asked", "decided"]),
+        ("outside", &[]),
+    ];
+    let mut from = 0;
+    let begins = calls.map(|(word, _)| {
+        let mut all = from..ledger.len();
+        let began = all.find(|at| event(*at) == "action_started" && ledger[*at].to_string().contains(word));
+        from = began.unwrap_or_else(|| panic!("{word} is not in the ledger, or not in its place")) + 1;
+        from
+    });
+    for (number, (word, events)) in calls.iter().enumerate() {
+        let end = begins.get(number + 1).copied().unwrap_or(ledger.len());
+        let told: Vec<&str> = (begins[number]..end).map(event).collect();
+        assert!(events.iter().all(|event| told.contains(event)), "{word}: {told:?}");
+    }
 }
 
 /// The same clients with a hook whose program is killed, hangs, prints garbage or nothing: nothing is let through.
@@ -186,6 +214,12 @@ mod broken {
             let outcome = job.end();
             assert!(!scene.workspace.join(&name).exists(), "{other}: {}\n{outcome}", model.results().join("\n"));
             assert!(!model.results().is_empty(), "the call was made: {outcome}");
+            // Nothing of ours ran, so nothing says that it did; where none ever ran, there is no ledger.
+            let ledger = scene.verb(&["ledger", "export"]).end();
+            assert!(!ledger.out.contains(&name), "{ledger}\n{outcome}");
+            if ledger.status.code() == Some(0) {
+                scene.verifies();
+            }
             scene.file(&file, &installed);
         }
     }

@@ -159,9 +159,6 @@ impl Walker<'_> {
         if matches!(&*parameter.name, "@" | "*") || all == Some(All::Each) {
             return self.several(parameter, quotes);
         }
-        if all == Some(All::One) {
-            return unknown;
-        }
         if self.growth == 0 {
             return unknown;
         }
@@ -172,8 +169,11 @@ impl Walker<'_> {
             },
             name => self.variables.held(name).clone(),
         };
-        if held == Held::Unknown {
+        if held == Held::Unknown && !matches!(&*parameter.operator, "+" | ":+") {
             self.reading.shown.insert(parameter.name.clone());
+        }
+        if all == Some(All::One) {
+            return unknown;
         }
         let held = self.grown(held);
         match Self::operated(held, parameter, argument) {

@@ -19,6 +19,7 @@ use tollgate_tests::{Job, Scene, cases, program, skip};
 cases! { everywhere: home_is_unreadable outside_is_unwritable environment_is_scrubbed descriptors_are_closed
 calls_are_refused sockets_outside_are_out_of_reach work_goes_on no_rights_are_gained other_processes_are_closed }
 cases! { both: tracers_are_refused_with_a_reason system_files_stay work_in_tmp }
+cases! { everywhere: roots_keep_their_place terminals_of_others_are_left terminals_of_ones_own message_pairs }
 
 fn home_is_unreadable(scene: &Scene) {
     let key = scene.home.join(".ssh/id_ed25519");
@@ -217,4 +218,83 @@ fn work_in_tmp(scene: &Scene) {
         .end();
     outcome.ended(0).printed(&format!("x\n{}\n", workspace.display()));
     assert!(workspace.join("made").exists());
+}
+
+/// A root may be written beneath, and not be removed, replaced, or given to others; a device in one no more than that.
+fn roots_keep_their_place(scene: &Scene) {
+    let given = scene.path().join("given");
+    scene.folder(&given);
+    let file = scene.file(given.join("file"), "before");
+    let node = given.join("node");
+    let root = scene.setting.uid().is_root();
+    if root {
+        let full = nix::sys::stat::makedev(1, 7);
+        let mode = nix::sys::stat::Mode::from_bits_truncate(0o666);
+        nix::sys::stat::mknod(&node, nix::sys::stat::SFlag::S_IFCHR, mode, full).unwrap();
+        fs::set_permissions(&node, fs::Permissions::from_mode(0o666)).unwrap();
+    }
+    let devices = if root { format!("device = [\"{}\"]\n", node.display()) } else { String::new() };
+    let policy = scene.policy(&format!("[roots]\nwrite = [\"{}\"]\n{devices}", file.display()));
+    let text = format!(
+        "cd {0}; rm -f file node; mv file gone; mv node gone; echo x > $OLDPWD/new; mv $OLDPWD/new file; cp $OLDPWD/new n
+         mv $OLDPWD/new node; ln -sf x file; chmod 600 node; chown 12 node; exec 5< node; chmod 600 /proc/self/fd/5
+         ln file other; cd $OLDPWD; mv $PWD $PWD-2; rmdir $PWD; echo inside > {1}; echo end",
+        given.display(),
+        file.display()
+    );
+    let before = (scene.workspace.metadata().unwrap().ino(), file.metadata().unwrap().ino());
+    let options = ["--ci", "--policy", policy.to_str().unwrap()];
+    let outcome = scene.job(&options, &["/bin/bash", "-c", &text]).end();
+    outcome.ended(0).printed("end\n");
+    assert_eq!((scene.workspace.metadata().unwrap().ino(), file.metadata().unwrap().ino()), before);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "inside\n", "{outcome}");
+    assert_eq!(fs::read_dir(&given).unwrap().count(), if root { 2 } else { 1 });
+    if root {
+        let node = node.metadata().unwrap();
+        assert_eq!((node.mode(), node.uid()), (nix::libc::S_IFCHR | 0o666, 0), "the device was changed");
+    }
+}
+
+/// Where the person's terminals lie where the run's do.
+fn terminals_of_others_are_left(scene: &Scene) {
+    let ends = nix::pty::openpty(None, None).unwrap();
+    let path = nix::unistd::ttyname(&ends.slave).unwrap();
+    let uid = scene.setting.uid();
+    nix::unistd::chown(&path, Some(uid), None).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let text = format!("chmod 666 {0}; echo typed > {0}; head -c 1 < {0}; chown 12 {0}; echo end", path.display());
+    let words = ["/usr/bin/setsid", "-w", "/bin/bash", "-c", &text];
+    scene.job(&["--ci"], &words).end().ended(0).printed("end\n");
+    let after = path.metadata().unwrap();
+    assert_eq!((after.mode() & 0o777, after.uid()), (0o600, uid.as_raw()));
+    let flags = nix::fcntl::OFlag::O_NONBLOCK;
+    nix::fcntl::fcntl(&ends.master, nix::fcntl::FcntlArg::F_SETFL(flags)).unwrap();
+    assert_eq!(nix::unistd::read(&ends.master, &mut [0; 8]), Err(nix::errno::Errno::EAGAIN), "something was written");
+}
+
+/// A program inside makes a terminal, and another is on it: by name, and as `/dev/tty`.
+fn terminals_of_ones_own(scene: &Scene) {
+    if !program::has("script") {
+        return skip("script (util-linux) is not installed");
+    }
+    let inner = "echo made; echo named > /dev/tty; echo by its number > $(tty); chmod 600 $(tty); stat -c %a $(tty)";
+    let outcome = scene.job(&["--ci"], &["/usr/bin/script", "-qec", inner, "/dev/null"]).end();
+    outcome.ended(0);
+    assert_eq!(outcome.out.replace('\r', ""), "made\nnamed\nby its number\n600\n", "{outcome}");
+}
+
+/// Pairs for datagrams keep messages apart, and send nowhere else.
+fn message_pairs(scene: &Scene) {
+    let probe = scene.compile("matrix/probe.c", scene.workspace.join("probe"), &[]);
+    let path = scene.outside.join("datagrams");
+    let outside = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    outside.set_nonblocking(true).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+    let path = path.to_str().unwrap();
+    let mut bare = scene.command(&probe);
+    bare.args(["messages", path]);
+    Job::new(bare).end().ended(0).printed("one two\n");
+    assert_eq!(outside.recv(&mut [0; 8]).unwrap(), 3, "the attack does not work bare");
+    scene.job(&["--ci"], &[probe.to_str().unwrap(), "messages", path]).end().ended(0).printed("one two\n");
+    assert!(outside.recv(&mut [0; 8]).is_err(), "a datagram came out");
 }

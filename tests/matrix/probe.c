@@ -2,7 +2,8 @@
  *   probe calls              system calls that reach into the kernel; harmless where they are let through
  *   probe tcp|udp PORT       loopback
  *   probe unix|abstract NAME a socket outside
- *   probe pair               a socket of one's own: must work */
+ *   probe pair               a socket of one's own: must work
+ *   probe messages PATH      a datagram pair: its messages come whole, and never to the socket at PATH */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -81,10 +82,27 @@ static int local(const char *name, int abstract) {
     return connect(s, (struct sockaddr *)&to, length);
 }
 
+/* Two messages through a pair, and a third to a path. */
+static int messages(const char *path) {
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    char one[8] = {0}, two[8] = {0};
+    int s[2];
+    strncpy(to.sun_path, path, sizeof to.sun_path - 1);
+    if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, s) || fcntl(s[0], F_GETFD) != FD_CLOEXEC) return 3;
+    if (write(s[0], "one", 3) != 3 || write(s[0], "two", 3) != 3) return 4;
+    sendto(s[0], "out", 3, 0, (struct sockaddr *)&to, sizeof to);
+    if (read(s[1], one, 7) != 3 || recv(s[1], two, 7, 0) != 3) return 5;
+    if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, s) || read(s[1], one, 7) != -1) return 6;
+    if (socketpair(AF_UNIX, SOCK_DGRAM, 0, (int *)1) != -1) return 7;
+    printf("%s %s\n", one, two);
+    return 0;
+}
+
 int main(int argc, char **argv) {
     if (argc == 2 && !strcmp(argv[1], "calls")) calls();
     else if (argc == 2 && !strcmp(argv[1], "pair")) { int s[2]; say("pair", socketpair(AF_UNIX, SOCK_STREAM, 0, s)); }
     else if (argc != 3) return 2;
+    else if (!strcmp(argv[1], "messages")) return messages(argv[2]);
     else if (!strcmp(argv[1], "tcp")) say("tcp", inet(SOCK_STREAM, atoi(argv[2])));
     else if (!strcmp(argv[1], "udp")) say("udp", inet(SOCK_DGRAM, atoi(argv[2])));
     else if (!strcmp(argv[1], "unix")) say("unix", local(argv[2], 0));

@@ -5,6 +5,7 @@ use tollgate_tests::{Scene, cases, program, skip};
 use tollgate_tests::screen::Screen;
 
 cases! { everywhere: asks_on_the_terminal interrupts_with_its_job }
+cases! { everywhere: what_inside_can_change_stays_inside }
 cases! { both: suspends_and_goes_on sees_the_window a_pipeline_keeps_its_keys }
 
 /// `env` stands for any tool that needs more.
@@ -64,6 +65,19 @@ fn interrupts_with_its_job(scene: &Scene) {
         screen.line("exit 3");
         screen.ended(3);
     });
+}
+
+/// As a virtual environment's `pip` does: it may run once a person says so, where it is.
+fn what_inside_can_change_stays_inside(scene: &Scene) {
+    let tool = scene.script(scene.workspace.join("env"), "#!/bin/sh\nls ~/.ssh 2> /dev/null || echo still inside\n");
+    let policy = scene.policy(RULE);
+    let words = [tool.to_str().unwrap(), "x"];
+    let run = scene.job(&["--policy", policy.to_str().unwrap()], &words).start();
+    let question = scene.question();
+    assert!(question["evidence"].to_string().contains("inside the same boundary"), "{question}");
+    scene.answer("approve", &question, &[]).ended(0);
+    run.end().ended(0).printed("still inside\n");
+    scene.verifies();
 }
 
 fn suspends_and_goes_on(scene: &Scene) {

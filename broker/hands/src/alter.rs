@@ -13,7 +13,7 @@ use crate::call::{Change, Of};
 use crate::open::is_no_path;
 use crate::resolve::{Found, Object, Place};
 use crate::standing::{Kind, may_write};
-use crate::{Attempt, Given, Stop};
+use crate::{Attempt, Given, Stop, Wall};
 
 /// What is changed: the object, and its name where it is a symlink, which can't be reached otherwise.
 struct Target {
@@ -102,17 +102,20 @@ impl Attempt<'_> {
         Ok(Target { object: Object { handle, path }, place: Some(place) })
     }
 
-    /// Whether an object may be changed. A device that may be written may have its mode, owner and times set too, so
-    /// far as it is the user's own (terminals).
+    /// Whether an object may be changed. A terminal of the run's may have its mode and owner set; another device belongs to
+    /// all, though it may be written.
     fn may_alter(&self, object: &Object, (stat, change): (&libc::stat, &Change)) -> Result<(), Stop> {
         if is_no_path(object)? {
             return Ok(());
         }
-        let device = stat.st_mode & libc::S_IFMT == libc::S_IFCHR && self.standing.rights(&object.path).device;
-        if device {
-            return Ok(());
-        }
-        self.may(&object.path, Kind::of(stat)).map_err(|stop| match natural(object, (stat, change)) {
+        let may = if !self.standing.rights(&object.path).device || self.has_leave(&object.path) {
+            self.may(&object.path, Kind::of(stat))
+        } else if matches!(change, Change::Times(_)) || self.is_runs_terminal(stat) {
+            Ok(())
+        } else {
+            Err(Stop::Met(Wall::Root, object.path.clone()))
+        };
+        may.map_err(|stop| match natural(object, (stat, change)) {
             Err(errno) => Stop::Fails(errno),
             Ok(()) => stop,
         })

@@ -49,6 +49,7 @@ mod repository;
 mod resolve;
 mod stake;
 mod standing;
+mod terminals;
 mod turns;
 mod wait;
 mod walk;
@@ -132,6 +133,9 @@ impl Crossing {
 pub enum Wall {
     /// No writable root covers the path.
     Outside,
+    /// It is a root itself, or a device in one: that may be written, and not be removed, replaced, or given another mode or
+    /// owner.
+    Root,
     /// A guarded glob covers it, or something that would appear or vanish with it.
     Guarded(String),
 }

@@ -114,7 +114,7 @@ impl Attempt<'_> {
     fn may_move(&self, (from, to): (&Place, &Place), kind: Kind) -> Result<(), Stop> {
         self.may_name(from, (kind, Expect::Present(kind)))?;
         // a name that it replaces is of no other kind, or the kernel refuses
-        self.may(&to.path(), kind)?;
+        self.may_stand(to, kind)?;
         if from.above != to.above && !self.has_leave(&to.path()) && !self.has_leave(&from.path()) {
             self.standing.may_refer(&from.above, &to.above)?;
         }

@@ -5,19 +5,16 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::stat::Mode;
 use tollgate_sys::at::{self, How, Reach};
 use tollgate_sys::notify::CloseOnExec;
 
 use crate::call::{Last, Spot};
 use crate::guard::Guarded;
 use crate::repository::{self, Coming};
-use crate::resolve::{Found, Object, Place, is_proc, rooted};
+use crate::resolve::{Found, Object, Place, is_proc, rooted, split};
 use crate::standing::{Expect, Kind, may_write};
+use crate::terminals::CALLERS;
 use crate::{Attempt, Given, Stop, Wall, wait};
-
-/// The terminal of whoever opens it: major 5, minor 0.
-const TERMINAL: u64 = 5 << 8;
 
 /// An open as it was asked for.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +53,7 @@ impl Wanted {
         How { flags: self.flags | libc::O_NOCTTY, mode: self.mode }
     }
 
-    fn existing(self) -> i32 {
+    pub(crate) fn existing(self) -> i32 {
         (self.flags | libc::O_NOCTTY) & !(libc::O_CREAT | libc::O_EXCL)
     }
 
@@ -95,7 +92,9 @@ impl Attempt<'_> {
             return Ok(None);
         }
         let Some(path) = self.lookup.word(at)? else { return Ok(None) };
-        if is_proc(&path) || repository::concerns(&path) || !self.standing.rights(&path).write {
+        // who creates needs the rights of the directory
+        let place = if wanted.has(libc::O_CREAT) { split(&path).0 } else { &path };
+        if is_proc(&path) || repository::concerns(&path) || !self.standing.rights(place).write {
             return Ok(None);
         }
         match self.standing.guards.look(&path) {
@@ -224,9 +223,14 @@ impl Attempt<'_> {
                 return Err(Stop::Fails(Errno::EACCES)); // reading is Landlock's matter, and it says no
             }
         } else if kind == libc::S_IFCHR && self.is_foreign_terminal(&stat) {
-            return Err(Stop::Fails(Errno::EACCES));
-        } else if kind == libc::S_IFCHR && stat.st_rdev == TERMINAL && !rights.device {
-            return Err(Stop::Fails(Errno::ENXIO)); // as where there is none: many try it, and nobody is asked
+            let ends = self.slave(&stat, wanted.existing()).ok_or(Stop::Fails(Errno::EACCES))?;
+            self.still()?;
+            return Ok(wanted.given(ends));
+        } else if kind == libc::S_IFCHR && stat.st_rdev == CALLERS && !rights.device {
+            // as where there is none: many try it, and nobody is asked
+            let own = self.callers_slave(wanted.existing()).ok_or(Stop::Fails(Errno::ENXIO))?;
+            self.still()?;
+            return Ok(wanted.given(own));
         } else if matches!(kind, libc::S_IFCHR | libc::S_IFBLK) {
             if !rights.device && !self.has_leave(&object.path) {
                 return Err(Stop::Met(Wall::Outside, object.path.clone()));
@@ -236,62 +240,13 @@ impl Attempt<'_> {
             self.spares_git_object(object)?;
         }
         self.still()?;
-        if kind == libc::S_IFCHR && stat.st_rdev == TERMINAL {
+        if kind == libc::S_IFCHR && stat.st_rdev == CALLERS {
             return self.terminal(wanted);
         }
         if kind == libc::S_IFIFO {
             return wait::other_end(self, object, wanted);
         }
         let file = at::reopen(object.handle.as_fd(), wanted.existing())?;
-        Ok(wanted.given(file))
-    }
-
-    /// A terminal of the person's own, which lie where ours do: only the one that the caller is on may be opened.
-    fn is_foreign_terminal(&self, stat: &libc::stat) -> bool {
-        let shared =
-            std::fs::metadata("/dev/pts").is_ok_and(|ours| std::os::unix::fs::MetadataExt::dev(&ours) == stat.st_dev);
-        let (major, minor) = (i64::from(libc::major(stat.st_rdev)), i64::from(libc::minor(stat.st_rdev)));
-        shared && (136..=143).contains(&major) && !self.own_terminal().is_ok_and(|own| own == (major, minor))
-    }
-
-    /// Major and minor number of the caller's controlling terminal (`proc_pid_stat(5)`, `tty_nr`).
-    fn own_terminal(&self) -> Result<(i64, i64), Stop> {
-        let stat = std::fs::read(format!("/proc/{}/stat", self.lookup.tid)).map_err(|_| Errno::ESRCH)?;
-        // the process's name, in brackets, may be any bytes
-        let fields = stat.rsplit(|&b| b == b')').next().and_then(|rest| std::str::from_utf8(rest).ok());
-        let number: i64 = fields
-            .unwrap_or_default()
-            .split_ascii_whitespace()
-            .nth(4)
-            .and_then(|n| n.parse().ok())
-            .ok_or(Errno::ENXIO)?;
-        Ok(((number >> 8) & 0xfff, (number & 0xff) | ((number >> 12) & 0xf_ff00)))
-    }
-
-    /// The caller's own terminal: `/dev/tty` would be ours. Where one of its standard descriptors is that terminal, it is
-    /// opened through this: by its number another one could be meant, since each devpts counts from 0.
-    fn terminal(&mut self, wanted: Wanted) -> Result<Given, Stop> {
-        let (major, minor) = self.own_terminal()?;
-        for standard in 0..=2 {
-            let link = format!("/proc/{}/fd/{standard}", self.lookup.tid);
-            let Ok(held) = nix::fcntl::open(link.as_str(), OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) else {
-                continue;
-            };
-            let stat = at::stat(held.as_fd(), c"")?;
-            let number = (i64::from(libc::major(stat.st_rdev)), i64::from(libc::minor(stat.st_rdev)));
-            if stat.st_mode & libc::S_IFMT == libc::S_IFCHR && number == (major, minor) {
-                return Ok(wanted.given(at::reopen(held.as_fd(), wanted.existing())?));
-            }
-        }
-        let path = match (major, minor) {
-            (136..=143, _) => format!("/dev/pts/{}", (major - 136) * 256 + minor),
-            (4, 0..=63) => format!("/dev/tty{minor}"),
-            (4, _) => format!("/dev/ttyS{}", minor - 64),
-            _ => return Err(Stop::Fails(Errno::ENXIO)),
-        };
-        let path = CString::new(path).map_err(|_| Errno::ENXIO)?;
-        let how = How { flags: wanted.existing(), mode: 0 };
-        let file = at::open(self.lookup.root, &path, how, Reach::InRoot)?;
         Ok(wanted.given(file))
     }
 }

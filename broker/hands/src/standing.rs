@@ -1,7 +1,7 @@
 //! What may be done at a true path: the static boundary's roots by path as Landlock has them by inode, and the guards.
 
 use std::cell::LazyCell;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -131,8 +131,23 @@ impl Standing {
         })
     }
 
+    /// Whether something stands here that was given to the run as it is.
+    fn is_root(&self, path: &[u8]) -> bool {
+        self.roots.iter().any(|(root, _)| root == path)
+    }
+
     /// Whether a path may be written, as what it is or is to be.
     pub(crate) fn may(&self, path: &[u8], kind: Kind) -> Result<(), Wall> {
+        self.may_beneath(path, (path, kind))
+    }
+
+    /// Whether a name may be made, removed or replaced in a directory: by that one's rights, as Landlock has it. A root is
+    /// not its own to move away.
+    pub(crate) fn may_name(&self, above: &[u8], (path, kind): (&[u8], Kind)) -> Result<(), Wall> {
+        self.may_beneath(above, (path, kind))
+    }
+
+    fn may_beneath(&self, place: &[u8], (path, kind): (&[u8], Kind)) -> Result<(), Wall> {
         match self.guards.look(path) {
             Guarded::By(glob) => return Err(Wall::Guarded(self.guards.text(glob).to_owned())),
             Guarded::Above(above) if above.named && kind == Kind::Other => {
@@ -141,12 +156,17 @@ impl Standing {
             }
             Guarded::Above(_) | Guarded::Free => {}
         }
-        if self.rights(path).write && !crate::resolve::is_proc(path) { Ok(()) } else { Err(Wall::Outside) }
+        match (self.rights(place).write, self.rights(path).write) {
+            _ if crate::resolve::is_proc(path) => Err(Wall::Outside),
+            (true, _) => Ok(()),
+            (false, true) => Err(Wall::Root),
+            (false, false) => Err(Wall::Outside),
+        }
     }
 
-    /// Whether a path may be written whatever stands there.
+    /// Whether a path may be written whatever stands there, and no device does.
     pub(crate) fn is_plain(&self, path: &[u8]) -> bool {
-        path.starts_with(b"/") && self.may(path, Kind::Other).is_ok()
+        path.starts_with(b"/") && self.may(path, Kind::Other).is_ok() && !self.rights(path).device
     }
 
     /// Whether something may move from one directory to another: by Landlock's rule (`LANDLOCK_ACCESS_FS_REFER`) it
@@ -229,12 +249,28 @@ impl Attempt<'_> {
     /// Whether a name may be made, removed or replaced. Where it may not, a call that would have failed anyhow fails
     /// as it would have.
     pub(crate) fn may_name(&self, place: &Place, (kind, expect): (Kind, Expect)) -> Result<(), Stop> {
-        self.may(&place.path(), kind).map_err(|stop| natural(place, expect).err().map_or(stop, Stop::Fails))
+        self.may_stand(place, kind).map_err(|stop| natural(place, expect).err().map_or(stop, Stop::Fails))
+    }
+
+    /// Whether something of this kind may stand at a name.
+    pub(crate) fn may_stand(&self, place: &Place, kind: Kind) -> Result<(), Stop> {
+        let path = place.path();
+        if self.has_leave(&path) {
+            return Ok(());
+        }
+        self.same_place(&path)?;
+        if let Err(wall) = self.standing.may_name(&place.above, (&path, kind)) {
+            return Err(Stop::Met(wall, path));
+        }
+        // The kernel keeps the place of a mount of the caller's namespace only (`is_local_mountpoint`), and this is another.
+        let name = CString::new(place.bare()).map_err(|_| Errno::EINVAL)?;
+        let mounted = self.standing.is_root(&path) && at::is_mount(place.dir.as_fd(), &name) == Ok(true);
+        if mounted { Err(Stop::Fails(Errno::EBUSY)) } else { Ok(()) }
     }
 }
 
 pub(crate) fn natural(place: &Place, expect: Expect) -> Result<(), Errno> {
-    let name = std::ffi::CString::new(place.bare()).map_err(|_| Errno::EINVAL)?;
+    let name = CString::new(place.bare()).map_err(|_| Errno::EINVAL)?;
     match (expect, at::stat(place.dir.as_fd(), &name)) {
         (Expect::Missing, Ok(_)) => return Err(Errno::EEXIST),
         (Expect::Missing, Err(Errno::ENOENT)) => {}

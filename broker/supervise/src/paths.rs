@@ -18,6 +18,9 @@ use crate::record::now;
 const NEXT_OUTSIDE: &str = "write beneath the workspace or $TMPDIR instead; if it has to be there, tell the person: \
      `--write DIR` opens a directory, a `[[path]]` rule with effect `ask` makes it a question";
 
+const ROOT: &str = "it is open for writing, but not to be removed, replaced, or given another mode or owner";
+const NEXT_ROOT: &str = "leave it in its place as it is, and write into it or beneath it";
+
 /// As the filter says it of set-user-id files. In a directory the bit only says whose group new files are of.
 const RIGHTS: &str = "a set-group-id file would act with this user's rights for whoever runs it";
 
@@ -81,15 +84,20 @@ impl Gate<'_> {
                     Event::Refused { action, pid: call.tid.unsigned_abs(), what, wall: format!("{reason}; EACCES") };
                 self.turned_away((call, &crossing), (event, &shown), (&reason, &next));
             }
-            // the path itself may be written, but something guarded would come or go with it
-            (Effect::Allow, Wall::Guarded(glob)) => {
+            // the path itself may be written, but something guarded would come or go with it, or its name
+            (Effect::Allow, wall @ (Wall::Guarded(_) | Wall::Root)) => {
                 if crossing.is_configuration() && self.draft(call, &crossing, (action, verdict)).is_none() {
                     return;
                 }
-                let reason = format!("it would change what `{}` protects", glob.escape_debug());
+                let (reason, next) = match wall {
+                    Wall::Guarded(glob) => {
+                        (format!("it would change what `{}` protects", glob.escape_debug()), NEXT_WALL)
+                    }
+                    Wall::Outside | Wall::Root => (ROOT.to_owned(), NEXT_ROOT),
+                };
                 let wall = reason.clone();
                 let event = Event::Refused { action, pid: call.tid.unsigned_abs(), what, wall };
-                self.turned_away((call, &crossing), (event, &shown), (&reason, NEXT_WALL));
+                self.turned_away((call, &crossing), (event, &shown), (&reason, next));
             }
             (Effect::Review | Effect::Ask, _) if granted.effect != Effect::Allow && self.was_denied(&crossing) => {
                 self.ending.refusals += 1;

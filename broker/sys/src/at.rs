@@ -120,6 +120,22 @@ pub fn stat(dir: BorrowedFd<'_>, name: &CStr) -> Done<libc::stat> {
     Ok(unsafe { out.assume_init() })
 }
 
+/// Whether a mount stands at a name (`STATX_ATTR_MOUNT_ROOT`, statx(2), since Linux 5.8), in whichever mount namespace the
+/// directory was found.
+///
+/// # Errors
+/// Its errno.
+pub fn is_mount(dir: BorrowedFd<'_>, name: &CStr) -> Done<bool> {
+    let mut out = MaybeUninit::<libc::statx>::zeroed();
+    let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT;
+    // SAFETY: the name is NUL-terminated, `out` is a statx.
+    done(unsafe { libc::statx(dir.as_raw_fd(), name.as_ptr(), flags, 0, out.as_mut_ptr()) }.into())?;
+    // SAFETY: it was zeroed, and the kernel has filled it.
+    let out = unsafe { out.assume_init() };
+    let root = u64::try_from(libc::STATX_ATTR_MOUNT_ROOT).unwrap_or_default();
+    Ok(out.stx_attributes & out.stx_attributes_mask & root != 0)
+}
+
 /// `readlinkat(2)`; of the link behind the descriptor itself where the name is empty.
 ///
 /// # Errors

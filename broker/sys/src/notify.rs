@@ -114,7 +114,15 @@ impl Listener {
     /// # Errors
     /// `ENOENT` if the caller has gone; `EMFILE` if it has no room.
     pub fn succeed_with(&self, id: u64, file: BorrowedFd<'_>, close_on_exec: CloseOnExec) -> io::Result<RawFd> {
-        self.add(id, file, (close_on_exec, None))
+        self.add(id, file, (close_on_exec, None), ADDFD_SEND)
+    }
+
+    /// Gives the caller a new descriptor for `file`, and lets it wait on; which is its number.
+    ///
+    /// # Errors
+    /// `ENOENT` if the caller has gone; `EMFILE` if it has no room.
+    pub fn give(&self, id: u64, file: BorrowedFd<'_>, close_on_exec: CloseOnExec) -> io::Result<RawFd> {
+        self.add(id, file, (close_on_exec, None), 0)
     }
 
     /// As [`Listener::succeed_with`], with this number: what is open there is closed.
@@ -122,13 +130,19 @@ impl Listener {
     /// # Errors
     /// As there; `EBADF` for a number above the caller's limit.
     pub fn succeed_at(&self, id: u64, file: BorrowedFd<'_>, at: (CloseOnExec, u32)) -> io::Result<RawFd> {
-        self.add(id, file, (at.0, Some(at.1)))
+        self.add(id, file, (at.0, Some(at.1)), ADDFD_SEND)
     }
 
-    fn add(&self, id: u64, file: BorrowedFd<'_>, (closes, number): (CloseOnExec, Option<u32>)) -> io::Result<RawFd> {
+    fn add(
+        &self,
+        id: u64,
+        file: BorrowedFd<'_>,
+        (closes, number): (CloseOnExec, Option<u32>),
+        flags: u32,
+    ) -> io::Result<RawFd> {
         let add = Addfd {
             id,
-            flags: ADDFD_SEND | number.map_or(0, |_| ADDFD_SETFD),
+            flags: flags | number.map_or(0, |_| ADDFD_SETFD),
             source: u32::try_from(file.as_raw_fd()).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?,
             target: number.unwrap_or(0),
             target_flags: match closes {

@@ -29,13 +29,30 @@ pub fn open() -> io::Result<Pair> {
     let unlocked: libc::c_int = 0;
     // SAFETY: TIOCSPTLCK reads an int.
     done(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCSPTLCK, &raw const unlocked) })?;
+    let number = number(master.as_fd())?;
+    // By descriptor, not by name: /dev/pts may be another instance than the one behind /dev/ptmx.
+    let slave = slave(master.as_fd(), flags)?;
+    Ok(Pair { master, slave, number })
+}
+
+/// The number of a master's slave: `/dev/pts/NUMBER`.
+///
+/// # Errors
+/// What `ioctl_tty(2)` says; `ENOTTY` if it is no master.
+pub fn number(master: BorrowedFd<'_>) -> io::Result<u32> {
     let mut number: libc::c_uint = 0;
     // SAFETY: TIOCGPTN writes an unsigned int.
     done(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTN, &raw mut number) })?;
-    // By descriptor, not by name: /dev/pts may be another instance than the one behind /dev/ptmx.
+    Ok(number)
+}
+
+/// Opens the slave of a master, close-on-exec, with the flags of `open(2)`.
+///
+/// # Errors
+/// What `ioctl_tty(2)` says of `TIOCGPTPEER` (Linux 4.13); `EIO` while it is locked.
+pub fn slave(master: BorrowedFd<'_>, flags: i32) -> io::Result<OwnedFd> {
     // SAFETY: TIOCGPTPEER takes open flags by value and gives a new descriptor.
-    let slave = owned(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags) })?;
-    Ok(Pair { master, slave, number })
+    owned(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags | libc::O_CLOEXEC) })
 }
 
 fn owned(fd: libc::c_int) -> io::Result<OwnedFd> {

@@ -7,6 +7,7 @@ mod diag;
 mod listen;
 mod names;
 mod own;
+mod pair;
 mod table;
 
 use std::collections::{HashMap, HashSet};
@@ -31,8 +32,8 @@ pub(crate) use own::{Meant, Own, at, meant};
 use table::Table;
 
 /// Socket calls that come here; `connect` is judged elsewhere, and `bind` of unix sockets is a path's.
-pub(crate) const CALLS: [&str; 8] =
-    ["socket", "listen", "getsockname", "getpeername", "setsockopt", "sendto", "recvfrom", "recvmsg"];
+pub(crate) const CALLS: [&str; 9] =
+    ["socket", "socketpair", "listen", "getsockname", "getpeername", "setsockopt", "sendto", "recvfrom", "recvmsg"];
 
 /// For how long a question that nobody answered is not put again.
 const QUIET: Duration = Duration::from_secs(30);
@@ -262,6 +263,7 @@ impl Gate<'_> {
     pub(crate) fn socket_call(&mut self, call: Notification, name: &str) {
         let done = match name {
             "socket" => self.make_asker(&call),
+            "socketpair" => self.make_pair(&call),
             "listen" => self.listen(&call).map(Some),
             "getsockname" => self.socket_name(&call),
             "getpeername" => self.peer_name(&call),

@@ -13,13 +13,15 @@ cases! { both: a_dev_server_is_seen_inside }
 const PAGE: &str = "<!doctype html><body><p id=a>static</p><script type=module src=/main.js></script></body>\n";
 const SCRIPT: &str = "document.getElementById('a').textContent = ['seen', 'by', 'a', 'browser'].join('-')\n";
 
-/// Starts a server, waits for it, shows what a browser made of its page.
-fn text(server: &str, port: u16) -> String {
+/// Starts a server, waits for it, shows what a browser made of its page. Chromium opens its shared memory a second time,
+/// to read only: where the `/dev/shm` is the one that all share, it is told to keep it elsewhere.
+fn text(scene: &Scene, server: &str, port: u16) -> String {
+    let memory = if scene.setting.has_namespaces() { "" } else { "--disable-dev-shm-usage" };
     format!(
         "{server} > server.log 2>&1 & s=$!
          for n in $(seq 600); do (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null && break; sleep 0.1; done
-         timeout 120 chromium --headless --no-sandbox --disable-gpu --user-data-dir=$PWD/browser --virtual-time-budget=5000 \
-             --dump-dom http://127.0.0.1:{port}/ 2> browser.log | grep -o seen-by-a-browser
+         timeout 120 chromium --headless --no-sandbox --disable-gpu {memory} --user-data-dir=$PWD/browser \
+             --virtual-time-budget=5000 --dump-dom http://127.0.0.1:{port}/ 2> browser.log | grep -o seen-by-a-browser
          kill $s; wait $s; rm -rf browser"
     )
 }
@@ -27,7 +29,7 @@ fn text(server: &str, port: u16) -> String {
 /// The same outside first; where that shows nothing, neither would a run.
 fn is_seen(scene: &Scene, server: impl Fn(u16) -> String) {
     let port = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let line = |port| text(&server(port), port);
+    let line = |port| text(scene, &server(port), port);
     let mut bare = scene.command("/bin/bash");
     bare.args(["-c", &line(port())]);
     let bare = Job::new(bare).deadline(Duration::from_mins(4)).end();

@@ -5,8 +5,8 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -28,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Connections served at one time; more are closed at once.
 const SEATS: usize = 32;
+
+/// How long a run that ends waits for its approvers to hear that their answers were taken.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Longest word to the agent, in bytes.
 const WORD_LIMIT: usize = 4096;
@@ -60,6 +63,7 @@ pub(crate) struct Desk {
     sockets: Arc<Sockets>,
     shared: Arc<Shared>,
     closing: Arc<AtomicBool>,
+    owed: Arc<Owed>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -74,6 +78,7 @@ impl Desk {
             sockets: Arc::clone(&sockets),
             shared: Arc::clone(shared),
             closing: Arc::clone(&closing),
+            owed: Arc::default(),
             thread: None,
         };
         let clerk = Clerk {
@@ -82,6 +87,7 @@ impl Desk {
             shared: Arc::clone(shared),
             token: Arc::new(token),
             seats: Arc::new(AtomicUsize::new(SEATS)),
+            owed: Arc::clone(&desk.owed),
         };
         let work = move || clerk.work(&listener, &closing);
         let thread = std::thread::Builder::new().name("approvals".to_owned()).spawn(work);
@@ -99,6 +105,37 @@ impl Drop for Desk {
             // A clerk that died has nothing left to be waited for.
             thread.join().ok();
         }
+        // An answer can end the run, and this program with it, before who gave it is told.
+        self.owed.wait();
+    }
+}
+
+/// Replies to answers that the book has and their givers have not heard of.
+#[derive(Default)]
+struct Owed {
+    count: Mutex<usize>,
+    paid: Condvar,
+}
+
+impl Owed {
+    fn owe(&self) -> Debt<'_> {
+        *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        Debt(self)
+    }
+
+    fn wait(&self) {
+        let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.paid.wait_timeout_while(count, FAREWELL, |count| *count > 0));
+    }
+}
+
+/// One of them, until dropped.
+struct Debt<'a>(&'a Owed);
+
+impl Drop for Debt<'_> {
+    fn drop(&mut self) {
+        *self.0.count.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.paid.notify_all();
     }
 }
 
@@ -109,6 +146,7 @@ struct Clerk {
     shared: Arc<Shared>,
     token: Arc<Token>,
     seats: Arc<AtomicUsize>,
+    owed: Arc<Owed>,
 }
 
 impl Clerk {
@@ -161,11 +199,11 @@ impl Clerk {
         if free.is_err() {
             return;
         }
-        let (shared, token) = (Arc::clone(&self.shared), Arc::clone(&self.token));
+        let (shared, token, owed) = (Arc::clone(&self.shared), Arc::clone(&self.token), Arc::clone(&self.owed));
         let seat = Seat(seats);
         let talk = move || {
             let seat = seat;
-            talk(&stream, &shared, &token);
+            talk(&stream, &shared, &token, &owed);
             drop(seat);
         };
         // Without a thread the connection is closed unanswered, and its seat is free again.
@@ -182,38 +220,40 @@ impl Drop for Seat {
     }
 }
 
-fn talk(stream: &UnixStream, shared: &Shared, token: &Token) {
+fn talk(stream: &UnixStream, shared: &Shared, token: &Token, owed: &Owed) {
     if stream.set_nonblocking(false).is_err() {
         return;
     }
     let bounds = Bounds::within(REQUEST_LIMIT, PATIENCE);
     // A reply may come late, where news were waited for.
     let until = bounds.until + WAIT;
+    let mut debt = None;
     let reply = match peer::identify(stream) {
-        Ok(peer) => reply(stream, bounds, &Office { shared, token, peer }),
+        Ok(peer) => match request(stream, bounds, token) {
+            Ok(ask) => {
+                debt = matches!(ask, Ask::Answer { .. }).then(|| owed.owe());
+                Office { shared, peer }.serve(ask)
+            }
+            Err(why) => Reply::Refused(why),
+        },
         Err(stranger) => Reply::Refused(stranger.to_string()),
     };
     // An approver that went away has nothing to be told; what it answered is in the book.
     frame::write(stream, &reply, until).ok();
+    drop(debt);
+}
+
+/// What an approver asks, or why it is not served.
+fn request(stream: &UnixStream, bounds: Bounds, token: &Token) -> Result<Ask, String> {
+    let line = frame::read_line(stream, bounds).map_err(|fault| fault.to_string())?;
+    let request = read_request(&line)?;
+    token.is(&request.token).then_some(request.ask).ok_or_else(|| "this is not the run's answer token".to_owned())
 }
 
 /// What one reply is made with.
 struct Office<'a> {
     shared: &'a Shared,
-    token: &'a Token,
     peer: Peer,
-}
-
-fn reply(stream: &UnixStream, bounds: Bounds, office: &Office<'_>) -> Reply {
-    let request = match frame::read_line(stream, bounds) {
-        Ok(line) => line,
-        Err(fault) => return Reply::Refused(fault.to_string()),
-    };
-    match read_request(&request) {
-        Ok(request) if office.token.is(&request.token) => office.serve(request.ask),
-        Ok(_) => Reply::Refused("this is not the run's answer token".to_owned()),
-        Err(why) => Reply::Refused(why),
-    }
 }
 
 /// The request, or why it is none. Another version may look otherwise, so its number is read by itself first.

@@ -58,6 +58,33 @@ fn nothing_is_made_before_the_first_question() {
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
 }
 
+/// The answer itself may be what ends the run, and its program: who gave it is told before.
+#[test]
+fn a_run_that_ends_has_told_who_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    for at in 0..300 {
+        let folder = dir.path().join(at.to_string());
+        let mut queue = queue(&folder);
+        queue.raise(soon("r-1")).unwrap();
+        let stream = UnixStream::connect(folder.join("r.sock")).unwrap();
+        let token = std::fs::read_to_string(folder.join("r.token")).unwrap();
+        let ask = Ask::Answer {
+            question: "r-1".into(),
+            digest: "digest of r-1".into(),
+            answer: Answer::Approve(Scope::Once),
+            channel: "cli".into(),
+            reason: String::new(),
+            seen: Seen::default(),
+        };
+        let until = Instant::now() + Duration::from_secs(5);
+        frame::write(&stream, &Request { version: VERSION, token, ask }, until).unwrap();
+        assert!(wakes_within(&queue, 5000));
+        drop(queue);
+        let mut replies = [PollFd::new(stream.as_fd(), PollFlags::POLLIN)];
+        assert_eq!(poll(&mut replies, PollTimeout::ZERO).unwrap(), 1, "the reply came after the end");
+    }
+}
+
 #[test]
 fn an_answer_wakes_the_gate() {
     let dir = tempfile::tempdir().unwrap();

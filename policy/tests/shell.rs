@@ -158,6 +158,11 @@ fn what_is_opaque() {
         ("echo *(x)", Why::Syntax),
         ("echo @(a|b)", Why::Syntax),
         ("{fd}>x ls", Why::Syntax),
+        ("a=<x b=(y)", Why::Syntax),
+        ("a=([[)", Why::Syntax),
+        ("declare a=1 2>&1 b=2 c=(y)", Why::Syntax),
+        ("ls \"$(cat <<E\nx\nE\nfind .; ls -delete)\"", Why::Syntax),
+        ("cat <(while cat <<E; ls; do find .; ls -delete; done\nx\nE\n)", Why::Syntax),
         ("echo $\"x\"", Why::Words),
     ] {
         let reading = read(text);
@@ -210,6 +215,8 @@ fn what_is_not_opaque() {
         "exec 3>&-",
         "cat <<-E x\n\ta\n\tE\n",
         "export a=(1 2)",
+        "<f a=(x) b=(y)",
+        "x=$(cat <<'E' | wc -l && ls\nx\nE\n)",
         "if ! ls; then (pwd); fi 2>/dev/null",
         "case $x in (a|b*) ls;; \"c\") pwd; esac",
         "function f { ls; }\nf",

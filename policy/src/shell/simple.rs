@@ -28,10 +28,12 @@ const OPERATORS: [(&str, Direction); 12] = [
 impl Parser<'_> {
     pub(super) fn simple(&mut self) -> Read<Shape> {
         let mut plain = Plain::default();
+        let mut redirected = false;
         loop {
             self.cursor.blanks();
             if let Some(redirect) = self.redirect()? {
                 plain.redirects.push(redirect);
+                redirected |= !(plain.words.is_empty() && plain.assignments.is_empty());
                 continue;
             }
             match self.cursor.byte() {
@@ -46,6 +48,12 @@ impl Parser<'_> {
                 return Ok(shape);
             }
             self.assign_or_word(&mut plain)?;
+            // Bash reads no arrays behind a redirection, but one at the very start.
+            let array =
+                |assign: &Assign| matches!(assign.value, Assigned::Array(_)) && assign.span.end == self.cursor.at;
+            if redirected && plain.assignments.last().is_some_and(array) {
+                return Err(self.cursor.fault(Why::Syntax));
+            }
         }
         let empty = plain.words.is_empty() && plain.assignments.is_empty() && plain.redirects.is_empty();
         if empty { Err(self.cursor.fault(Why::Syntax)) } else { Ok(Shape::Simple(plain)) }
@@ -125,6 +133,10 @@ impl Parser<'_> {
             self.empty_lines()?;
             if self.cursor.skip(")") {
                 return Ok(words);
+            }
+            // Bash takes it for the beginning of a test, and looks for the end.
+            if self.cursor.rest().starts_with("[[") {
+                return Err(self.cursor.fault(Why::Syntax));
             }
             words.push(self.word()?);
         }

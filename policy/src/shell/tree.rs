@@ -8,6 +8,15 @@ pub(super) struct List {
     pub(super) items: Vec<Item>,
 }
 
+impl List {
+    /// Whether it is simple commands with `|`, `&&` or `||` between them, and no more.
+    pub(super) fn is_one_simple(&self) -> bool {
+        let simple = |command: &Command| matches!(command.shape, Shape::Simple(_));
+        let [Item { first, rest, .. }] = self.items.as_slice() else { return false };
+        std::iter::once(first).chain(rest.iter().map(|(_, line)| line)).all(|line| line.commands.iter().all(simple))
+    }
+}
+
 /// One and-or list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Item {

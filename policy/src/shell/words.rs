@@ -235,6 +235,11 @@ impl Parser<'_> {
         }
         self.waiting = waiting;
         let heres = std::mem::replace(&mut self.heres, heres);
+        // Bash (5.2) prints the list anew and runs what it printed, which loses a `;` behind a here-document: `$(p <<E; q; r)`
+        // can be `q r`.
+        if !heres.is_empty() && !list.is_one_simple() {
+            return Err(self.cursor.fault(Why::Syntax));
+        }
         let text = span.of(self.cursor.text).to_owned();
         Ok(Body { list, heres, text, offset: span.start, span })
     }

@@ -24,6 +24,8 @@ export const verb = (...words) => execFileSync(tollgate, words, { env, encoding:
 /** What is to be done at the end, last first. */
 export const ends = [];
 
+const runs = [];
+
 export function start(...words) {
   const child = spawn(tollgate, words, { cwd: workspace, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const run = { child, out: '', err: '' };
@@ -36,6 +38,7 @@ export function start(...words) {
     return status;
   };
   ends.push(() => child.kill('SIGTERM'));
+  runs.push(run);
   return run;
 }
 
@@ -54,6 +57,8 @@ export async function play(name, story) {
     say('All as it should be');
   } catch (fault) {
     console.error(`\n${name}: ${fault.message}`);
+    for (const { child, err } of runs) { console.error(`\n${child.spawnargs.join(' ')}\n${err}`); }
+    console.error(verb('approvals', 'list'));
     status = 1;
   }
   for (const end of ends.reverse()) { await end(); }

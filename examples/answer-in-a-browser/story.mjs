@@ -91,7 +91,7 @@ async function story() {
 
   say('Nobody answers: silence is a refusal, and the open page says so');
   const hasty = join(work, 'hasty.toml');
-  writeFileSync(hasty, 'version = 1\n[approvals]\ndeadline = 4\n');
+  writeFileSync(hasty, 'version = 1\n[approvals]\ndeadline = 8\n');
   const third = start('run', '--policy', hasty, '--', ...push);
   await tab.go(`${base}/`);
   await tab.shows('One question waits');

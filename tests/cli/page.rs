@@ -172,11 +172,21 @@ fn only_loopback(scene: &Scene) {
 fn news_arrive(scene: &Scene) {
     repository(scene);
     let page = Page::open(scene);
-    let stream = page.stream("/live");
+    // Who begins to listen looks once more: the page can be older than what has happened since.
+    let listens = || {
+        let stream = page.stream("/live");
+        assert!(
+            stream.wait("event: news", Duration::from_secs(10)).contains("event: news"),
+            "it is told nothing at first"
+        );
+        stream
+    };
+    let stream = listens();
     let running = scene.job::<&str, _>(&[], &PUSH).start();
     let news = stream.wait("event: news", Duration::from_secs(20));
     let question = scene.question();
     assert!(news.contains("event: news"), "{news}");
+    listens();
     scene.answer("deny", &question, &[]).ended(0);
     stream.wait("event: news", Duration::from_secs(10));
     running.end();

@@ -16,10 +16,14 @@ function count() {
   });
 }
 
+let asked = 0;
+
 async function again() {
   const kind = place()?.dataset.live;
+  const mine = ++asked;
   const answer = await fetch(location.href, { headers: { accept: 'text/html' } });
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+  if (mine !== asked) { return; } // a later look may have come back before this one
   const fresh = page.getElementById('live');
   const counted = page.querySelector('nav[aria-label="Pages"]');
   if (counted) { document.querySelector('nav[aria-label="Pages"]')?.replaceWith(counted); }

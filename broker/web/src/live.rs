@@ -19,7 +19,9 @@ const BREATH: Duration = Duration::from_millis(15);
 
 /// One browser's stream.
 pub(crate) async fn live(State(shop): State<Shop>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let news = shop.news.subscribe();
+    let mut news = shop.news.subscribe();
+    // Something may have changed since the page was made: it looks once more as soon as it listens.
+    news.mark_changed();
     let stream = unfold(news, |mut news| async move {
         news.changed().await.ok()?;
         let number = *news.borrow_and_update();

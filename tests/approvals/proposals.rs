@@ -9,7 +9,8 @@ use tollgate_tests::page::Page;
 use tollgate_tests::{Scene, cases};
 
 cases! { everywhere: a_change_is_shown_with_what_it_means a_no_leaves_the_policy ways_around_are_refused
-only_a_change_that_is_shown_whole_is_judged }
+only_a_change_that_is_shown_whole_is_judged what_is_moved_there_is_what_was_shown what_cannot_be_told_is_refused
+long_rules_are_compared_whole }
 
 const STRICT: &str = "version = 1\n[[net]]\neffect = \"deny\"\nnames = [\"build.example\"]\nbecause = \"not from here\"\nmatches = [\"build.example\"]\n";
 const LOOSE: &str = "version = 1\n[[net]]\neffect = \"allow\"\nnames = [\"build.example\"]\nports = [8080]\nbecause = \"its cache\"\nmatches = [\"build.example:8080\"]\n";
@@ -114,6 +115,61 @@ fn ways_around_are_refused(scene: &Scene) {
         let outcome = scene.job(&["--ci"], &["bash", "-c", text]).end();
         assert!(!outcome.status.success() && !file.exists(), "{text}: {outcome}");
     }
+}
+
+/// With people to ask, too: what such a call leaves could not be told, or could be changed later by another name.
+fn what_cannot_be_told_is_refused(scene: &Scene) {
+    let file = project(scene);
+    let exchange =
+        "import ctypes; exit(-ctypes.CDLL(None).renameat2(-100, b\".tollgate/policy.toml\", -100, b\"proposed\", 2))";
+    for text in [
+        &format!("python3 -c '{exchange}'"),
+        "mv .tollgate/policy.toml proposed",
+        "ln .tollgate/policy.toml other",
+        "rm proposed; mkfifo proposed; mv proposed .tollgate/policy.toml",
+        "chmod 777 .tollgate/policy.toml",
+    ] {
+        let outcome = scene.job(&[] as &[&str], &["bash", "-c", text]).end();
+        assert!(!outcome.status.success(), "{text}: {outcome}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), STRICT, "{text}: {outcome}");
+        // what lies there may be a pipe
+        std::fs::remove_file(scene.workspace.join("proposed")).unwrap();
+        scene.file(scene.workspace.join("proposed"), LOOSE);
+    }
+    std::fs::remove_file(&file).unwrap();
+    for text in ["ln proposed .tollgate/policy.toml", "ln -s ../proposed .tollgate/policy.toml"] {
+        let outcome = scene.job(&[] as &[&str], &["bash", "-c", text]).end();
+        outcome.told("what it would say could not be told");
+        assert!(!outcome.status.success() && !file.exists(), "{text}: {outcome}");
+    }
+}
+
+/// Another file that takes the place of the one that was shown is not what was approved.
+fn what_is_moved_there_is_what_was_shown(scene: &Scene) {
+    let file = project(scene);
+    let text = "until [ -e now ]; do sleep 0.05; done & mv proposed .tollgate/policy.toml; wait";
+    let running = starts(scene, text);
+    let question = scene.question();
+    scene.file(scene.workspace.join("proposed"), format!("{LOOSE}# and more\n"));
+    scene.answer("approve", &question, &[]).ended(0);
+    scene.file(scene.workspace.join("now"), "");
+    running.end().told("no longer what was asked about");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), STRICT);
+    scene.verifies();
+}
+
+/// A name that is swapped far behind what fits a line is a difference all the same.
+fn long_rules_are_compared_whole(scene: &Scene) {
+    project(scene);
+    let text =
+        "sed -i 's/build.example/c.example/; s/^names.*/names = [\"'$(seq -s '.example\", \"b' 9000)'\"]/' proposed
+        sed 's/8999/1234567/' proposed > swapped; cp proposed .tollgate/policy.toml; cp swapped .tollgate/policy.toml";
+    let running = starts(scene, text);
+    scene.answer("approve", &scene.question(), &[]).ended(0);
+    let question = scene.question();
+    assert!(!question.to_string().contains("nothing else than before"), "{question}");
+    scene.answer("deny", &question, &[]).ended(0);
+    running.end();
 }
 
 fn meaning(question: &Value) -> String {

@@ -63,7 +63,7 @@ fn texts(path: &Path, shown: &[Section]) -> Result<[String; 2], String> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(e) => return Err(format!("what stands there can't be read: {e}")),
     };
-    let removes = |section: &Section| matches!(section, Section::File(file) if file.would.starts_with("remove"));
+    let removes = |section: &Section| matches!(section, Section::File(file) if file.would == "remove it");
     if shown.iter().any(removes) {
         return Ok([before, String::new()]);
     }
@@ -72,10 +72,15 @@ fn texts(path: &Path, shown: &[Section]) -> Result<[String; 2], String> {
     after.map(|after| [before, after]).ok_or_else(|| "the change is not shown whole".to_owned())
 }
 
-/// Whether the gate told this text's digest.
+/// Whether the gate told this text's digest: of what would be written, or of what comes there. A name before it can be any.
 fn is_told(text: &str, shown: &[Section]) -> bool {
-    let digest = sha256_hex(text.as_bytes());
-    shown.iter().any(|section| matches!(section, Section::Note { text, .. } if text.contains(&digest)))
+    let digest = format!("sha256 {}", sha256_hex(text.as_bytes()));
+    let ends = |label: &str, text: &str| match label {
+        "content" => text.ends_with(&digest),
+        "from" => text.ends_with(&format!("{digest})")),
+        _ => false,
+    };
+    shown.iter().any(|section| matches!(section, Section::Note { label, text, .. } if ends(label, text)))
 }
 
 /// A text after a unified diff; none where the diff is none of it.
@@ -91,7 +96,7 @@ fn patched(before: &str, diff: &str) -> Option<String> {
                 out.extend(old.get(at..start)?.iter().copied());
                 at = start;
             }
-            Some(b'-') => {
+            Some(b'-') if stands(rest, old.get(at)) => {
                 (at, added) = (at + 1, false);
             }
             Some(b'+') => {
@@ -105,15 +110,20 @@ fn patched(before: &str, diff: &str) -> Option<String> {
             }
             Some(b'\\') => {}
             // a context line that is empty may have lost its blank
-            Some(b' ') | None => {
+            Some(b' ') | None if stands(rest, old.get(at)) => {
                 out.push_str(old.get(at)?);
                 (at, added) = (at + 1, false);
             }
-            Some(_) => return None,
+            Some(_) | None => return None,
         }
     }
     out.extend(old.get(at..)?.iter().copied());
     Some(out)
+}
+
+/// Whether the old text has this line where the diff has it.
+fn stands(line: &str, old: Option<&&str>) -> bool {
+    old.is_some_and(|old| old.strip_suffix('\n').unwrap_or(old) == line)
 }
 
 /// `@@ -3,4 +3,5 @@`: the old side's first line and how many.
@@ -139,7 +149,13 @@ mod tests {
         ] {
             assert_eq!(patched(before, diff).as_deref(), Some(after), "{diff}");
         }
-        for (before, diff) in [("a\n", "@@ -5,1 +5,1 @@\n-a\n+b"), ("a\n", "@@ x @@"), ("", "%")] {
+        for (before, diff) in [
+            ("a\n", "@@ -5,1 +5,1 @@\n-a\n+b"),
+            ("a\n", "@@ x @@"),
+            ("", "%"),
+            ("a\n", "@@ -1 +1 @@\n-b\n+c"),
+            ("a\nb\n", "@@ -1,2 +1,2 @@\n b\n-b\n+c"),
+        ] {
             assert_eq!(patched(before, diff), None, "{diff}");
         }
     }
@@ -158,7 +174,17 @@ mod tests {
         let after = "version = 1\nx = 1\n";
         let whole = [diff(change), told(after)];
         assert_eq!(texts(&path, &whole).unwrap(), ["version = 1\n", after]);
-        for shown in [vec![], vec![diff(change)], vec![told(after)], vec![diff(change), told("version = 1\nx = 2\n")]] {
+        // a name may hold any digest
+        let named = Section::note("from", format!("/w/{} (a file, 9 bytes, sha256 00)", sha256_hex(after.as_bytes())));
+        let other = Section::note("one", format!("/w/f (a file, 9 bytes, sha256 {})", sha256_hex(after.as_bytes())));
+        for shown in [
+            vec![],
+            vec![diff(change)],
+            vec![told(after)],
+            vec![diff(change), told("version = 1\nx = 2\n")],
+            vec![diff(change), named],
+            vec![diff(change), other],
+        ] {
             texts(&path, &shown).unwrap_err();
         }
         let gone = Section::File(tollgate_policy::evidence::File { would: "remove it".into(), ..Default::default() });

@@ -12,7 +12,7 @@ use crate::replay::Change;
 const SHOWN: usize = 10;
 
 /// Longest statement that is shown, in characters.
-const LONGEST: usize = 200;
+const LONGEST: usize = 2000;
 
 /// What a rule says about itself, and changes nothing.
 const WORDS: [&str; 3] = ["because", "matches", "spares"];
@@ -37,7 +37,7 @@ fn gather(all: &mut BTreeSet<String>, name: &str, value: &toml::Value) {
         toml::Value::Array(list) => {
             for item in list {
                 let said = item.as_table().map_or_else(|| item.to_string(), rule);
-                all.insert(neutral::short(&format!("{name}: {said}"), LONGEST));
+                all.insert(format!("{name}: {said}"));
             }
         }
         toml::Value::String(_)
@@ -45,7 +45,7 @@ fn gather(all: &mut BTreeSet<String>, name: &str, value: &toml::Value) {
         | toml::Value::Float(_)
         | toml::Value::Boolean(_)
         | toml::Value::Datetime(_) => {
-            all.insert(neutral::short(&format!("{name} = {value}"), LONGEST));
+            all.insert(format!("{name} = {value}"));
         }
     }
 }
@@ -63,8 +63,10 @@ fn rule(table: &toml::Table) -> String {
 #[must_use]
 pub fn difference(before: &str, after: &str) -> Vec<String> {
     let (before, after) = (statements(before), statements(after));
+    // compared whole: what differs behind the cut differs
     let gone = before.difference(&after).map(|line| format!("- {line}"));
-    gone.chain(after.difference(&before).map(|line| format!("+ {line}"))).collect()
+    let all = gone.chain(after.difference(&before).map(|line| format!("+ {line}")));
+    all.map(|line| neutral::short(&line, LONGEST)).collect()
 }
 
 /// Decisions that would be others, as lines; the sum last.

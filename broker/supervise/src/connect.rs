@@ -161,6 +161,7 @@ impl Gate<'_> {
                     then: Then::Connect(connecting),
                     question: None,
                     draft: String::new(),
+                    stake: Vec::new(),
                 };
                 self.cross_with(held);
             }

@@ -261,6 +261,7 @@ impl Gate<'_> {
             then: Then::Exec(Box::new(judged)),
             question: None,
             draft: String::new(),
+            stake: Vec::new(),
         };
         self.cross_with(held);
     }

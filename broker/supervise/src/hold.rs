@@ -40,6 +40,8 @@ pub(crate) struct Held {
     pub(crate) question: Option<Box<Question>>,
     /// The digest of its draft: what is identical to it waits with it.
     pub(crate) draft: String,
+    /// Of a call on names, the facts of its draft: what stands at them is among these.
+    pub(crate) stake: Vec<Section>,
 }
 
 impl Held {
@@ -88,6 +90,9 @@ impl Gate<'_> {
         // what was written already waits alone: it is put in place, or not
         if !matches!(held.then, Then::Draft(_)) {
             held.draft.clone_from(&question.digest);
+        }
+        if matches!(held.then, Then::Write(_)) {
+            held.stake.clone_from(&question.evidence);
         }
         let Some(held) = self.join(held) else { return };
         if self.is_prepared(&held, &question) {
@@ -359,6 +364,7 @@ impl Gate<'_> {
     /// What an end means for one attempt.
     pub(crate) fn take_effect(&mut self, held: Held, (id, outcome): (&str, Outcome), told: &str) {
         match outcome {
+            Outcome::Allowed if !self.stands_as_shown(&held) => self.turned_off(&held),
             Outcome::Allowed => match held.then {
                 Then::Draft(_) => self.put_on(held),
                 Then::Exec(judged) => self.let_on(&held.call, *judged, Some(id.to_owned())),

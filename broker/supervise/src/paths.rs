@@ -1,6 +1,6 @@
 //! Path calls at the gate: what the hands can't do inside the boundary is judged by policy, and asked, told or done.
 
-use tollgate_hands::{CALLS, Crossing, Files, FilesError, Served, Wall};
+use tollgate_hands::{CALLS, Crossing, Files, FilesError, Served, Stake, Stands, Wall};
 use tollgate_ledger::record::Event;
 use tollgate_policy::action::{Access, Action, PathAccess};
 use tollgate_policy::boundary::{Boundary, CallFate};
@@ -9,6 +9,7 @@ use tollgate_policy::profile::document::Text;
 use tollgate_policy::verdict::Effect;
 use tollgate_sys::notify::Notification;
 
+use crate::evidence;
 use crate::exec::{NEXT_RULE, NEXT_WALL, why};
 use crate::gate::Gate;
 use crate::hold::{Held, Then};
@@ -20,6 +21,15 @@ const NEXT_OUTSIDE: &str = "write beneath the workspace or $TMPDIR instead; if i
 
 const ROOT: &str = "it is open for writing, but not to be removed, replaced, or given another mode or owner";
 const NEXT_ROOT: &str = "leave it in its place as it is, and write into it or beneath it";
+
+const CHANGED: &str = "what would be moved or removed is no longer what was asked about";
+const NEXT_CHANGED: &str = "have it stand as it is to be, then try once more: it is asked about anew";
+
+/// The class of a change to a policy. What may be done to one, where a person agrees: what it would say is known then.
+const POLICY: &str = "policy";
+const TOLD_WHOLE: &str = "a policy is written, removed, or replaced by a file: nothing else is asked about, since what it would \
+     say could not be told";
+const NEXT_TOLD: &str = "write the policy itself, or move a file into its place";
 
 /// As the filter says it of set-user-id files. In a directory the bit only says whose group new files are of.
 const RIGHTS: &str = "a set-group-id file would act with this user's rights for whoever runs it";
@@ -39,6 +49,22 @@ impl Gate<'_> {
         let Some(files) = &mut self.files else { return self.refuse(&call, libc::EPERM) };
         let served = files.serve(&listener, (name, &call));
         self.served(call, served);
+    }
+
+    /// Whether the names of a call still stand for what they did when it was asked about. Nothing else of the sandbox moves
+    /// between this look and the call.
+    pub(crate) fn stands_as_shown(&mut self, held: &Held) -> bool {
+        let Then::Write(crossing) = &held.then else { return true };
+        let (Some(files), Some(listener)) = (&mut self.files, &self.listener) else { return false };
+        let now = files.stake(listener, &held.call, crossing);
+        now.iter().flat_map(evidence::of_stake).all(|fact| held.stake.contains(&fact))
+    }
+
+    /// Refuses what is no longer what was approved.
+    pub(crate) fn turned_off(&mut self, held: &Held) {
+        let Then::Write(crossing) = &held.then else { return };
+        let about = (held.action, held.what.clone(), held.shown.as_str());
+        self.barred((&held.call, crossing), about, (CHANGED, NEXT_CHANGED));
     }
 
     /// Does what was approved, so far as it comes to no other wall.
@@ -95,13 +121,16 @@ impl Gate<'_> {
                     }
                     Wall::Outside | Wall::Root => (ROOT.to_owned(), NEXT_ROOT),
                 };
-                let wall = reason.clone();
-                let event = Event::Refused { action, pid: call.tid.unsigned_abs(), what, wall };
-                self.turned_away((call, &crossing), (event, &shown), (&reason, next));
+                self.barred((&call, &crossing), (action, what, &shown), (&reason, next));
             }
             (Effect::Review | Effect::Ask, _) if granted.effect != Effect::Allow && self.was_denied(&crossing) => {
                 self.ending.refusals += 1;
                 self.refuse(&call, crossing.errno);
+            }
+            (Effect::Review | Effect::Ask, _)
+                if verdict.class.as_deref() == Some(POLICY) && !self.is_told_whole(&call, &crossing) =>
+            {
+                self.barred((&call, &crossing), (action, what, &shown), (TOLD_WHOLE, NEXT_TOLD));
             }
             (Effect::Review | Effect::Ask, _) => {
                 let drafted = if self.is_granted_unseen(&what) {
@@ -119,6 +148,7 @@ impl Gate<'_> {
                     then: Then::Write(crossing),
                     question: None,
                     draft: String::new(),
+                    stake: Vec::new(),
                 };
                 self.cross_with(held);
             }
@@ -128,6 +158,30 @@ impl Gate<'_> {
                 self.turned_away((call, &crossing), (event, &shown), (&reason, NEXT_RULE));
             }
         }
+    }
+
+    /// Whether what would stand at the path, and nowhere under another name, is known when it is asked about.
+    fn is_told_whole(&mut self, call: &Notification, crossing: &Crossing) -> bool {
+        let (Some(files), Some(listener)) = (&mut self.files, &self.listener) else { return false };
+        crossing.opens()
+            || match files.stake(listener, call, crossing) {
+                Some(Stake::Removed(gone)) => gone.path == crossing.path.as_path(),
+                Some(Stake::Moved(from, to)) => {
+                    matches!(from.now, Stands::File(_)) && to.path == crossing.path.as_path()
+                }
+                Some(Stake::Exchanged(..)) | None => false,
+            }
+    }
+
+    /// Refuses what no person can open.
+    fn barred(
+        &mut self,
+        (call, crossing): (&Notification, &Crossing),
+        (action, what, shown): (u64, Action, &str),
+        (reason, next): (&str, &str),
+    ) {
+        let event = Event::Refused { action, pid: call.tid.unsigned_abs(), what, wall: reason.to_owned() };
+        self.turned_away((*call, crossing), (event, shown), (reason, next));
     }
 
     /// Refuses; what is new of it is written down and told.

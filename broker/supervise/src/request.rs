@@ -135,6 +135,7 @@ impl Gate<'_> {
             then: Then::Request(Box::new(judged), says),
             question: None,
             draft: String::new(),
+            stake: Vec::new(),
         };
         self.cross_with(held);
     }

@@ -11,11 +11,17 @@ use tollgate_sys::notify::{CloseOnExec, Notification};
 use super::{arg, word};
 use crate::gate::Gate;
 
+/// The bits of a type that are no flags (`SOCK_TYPE_MASK`, include/linux/net.h).
+const SOCK_TYPE: i32 = 0xf;
+
 impl Gate<'_> {
     /// `socketpair` for datagrams.
     pub(super) fn make_pair(&self, call: &Notification) -> Result<Option<i64>, i32> {
         let Some(listener) = &self.listener else { return Err(libc::EPERM) };
         let (flags, to) = (word(call, 1), arg(call, 3));
+        if flags & !(SOCK_TYPE | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK) != 0 {
+            return Err(libc::EINVAL);
+        }
         // What is given can't be taken back: the place for the numbers is tried first, with what stands there.
         let mut place = [0; 8];
         memory::read_exact(call.tid, to, &mut place).map_err(|_| libc::EFAULT)?;

@@ -180,6 +180,8 @@ fn what_becomes_of_a_socket_call() {
         ("socket", [40, STREAM, 0], Errno),
         ("socketpair", [UNIX, STREAM, 0], Allow),
         ("socketpair", [UNIX, DGRAM | FLAGS, 0], Judge),
+        ("socketpair", [UNIX, DGRAM, 1], Judge),
+        ("socketpair", [UNIX, DGRAM, 2], Errno),
         ("socketpair", [UNIX, RAW, 0], Errno),
         ("listen", [3, 128, 0], Judge),
         ("getsockname", [3, 0, 0], Judge),

@@ -19,7 +19,7 @@ use tollgate_tests::{Job, Scene, cases, program, skip};
 cases! { everywhere: home_is_unreadable outside_is_unwritable environment_is_scrubbed descriptors_are_closed
 calls_are_refused sockets_outside_are_out_of_reach work_goes_on no_rights_are_gained other_processes_are_closed }
 cases! { both: tracers_are_refused_with_a_reason system_files_stay work_in_tmp }
-cases! { everywhere: roots_keep_their_place terminals_of_others_are_left terminals_of_ones_own message_pairs }
+cases! { everywhere: creating_reads_no_more_than_reading roots_keep_their_place terminals_of_others_are_left terminals_of_ones_own message_pairs }
 
 fn home_is_unreadable(scene: &Scene) {
     let key = scene.home.join(".ssh/id_ed25519");
@@ -220,6 +220,23 @@ fn work_in_tmp(scene: &Scene) {
     assert!(workspace.join("made").exists());
 }
 
+/// What a call that could make a file opens, the gate opens: nothing that the caller's own reading would not be given. Among
+/// what is tried are the supervisor's and the guard's own variables and memory.
+fn creating_reads_no_more_than_reading(scene: &Scene) {
+    scene.compile("matrix/probe.c", scene.workspace.join("probe"), &[]);
+    let ends = nix::pty::openpty(None, None).unwrap();
+    let terminal = nix::unistd::ttyname(&ends.slave).unwrap();
+    nix::unistd::chown(&terminal, Some(scene.setting.uid()), None).unwrap();
+    scene.file(scene.workspace.join("own"), "x");
+    let text = format!(
+        "./probe more /proc/[0-9]*/environ /proc/[0-9]*/maps /proc/[0-9]*/mem /proc/kmsg /dev/kmsg {0} ~/.ssh/* /dev/pts/[0-9]*
+         ./probe create own; ./probe create /etc/passwd; ./probe create made; ./probe create /etc/shadow",
+        terminal.display()
+    );
+    let outcome = scene.job(&["--ci"], &["/bin/bash", "-c", &text]).end();
+    outcome.ended(0).printed("own done\n/etc/passwd done\nmade done\n/etc/shadow EACCES\n");
+}
+
 /// A root may be written beneath, and not be removed, replaced, or given to others; a device in one no more than that.
 fn roots_keep_their_place(scene: &Scene) {
     let given = scene.path().join("given");
@@ -233,14 +250,21 @@ fn roots_keep_their_place(scene: &Scene) {
         nix::sys::stat::mknod(&node, nix::sys::stat::SFlag::S_IFCHR, mode, full).unwrap();
         fs::set_permissions(&node, fs::Permissions::from_mode(0o666)).unwrap();
     }
-    let devices = if root { format!("device = [\"{}\"]\n", node.display()) } else { String::new() };
+    // a folder of devices, as /dev/dri is
+    let folder = scene.path().join("devices");
+    scene.folder(&folder);
+    fs::hard_link(&node, folder.join("node")).ok();
+    let (node_is, folder_is) = (node.display(), folder.display());
+    let devices = if root { format!("device = [\"{node_is}\", \"{folder_is}\"]\n") } else { String::new() };
     let policy = scene.policy(&format!("[roots]\nwrite = [\"{}\"]\n{devices}", file.display()));
     let text = format!(
         "cd {0}; rm -f file node; mv file gone; mv node gone; echo x > $OLDPWD/new; mv $OLDPWD/new file; cp $OLDPWD/new n
          mv $OLDPWD/new node; ln -sf x file; chmod 600 node; chown 12 node; exec 5< node; chmod 600 /proc/self/fd/5
-         ln file other; cd $OLDPWD; mv $PWD $PWD-2; rmdir $PWD; echo inside > {1}; echo end",
+         ln file other; cd {2}; rm -f node; mv node gone; echo x > made; ln -s x link; cd ..; cd {3}; mv $PWD $PWD-2; rmdir $PWD; echo inside > {1}; echo end",
         given.display(),
-        file.display()
+        file.display(),
+        folder.display(),
+        scene.workspace.display()
     );
     let before = (scene.workspace.metadata().unwrap().ino(), file.metadata().unwrap().ino());
     let options = ["--ci", "--policy", policy.to_str().unwrap()];
@@ -249,6 +273,7 @@ fn roots_keep_their_place(scene: &Scene) {
     assert_eq!((scene.workspace.metadata().unwrap().ino(), file.metadata().unwrap().ino()), before);
     assert_eq!(fs::read_to_string(&file).unwrap(), "inside\n", "{outcome}");
     assert_eq!(fs::read_dir(&given).unwrap().count(), if root { 2 } else { 1 });
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), usize::from(root), "{outcome}");
     if root {
         let node = node.metadata().unwrap();
         assert_eq!((node.mode(), node.uid()), (nix::libc::S_IFCHR | 0o666, 0), "the device was changed");

@@ -3,6 +3,8 @@
  *   probe tcp|udp PORT       loopback
  *   probe unix|abstract NAME a socket outside
  *   probe pair               a socket of one's own: must work
+ *   probe create PATH        opens it for reading in a call that could make it
+ *   probe more PATH...       names each that such a call opens, and a plain one does not
  *   probe messages PATH      a datagram pair: its messages come whole, and never to the socket at PATH */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -98,10 +100,22 @@ static int messages(const char *path) {
     return 0;
 }
 
+static int more(char **paths) {
+    for (; *paths; paths++) {
+        int plain = open(*paths, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+        int made = open(*paths, O_RDONLY | O_CREAT | O_NOCTTY | O_NONBLOCK, 0600);
+        if (plain < 0 && made >= 0) puts(*paths);
+        close(plain), close(made);
+    }
+    return 0;
+}
+
 int main(int argc, char **argv) {
+    if (argc > 2 && !strcmp(argv[1], "more")) return more(argv + 2);
     if (argc == 2 && !strcmp(argv[1], "calls")) calls();
     else if (argc == 2 && !strcmp(argv[1], "pair")) { int s[2]; say("pair", socketpair(AF_UNIX, SOCK_STREAM, 0, s)); }
     else if (argc != 3) return 2;
+    else if (!strcmp(argv[1], "create")) say(argv[2], open(argv[2], O_RDONLY | O_CREAT, 0600));
     else if (!strcmp(argv[1], "messages")) return messages(argv[2]);
     else if (!strcmp(argv[1], "tcp")) say("tcp", inet(SOCK_STREAM, atoi(argv[2])));
     else if (!strcmp(argv[1], "udp")) say("udp", inet(SOCK_DGRAM, atoi(argv[2])));

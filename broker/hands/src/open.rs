@@ -14,6 +14,7 @@ use crate::repository::{self, Coming};
 use crate::resolve::{Found, Object, Place, is_proc, rooted, split};
 use crate::standing::{Expect, Kind, may_write};
 use crate::terminals::CALLERS;
+use crate::walk::in_proc;
 use crate::{Attempt, Given, Stop, Wall, wait};
 
 /// An open as it was asked for.
@@ -92,9 +93,9 @@ impl Attempt<'_> {
             return Ok(None);
         }
         let Some(path) = self.lookup.word(at)? else { return Ok(None) };
-        // who creates needs the rights of the directory
-        let place = if wanted.has(libc::O_CREAT) { split(&path).0 } else { &path };
-        if is_proc(&path) || repository::concerns(&path) || !self.standing.rights(place).write {
+        let creates = wanted.has(libc::O_CREAT);
+        let may = if creates { self.standing.takes_names(split(&path).0) } else { self.standing.rights(&path).write };
+        if is_proc(&path) || repository::concerns(&path) || !may {
             return Ok(None);
         }
         match self.standing.guards.look(&path) {
@@ -111,13 +112,17 @@ impl Attempt<'_> {
         }
         let root = self.lookup.root;
         let act = || at::open(root, &text, how, Reach::InRootPlain);
-        let opened = if wanted.has(libc::O_CREAT) || makes { self.masked(act) } else { act() };
+        let opened = if creates || makes { self.masked(act) } else { act() };
         match opened {
             Ok(file) if makes => Ok(Some(file)),
             Ok(file) => {
-                let kind = at::stat(file.as_fd(), c"")?.st_mode & libc::S_IFMT;
-                if matches!(kind, libc::S_IFCHR | libc::S_IFBLK) {
-                    return Ok(None); // judged as a device
+                let stat = at::stat(file.as_fd(), c"")?;
+                if matches!(stat.st_mode & libc::S_IFMT, libc::S_IFCHR | libc::S_IFBLK | libc::S_IFIFO) {
+                    return Ok(None); // judged as a device, or waited for
+                }
+                // no disk has such a number, and a `/proc` can be mounted anywhere
+                if libc::major(stat.st_dev) == 0 && in_proc(&file)? {
+                    return Err(Stop::Fails(Errno::EACCES));
                 }
                 wanted.settle(&file)?;
                 Ok(Some(file))
@@ -204,6 +209,23 @@ impl Attempt<'_> {
         })
     }
 
+    /// Whether something that exists may be opened for reading by a call that could have made it (`O_CREAT`). Reading is
+    /// Landlock's matter, and it is not asked about what the hands open; nor does the kernel ask who the caller is, as it does
+    /// for what is in a `/proc`.
+    fn may_read(&self, object: &Object) -> Result<(), Stop> {
+        if is_no_path(object)? {
+            return Ok(());
+        }
+        let rights = self.standing.rights(&object.path);
+        let free = !matches!(self.standing.guards.look(&object.path), Guarded::By(_));
+        let may = free && (rights.read || rights.execute || rights.write) || self.has_leave(&object.path);
+        if may && !is_proc(&object.path) && !in_proc(&object.handle)? {
+            Ok(())
+        } else {
+            Err(Stop::Fails(Errno::EACCES))
+        }
+    }
+
     /// Something that exists, held: what it is decides.
     fn object(&mut self, object: &Object, wanted: Wanted) -> Result<Given, Stop> {
         self.same_place(&object.path)?;
@@ -217,11 +239,9 @@ impl Attempt<'_> {
             _ => {}
         }
         let rights = self.standing.rights(&object.path);
-        if wanted.only_reads() {
-            let read = rights.read || rights.execute || rights.write || rights.device;
-            if !read && !is_no_path(object)? && !self.has_leave(&object.path) {
-                return Err(Stop::Fails(Errno::EACCES)); // reading is Landlock's matter, and it says no
-            }
+        let device = matches!(kind, libc::S_IFCHR | libc::S_IFBLK);
+        if wanted.only_reads() && !device {
+            self.may_read(object)?;
         } else if kind == libc::S_IFCHR && self.is_foreign_terminal(&stat) {
             let ends = self.slave(&stat, wanted.existing()).ok_or(Stop::Fails(Errno::EACCES))?;
             self.still()?;
@@ -231,9 +251,10 @@ impl Attempt<'_> {
             let own = self.callers_slave(wanted.existing()).ok_or(Stop::Fails(Errno::ENXIO))?;
             self.still()?;
             return Ok(wanted.given(own));
-        } else if matches!(kind, libc::S_IFCHR | libc::S_IFBLK) {
+        } else if device {
             if !rights.device && !self.has_leave(&object.path) {
-                return Err(Stop::Met(Wall::Outside, object.path.clone()));
+                let outside = Stop::Met(Wall::Outside, object.path.clone());
+                return Err(if wanted.only_reads() { Stop::Fails(Errno::EACCES) } else { outside });
             }
         } else if !(kind == libc::S_IFIFO && rights.device) {
             self.may_content(object)?;

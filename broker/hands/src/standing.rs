@@ -144,7 +144,13 @@ impl Standing {
     /// Whether a name may be made, removed or replaced in a directory: by that one's rights, as Landlock has it. A root is
     /// not its own to move away.
     pub(crate) fn may_name(&self, above: &[u8], (path, kind): (&[u8], Kind)) -> Result<(), Wall> {
-        self.may_beneath(above, (path, kind))
+        self.may_beneath(above, (path, kind))?;
+        if self.takes_names(above) { Ok(()) } else { Err(Wall::Root) }
+    }
+
+    /// Whether names may come and go in a directory. In a folder of devices these may be opened, and no more.
+    pub(crate) fn takes_names(&self, above: &[u8]) -> bool {
+        self.roots.iter().any(|(root, rights)| rights.write && !rights.device && covers(root, above))
     }
 
     fn may_beneath(&self, place: &[u8], (path, kind): (&[u8], Kind)) -> Result<(), Wall> {

@@ -90,8 +90,8 @@ pub(crate) fn true_path(dir: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
     at::name_of(dir)
 }
 
-/// Whether a link is in a `/proc`, where its text means nothing.
-fn in_proc(link: &OwnedFd) -> Result<bool, Errno> {
+/// Whether something is in a `/proc`: there the text of a link means nothing, and what is read hangs on who reads.
+pub(crate) fn in_proc(link: &OwnedFd) -> Result<bool, Errno> {
     Ok(fstatfs(link)?.filesystem_type() == PROC_SUPER_MAGIC)
 }
 

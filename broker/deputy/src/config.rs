@@ -45,9 +45,18 @@ impl Setting {
                 "sharedrepository",
             ],
             "extensions" => &["objectformat"],
-            "remote" => {
-                &["url", "pushurl", "fetch", "push", "tagopt", "prune", "prunetags", "mirror", "skipdefaultupdate"]
-            }
+            "remote" => &[
+                "url",
+                "pushurl",
+                "pushdefault",
+                "fetch",
+                "push",
+                "tagopt",
+                "prune",
+                "prunetags",
+                "mirror",
+                "skipdefaultupdate",
+            ],
             "branch" => &["remote", "pushremote", "merge", "rebase"],
             "user" | "author" | "committer" => &["name", "email"],
             "push" => &["default", "autosetupremote", "followtags", "useforceifincludes"],

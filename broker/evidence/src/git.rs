@@ -23,6 +23,9 @@ use tollgate_sys::pidfd;
 /// Most bytes of one answer.
 const MOST: usize = 8 << 20;
 
+/// A working tree with nothing in it, in a git directory of ours.
+const NO_TREE: &str = "no-tree";
+
 /// Where git is looked for: never in a folder that comes from the environment.
 const PLACES: [&str; 4] = ["/usr/bin/git", "/usr/local/bin/git", "/bin/git", "/run/current-system/sw/bin/git"];
 
@@ -66,7 +69,14 @@ impl Repository {
 
     /// What git answers.
     pub(crate) fn ask(&self, words: &[&str]) -> Result<Vec<u8>, String> {
-        self.ask_of(self.ours.path(), words)
+        self.ask_of(self.ours.path(), words, (&self.top, &self.own.join("index")))
+    }
+
+    /// What git answers about commits alone, as text: attributes of the working tree could say that all files are binary.
+    pub(crate) fn history(&self, words: &[&str]) -> Result<String, String> {
+        let ours = self.ours.path();
+        let bytes = self.ask_of(ours, words, (&ours.join(NO_TREE), &ours.join("none")))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// The same as text.
@@ -93,6 +103,26 @@ impl Repository {
         (id.len() >= 40 && id.bytes().all(|b| b.is_ascii_hexdigit())).then_some(id)
     }
 
+    /// The id of the commit that a push takes for a word of the command. It looks among the references first, as
+    /// `refname_match` of git has it; where several go by the name, or something else does, none is shown for it.
+    pub(crate) fn pushed(&self, name: &str) -> Result<String, String> {
+        let full = if name == "@" { "HEAD" } else { name };
+        let ways = ["", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/"].map(|front| format!("{front}{full}"));
+        let known = self.text(&["for-each-ref", "--format=%(refname)"])?;
+        let found: Vec<&str> = known.lines().filter(|is| ways.iter().any(|way| way == is)).collect();
+        let taken = match *found {
+            [] => name,
+            [one] if full != "HEAD" => one,
+            _ => return Err(format!("`{name}` may be any of {}: the whole name would tell", found.join(", "))),
+        };
+        self.commit(taken).ok_or_else(|| format!("`{name}` is not the name of a commit here"))
+    }
+
+    /// Whether the history here ends before its beginning.
+    pub(crate) fn is_shallow(&self) -> bool {
+        self.common.join("shallow").metadata().is_ok_and(|meta| meta.len() > 0)
+    }
+
     /// The repository's own settings, read as data, in order: (name, value).
     pub(crate) fn settings(&self) -> Result<Vec<(String, String)>, String> {
         let file = self.common.join("config");
@@ -113,7 +143,8 @@ impl Repository {
         let there = if other.join("HEAD").exists() { other.to_owned() } else { other.join(".git") };
         // its settings are not ours to follow
         let laid = lay(&there, &there).map_err(|e| format!("a place to look from can't be made: {e}"))?;
-        let bytes = self.ask_of(laid.path(), &["for-each-ref", "--format=%(objectname) %(refname)"])?;
+        let words = ["for-each-ref", "--format=%(objectname) %(refname)"];
+        let bytes = self.ask_of(laid.path(), &words, (&self.top, &self.own.join("index")))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -125,7 +156,7 @@ impl Repository {
         of(reference).or_else(|_| of("packed-refs")).is_ok_and(|changed| changed >= since)
     }
 
-    fn ask_of(&self, directory: &Path, words: &[&str]) -> Result<Vec<u8>, String> {
+    fn ask_of(&self, directory: &Path, words: &[&str], (tree, index): (&Path, &Path)) -> Result<Vec<u8>, String> {
         if words.iter().any(|word| word.starts_with("--output")) {
             return Err("git is asked, never told to write".to_owned());
         }
@@ -149,9 +180,9 @@ impl Repository {
                 ("GIT_ALLOW_PROTOCOL", ""),
             ])
             .env("GIT_DIR", directory)
-            .env("GIT_WORK_TREE", &self.top)
-            .env("GIT_INDEX_FILE", self.own.join("index"))
-            .current_dir(&self.top)
+            .env("GIT_WORK_TREE", tree)
+            .env("GIT_INDEX_FILE", index)
+            .current_dir(tree)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -214,7 +245,9 @@ fn read(output: OwnedFd, until: Instant) -> Result<Vec<u8>, String> {
 
 fn line(file: &Path) -> Result<String, String> {
     let text = limited(file).map_err(|e| format!("{} can't be read: {e}", file.display()))?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default().to_owned();
+    if lines.next().is_some() { Err(format!("{} has more than one line", file.display())) } else { Ok(first) }
 }
 
 /// A small file as text: regular files only, nothing that blocks.
@@ -237,6 +270,7 @@ fn lay(own: &Path, common: &Path) -> io::Result<TempDir> {
             symlink(common.join(name), at(name))?;
         }
     }
+    fs::create_dir(at(NO_TREE))?;
     fs::write(at("HEAD"), line(&own.join("HEAD")).map_err(io::Error::other)? + "\n")?;
     let config = limited(&common.join("config")).unwrap_or_default().to_ascii_lowercase();
     let wide = config.lines().any(|line| line.replace([' ', '\t'], "") == "objectformat=sha256");

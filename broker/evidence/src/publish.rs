@@ -16,6 +16,8 @@ use crate::{Search, marks, patch};
 const COMMITS: usize = 50;
 const FILES: usize = 200;
 const LINES: usize = 600;
+/// Longest line of it, in characters.
+const LONGEST: usize = 400;
 
 /// Collects evidence for a push.
 pub(crate) fn push(exec: &Exec, search: &mut Search<'_>) {
@@ -40,10 +42,13 @@ pub(crate) fn push(exec: &Exec, search: &mut Search<'_>) {
     }
     let mut tips: Vec<String> = Vec::new();
     for spec in specs.iter().filter(|spec| !spec.from.is_empty()) {
-        match found.commit(&spec.from) {
-            Some(id) => tips.push(id),
-            None => search.missing("commits", format!("`{}` is not the name of a commit here", spec.from)),
+        match found.pushed(&spec.from) {
+            Ok(id) => tips.push(id),
+            Err(why) => search.missing("commits", why),
         }
+    }
+    if found.is_shallow() {
+        search.missing("all of the history", "it is shallow here: commits behind its end may be published, too");
     }
     if tips.is_empty() {
         return;
@@ -175,16 +180,17 @@ fn lost(spec: &Spec, (there, found): (&Side, &Repository), search: &mut Search<'
 
 /// Commits, newest first, and how many more.
 pub(crate) fn log(found: &Repository, words: &[&str]) -> Result<(Vec<Commit>, u64), String> {
-    let mut all =
-        vec!["log", "--no-show-signature", "--no-decorate", "--format=%H%x00%an <%ae>%x00%s%x00%x1e", "-n", "51"];
+    let mut all = vec!["log", "--no-show-signature", "--no-decorate", "--format=%H%x00%an <%ae>%x00%s%x00", "-n", "51"];
     all.extend(words);
     let text = found.text(&all)?;
-    let commit = |record: &str| {
-        let mut fields = record.trim_start_matches('\n').split('\0');
-        let (id, author, subject) = (fields.next()?, fields.next()?, fields.next()?);
-        (!id.is_empty()).then(|| Commit { id: id.into(), author: author.into(), subject: subject.into() })
+    // nothing but NUL is in no author's name
+    let fields: Vec<&str> = text.split('\0').collect();
+    let commit = |of: &[&str]| {
+        let [id, author, subject] = of else { return None };
+        let id = id.trim_start_matches('\n').to_owned();
+        Some(Commit { id, author: (*author).to_owned(), subject: (*subject).to_owned() })
     };
-    let mut list: Vec<Commit> = text.split('\u{1e}').filter_map(commit).collect();
+    let mut list: Vec<Commit> = fields.chunks_exact(3).filter_map(commit).collect();
     let mut more = 0;
     if list.len() > COMMITS {
         list.truncate(COMMITS);
@@ -236,9 +242,13 @@ fn changes(words: &[&str], found: &Repository, search: &mut Search<'_>) {
         "--diff-merges=first-parent",
     ];
     all.extend(words);
-    match found.text(&all) {
-        Ok(text) => {
-            let (diff, scan) = gather(&text, &search.by.scope);
+    let bodies = [&["log", "--no-show-signature", "--format=%B"], words].concat();
+    match found.history(&all).and_then(|text| Ok((text, found.history(&bodies)?))) {
+        Ok((text, bodies)) => {
+            let (diff, mut scan) = gather(&text, &search.by.scope);
+            for (line, number) in bodies.lines().zip(1..) {
+                scan.words("commit messages", number, line);
+            }
             search.add(Section::Secrets(scan.done()));
             search.add(Section::Diff(diff));
         }
@@ -272,7 +282,7 @@ pub(crate) fn gather(text: &str, scope: &[String]) -> (Diff, Scan) {
     let more = u64::try_from(changed.len().saturating_sub(FILES)).unwrap_or(0);
     changed.truncate(FILES);
     let total = text.lines().count();
-    let shown: Vec<String> = text.lines().take(LINES).map(|line| line.chars().take(400).collect()).collect();
+    let shown: Vec<String> = text.lines().take(LINES).map(cut).collect();
     let left_out = u64::try_from(total.saturating_sub(shown.len())).unwrap_or(0);
     let title = "what the commits change".to_owned();
     // the diff is shown, sent and written down: what looks like a secret is not in it
@@ -280,9 +290,27 @@ pub(crate) fn gather(text: &str, scope: &[String]) -> (Diff, Scan) {
     (Diff { title, files: changed, text, left_out, more }, scan)
 }
 
+/// A line as far as it fits, and how much does not.
+fn cut(line: &str) -> String {
+    match line.char_indices().nth(LONGEST) {
+        None => line.to_owned(),
+        Some((at, _)) => {
+            let (shown, rest) = line.split_at(at);
+            format!("{shown} … ({} more characters)", rest.chars().count())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_cut_is_told() {
+        let long = format!("+x{}; evil", " ".repeat(1000));
+        assert_eq!(cut(&long).split_once('…').unwrap().1, " (608 more characters)");
+        assert_eq!(cut("+short"), "+short");
+    }
 
     #[test]
     fn passwords_are_not_shown() {

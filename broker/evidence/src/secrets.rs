@@ -35,6 +35,11 @@ impl Scan {
         if !self.files.contains(path) {
             self.files.insert(path.to_owned());
         }
+        self.words(path, number, text);
+    }
+
+    /// Looks through a line that is no file's.
+    pub(crate) fn words(&mut self, path: &str, number: u64, text: &str) {
         for what in found_in(text) {
             let secret = Secret { what, path: path.to_owned(), line: number };
             if self.found.contains(&secret) {

@@ -109,6 +109,10 @@ fn plain(call: &Git) -> (Vec<&str>, Option<String>) {
                     repo = value.map(str::to_owned);
                 }
             }
+            // `-qo VALUE`
+            None if word.starts_with('-') && !word.starts_with("--") && word.find('o') == Some(word.len() - 1) => {
+                words.next();
+            }
             None if word.starts_with('-') && word != "-" => {}
             None => plain.push(word),
         }
@@ -125,6 +129,9 @@ pub(crate) fn read(call: &Git, found: &Repository) -> Pushed {
     let mut words = plain.into_iter();
     let remote = words.next().map(str::to_owned).or(repo).unwrap_or_else(|| settings.remote_of(&branch));
     let mirrors = call.has(&["--mirror"]);
+    if mirrors || call.has(&["--prune"]) {
+        odd.push("what the other side has and this one has not is removed there, whoever put it there".to_owned());
+    }
     let how = (mirrors || call.has(&["-f", "--force", "--force-with-lease"]), call.has(&["-d", "--delete"]));
     let mut specs = Vec::new();
     while let Some(word) = words.next() {

@@ -133,6 +133,60 @@ fn all_that_would_be_pushed_is_shown() {
     assert!(text.contains("changes what git does"), "{text}");
 }
 
+/// Names by which git's push goes to another commit than `rev-parse` does; git takes branches and tags first.
+#[test]
+fn names_mean_what_a_push_takes() {
+    let Some(dir) = repository() else { return };
+    let at = dir.path();
+    let [evil, good] = ["evil", "main"].map(|name| git(at, &["rev-parse", name]));
+    for (reference, word) in [
+        ("refs/next", "next"),
+        ("refs/tags/next", "next"),
+        ("refs/tags/HEAD", "HEAD"),
+        ("refs/heads/HEAD", "HEAD"),
+        ("refs/heads/HEAD", "@"),
+    ] {
+        git(at, &["update-ref", "refs/heads/next", &evil]);
+        git(at, &["update-ref", reference, &good]);
+        let text = shown(at, &format!("git push origin {word}:x"), publish::push);
+        assert!(text.contains("may be any of"), "{reference}: {text}");
+        assert!(!text.contains("the good one"), "{reference}: {text}");
+        git(at, &["update-ref", "-d", reference]);
+    }
+    // a branch whose name is another commit's id
+    git(at, &["update-ref", &format!("refs/heads/{good}"), &evil]);
+    let text = shown(at, &format!("git push origin {good}:x"), publish::push);
+    assert!(text.contains("the evil one") && !text.contains("the good one"), "{text}");
+    fs::write(at.join(".git/next"), format!("{good}\n")).unwrap();
+    let text = shown(at, "git push origin next", publish::push);
+    assert!(text.contains("the evil one") && !text.contains("the good one"), "{text}");
+    let text = shown(at, "git push -qo origin https://other.example/x.git", publish::push);
+    assert!(text.contains("other.example") && !text.contains("git.example"), "{text}");
+}
+
+/// Attributes of the working tree hide nothing, nor does it help to say it in a message.
+#[test]
+fn secrets_are_found_wherever_they_are_published() {
+    let Some(dir) = repository() else { return };
+    let at = dir.path();
+    let token = format!("ghp_{}", "a1B2c3D4e5F6g7H8i9J0".repeat(2).get(..36).unwrap());
+    fs::write(at.join("run.sh"), format!("TOKEN={token}\n")).unwrap();
+    git(at, &["add", "run.sh"]);
+    git(at, &["commit", "-q", "-m", "a script"]);
+    fs::write(at.join(".gitattributes"), "* -diff\n").unwrap();
+    let text = shown(at, "git push origin main", publish::push);
+    assert!(text.contains("+TOKEN=") && text.contains("\"path\":\"run.sh\""), "{text}");
+    git(at, &["commit", "-q", "--allow-empty", "-m", "a word\u{1e}", "-m", &format!("with {token}")]);
+    let text = shown(at, "git push origin main", publish::push);
+    assert!(text.contains("commit messages") && text.contains("a word") && text.contains("the good one"), "{text}");
+    assert!(!text.contains(&token), "it is shown itself: {text}");
+    for line in ["git push --mirror origin", "git push --prune origin refs/heads/*"] {
+        assert!(shown(at, line, publish::push).contains("is removed there"), "{line}");
+    }
+    fs::write(at.join(".git/shallow"), git(at, &["rev-parse", "main"])).unwrap();
+    assert!(shown(at, "git push origin main", publish::push).contains("it is shallow here"));
+}
+
 #[test]
 fn every_address_is_shown() {
     let Some(dir) = repository() else { return };

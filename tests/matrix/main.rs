@@ -19,7 +19,7 @@ use tollgate_tests::{Job, Scene, cases, program, skip};
 cases! { everywhere: home_is_unreadable outside_is_unwritable environment_is_scrubbed descriptors_are_closed
 calls_are_refused sockets_outside_are_out_of_reach work_goes_on no_rights_are_gained other_processes_are_closed }
 cases! { both: tracers_are_refused_with_a_reason system_files_stay work_in_tmp }
-cases! { everywhere: creating_reads_no_more_than_reading roots_keep_their_place terminals_of_others_are_left terminals_of_ones_own message_pairs }
+cases! { everywhere: what_is_handed_in_stays_outside creating_reads_no_more_than_reading roots_keep_their_place terminals_of_others_are_left terminals_of_ones_own message_pairs }
 
 fn home_is_unreadable(scene: &Scene) {
     let key = scene.home.join(".ssh/id_ed25519");
@@ -218,6 +218,66 @@ fn work_in_tmp(scene: &Scene) {
         .end();
     outcome.ended(0).printed(&format!("x\n{}\n", workspace.display()));
     assert!(workspace.join("made").exists());
+}
+
+/// A file, or a directory, that a run is given as its input lies outside, also where the sandbox has a private place by its
+/// path; but what may be written through a descriptor may be opened so again.
+fn what_is_handed_in_stays_outside(scene: &Scene) {
+    if !program::has("python3") {
+        return skip("needs python3");
+    }
+    let place = scene.path().join("handed");
+    scene.folder(&place);
+    let (input, log) = (scene.file(place.join("input"), "given"), scene.file(place.join("log"), ""));
+    let socket = place.join("service");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o777)).unwrap();
+    let tries = "import os, socket
+def t(name, what):
+    try: what(); print(name)
+    except OSError: pass
+p = '/proc/self/fd/8'
+t('write', lambda: os.open(p, os.O_RDWR)); t('append', lambda: os.open(p, os.O_WRONLY | os.O_APPEND))
+t('mode', lambda: os.fchmod(8, 0o777)); t('chmod', lambda: os.chmod(p, 0o777)); t('times', lambda: os.utime(p, (1, 1)))
+t('cut', lambda: os.truncate(p, 1)); t('attribute', lambda: os.setxattr(p, 'user.x', b'y'))
+t('make', lambda: os.open(p + '/made', os.O_CREAT | os.O_WRONLY)); t('folder', lambda: os.mkdir('made', dir_fd=8))
+t('open', lambda: os.open('input', os.O_RDWR, dir_fd=8)); t('remove', lambda: os.unlink('input', dir_fd=8))
+t('move', lambda: os.rename('input', 'moved', src_dir_fd=8, dst_dir_fd=8)); t('link', lambda: os.symlink('x', 'made', dir_fd=8))
+t('above', lambda: os.mkdir('../made', dir_fd=8))
+s = lambda: socket.socket(socket.AF_UNIX)
+t('handle', lambda: s().connect('/proc/self/fd/%d' % os.open('service', os.O_PATH, dir_fd=8)))
+t('go', lambda: (os.fchdir(8), s().connect('service')))
+t('bind', lambda: (os.fchdir(8), s().bind('made')))
+print('end')";
+    scene.file(scene.workspace.join("tries.py"), tries);
+    let before = fs::metadata(&input).unwrap();
+    for given in [&input, &place] {
+        let line = format!(
+            "exec {} run --ci -- bash -c 'exec 8<&0 < /dev/null; exec /usr/bin/python3 tries.py' < {} 2>> {}",
+            scene.tollgate().display(),
+            given.display(),
+            log.display()
+        );
+        let mut command = scene.command("/bin/sh");
+        command.args(["-c", &line]);
+        let outcome = Job::new(command).end();
+        let told = fs::read_to_string(&log).unwrap();
+        assert_eq!((outcome.out.as_str(), outcome.status.code()), ("end\n", Some(0)), "{outcome}\n{told}");
+    }
+    let after = fs::metadata(&input).unwrap();
+    assert_eq!((after.mode(), after.mtime(), after.len()), (before.mode(), before.mtime(), before.len()));
+    assert!(listener.accept().is_err(), "the service was reached");
+    assert_eq!(fs::read_dir(&place).unwrap().count(), 3);
+    let line = format!(
+        "exec {} run --ci -- bash -c 'echo told > /dev/stderr' 2> {}",
+        scene.tollgate().display(),
+        log.display()
+    );
+    let mut command = scene.command("/bin/sh");
+    command.args(["-c", &line]);
+    Job::new(command).end().ended(0);
+    assert!(fs::read_to_string(&log).unwrap().contains("told"), "what may be written may not be opened again");
 }
 
 /// What a call that could make a file opens, the gate opens: nothing that the caller's own reading would not be given. Among

@@ -61,7 +61,7 @@ impl Attempt<'_> {
             return Ok(None);
         }
         let file = self.lookup.callers.descriptor(self.lookup.tid, fd)?;
-        if !self.standing.is_plain(&at::name_of(file.as_fd())?) {
+        if !self.standing.is_plain(&self.lookup.name_of(file.as_fd())?) {
             return Ok(None);
         }
         self.still()?;
@@ -82,7 +82,7 @@ impl Attempt<'_> {
                 if matches!(of, Of::Open(_)) && OFlag::from_bits_truncate(flags).contains(OFlag::O_PATH) {
                     return Err(Stop::Fails(Errno::EBADF));
                 }
-                let path = at::name_of(handle.as_fd())?;
+                let path = self.lookup.name_of(handle.as_fd())?;
                 return Ok(Target { object: Object { handle, path }, place: None });
             }
         };

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use tollgate_sys::at::{self, How, Reach};
 
 use crate::call::{Last, Spot};
-use crate::resolve::Found;
+use crate::resolve::{Found, is_foreign};
 use crate::{Attempt, Given, Stop};
 
 impl Attempt<'_> {
@@ -17,9 +17,9 @@ impl Attempt<'_> {
     pub(crate) fn look(&mut self, at: &Spot, last: Last) -> Result<Given, Stop> {
         let object = self.seen(at, last)?;
         self.still()?;
-        let name = at::name_of(object.as_fd())?;
+        let name = self.lookup.name_of(object.as_fd())?;
         // what has no path in the tree was handed to the caller by its own descriptors
-        if name.starts_with(b"/") && !self.standing.shows(&name) {
+        if name.starts_with(b"/") && (is_foreign(&name) || !self.standing.shows(&name)) {
             return Err(Stop::Fails(Errno::EACCES));
         }
         Ok(Given::Proceed)

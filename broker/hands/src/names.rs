@@ -183,7 +183,7 @@ impl Attempt<'_> {
             },
             Of::Handle(fd) | Of::Open(fd) => {
                 let object = self.lookup.callers.descriptor(self.lookup.tid, *fd)?;
-                let path = at::name_of(object.as_fd())?;
+                let path = self.lookup.name_of(object.as_fd())?;
                 Ok((Source::Held(object), path))
             }
         }

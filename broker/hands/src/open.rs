@@ -49,6 +49,14 @@ impl Wanted {
         self.flags & libc::O_ACCMODE == libc::O_RDONLY && !self.has(libc::O_TRUNC)
     }
 
+    /// Whether a descriptor does as much already.
+    fn is_had_by(self, held: &OwnedFd) -> bool {
+        let Ok(flags) = fcntl(held, FcntlArg::F_GETFL) else { return false };
+        let mode = flags & libc::O_ACCMODE;
+        let covers = mode == libc::O_RDWR || mode == libc::O_WRONLY && self.flags & libc::O_ACCMODE == mode;
+        covers && flags & libc::O_PATH == 0 && (flags & libc::O_APPEND == 0 || self.has(libc::O_APPEND))
+    }
+
     /// As the hands open it: a terminal is not made theirs.
     fn how(self) -> How {
         How { flags: self.flags | libc::O_NOCTTY, mode: self.mode }
@@ -179,7 +187,7 @@ impl Attempt<'_> {
         if wanted.has(libc::O_DIRECTORY) {
             return Err(Stop::Fails(Errno::ENOTDIR));
         }
-        self.may_content(&object)?;
+        self.may_content(&object, wanted)?;
         self.spares_git(&place, Coming::Made(Kind::Other))?;
         self.still()?;
         // by its name, so that the rules for sticky directories (fs.protected_regular) see it as it was asked for
@@ -198,9 +206,10 @@ impl Attempt<'_> {
         Ok(wanted.given(file))
     }
 
-    /// Whether the content of something that exists may be changed.
-    fn may_content(&self, object: &Object) -> Result<(), Stop> {
-        if is_no_path(object)? {
+    /// Whether the content of something that exists may be changed: also through a descriptor that the caller was given so
+    /// (`/dev/stderr`).
+    fn may_content(&self, object: &Object, wanted: Wanted) -> Result<(), Stop> {
+        if is_no_path(object)? || wanted.is_had_by(&object.handle) {
             return Ok(());
         }
         self.may(&object.path, Kind::Other).map_err(|stop| match may_write(object.handle.as_fd()) {
@@ -257,7 +266,7 @@ impl Attempt<'_> {
                 return Err(if wanted.only_reads() { Stop::Fails(Errno::EACCES) } else { outside });
             }
         } else if !(kind == libc::S_IFIFO && rights.device) {
-            self.may_content(object)?;
+            self.may_content(object, wanted)?;
             self.spares_git_object(object)?;
         }
         self.still()?;

@@ -160,7 +160,7 @@ impl Lookup<'_> {
                 return Ok(Found::Place(place));
             }
             if let Some(handle) = walk::magic(self, (place.dir.as_fd(), &place.above), (&handle, bare.to_bytes()))? {
-                let path = at::name_of(handle.as_fd())?;
+                let path = self.name_of(handle.as_fd())?;
                 return Ok(Found::Object(Object { handle, path }));
             }
             may_follow(place.dir.as_fd(), &stat)?;
@@ -202,9 +202,36 @@ impl Lookup<'_> {
             }
         }
         let dir = walk::directory(self, start, path)?;
-        let above = unrooted(walk::true_path(dir.as_fd())?);
+        let above = unrooted(self.name_of(dir.as_fd())?);
         Ok((dir, above))
     }
+
+    /// The true path of what a descriptor of the caller's led to. One that was handed in from outside may lie where the
+    /// sandbox has something else by that path: then it is told by a path that nothing inside has.
+    pub(crate) fn name_of(&self, object: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
+        let path = at::name_of(object)?;
+        if !path.starts_with(b"/") || is_proc(&path) || self.is_inside(object, &path) {
+            return Ok(path);
+        }
+        Ok([FOREIGN, &path].concat())
+    }
+
+    /// Whether what has this path lies in the sandbox's own tree: on the mount that is there, or beneath it if it is gone.
+    fn is_inside(&self, object: BorrowedFd<'_>, path: &[u8]) -> bool {
+        let Ok(mount) = at::mount_of(object, c"") else { return false };
+        let is_on = |path: &[u8]| {
+            let there = text(path.to_vec()).and_then(|path| at::open(self.root, &path, How::HANDLE, Reach::InRoot));
+            there.is_ok_and(|there| at::mount_of(there.as_fd(), c"") == Ok(mount))
+        };
+        is_on(path) || is_on(split(path).0)
+    }
+}
+
+/// Before the path of what lies outside of the sandbox's tree. No root is in a `/proc`, and nothing may be written there.
+const FOREIGN: &[u8] = b"/proc/outside";
+
+pub(crate) fn is_foreign(path: &[u8]) -> bool {
+    path.strip_prefix(FOREIGN).is_some_and(|rest| rest.starts_with(b"/"))
 }
 
 /// In `/proc` the kernel would show us to ourselves where the caller is meant.

@@ -1,8 +1,10 @@
 //! `connect` at notification: done on the caller's own socket by the supervisor, so that the address that was
 //! judged is the address that is used.
 
+use std::ffi::OsStr;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use tollgate_ledger::record::{Event, Unwritten};
 use tollgate_policy::action::{Action, Connect, Target};
 use tollgate_policy::boundary::Reach;
 use tollgate_policy::grant::Grants;
+use tollgate_policy::path::AbsPath;
 use tollgate_policy::raw::Raw;
 use tollgate_policy::verdict::{Effect, Verdict};
 use tollgate_sys::notify::Notification;
@@ -114,9 +117,12 @@ impl Gate<'_> {
     /// connection of our own says who listens there: only where something inside can have made the socket, since a
     /// service outside may act on a connection alone, and a server inside may take only one. An inode keeps its
     /// listener; an abstract name could change hands only between processes outside.
-    fn is_inside(&self, connecting: &Connecting, target: &Target) -> bool {
+    fn is_inside(&self, tid: i32, connecting: &Connecting, target: &Target) -> bool {
         match target {
-            Target::Unix(path) if places::is_private(self.run.boundary, &self.run.started.enforced, path) => true,
+            // what was reached by a descriptor from outside has a path there, too
+            Target::Unix(path) if places::is_private(self.run.boundary, &self.run.started.enforced, path) => {
+                stands_inside(tid, path, &connecting.to)
+            }
             Target::Unix(path) => self.programs.beneath_writable(path) && listens_inside(connecting),
             Target::Abstract(_) => listens_inside(connecting),
             Target::Name(_) | Target::Address(_) => false,
@@ -144,7 +150,7 @@ impl Gate<'_> {
                     }
                 }
             }
-            Effect::Review | Effect::Ask | Effect::Deny if self.is_inside(&connecting, &connect.target) => {
+            Effect::Review | Effect::Ask | Effect::Deny if self.is_inside(call.tid, &connecting, &connect.target) => {
                 self.make(&call, connecting);
             }
             Effect::Review | Effect::Ask if granted.effect != Effect::Allow && self.net.was_refused(&connect) => {
@@ -292,6 +298,14 @@ impl Gate<'_> {
 /// Whether a thread's process has others (`proc(5)`: each is a folder in `task`).
 fn has_threads(tid: i32) -> bool {
     std::fs::metadata(format!("/proc/{tid}/task")).is_ok_and(|task| task.nlink() > 3)
+}
+
+/// Whether a path inside is the socket that was found.
+fn stands_inside(tid: i32, path: &AbsPath, to: &To) -> bool {
+    let To::Inode(found) = to else { return false };
+    let inside = [format!("/proc/{tid}/root").as_bytes(), path.as_path().as_os_str().as_bytes()].concat();
+    let is = |one: nix::Result<nix::sys::stat::FileStat>| one.map(|stat| (stat.st_dev, stat.st_ino));
+    is(nix::sys::stat::fstat(found)).is_ok_and(|it| is(nix::sys::stat::lstat(OsStr::from_bytes(&inside))) == Ok(it))
 }
 
 /// Whether what listens there was made to by this gate, which does it for all of the sandbox and nothing else.

@@ -136,6 +136,21 @@ pub fn is_mount(dir: BorrowedFd<'_>, name: &CStr) -> Done<bool> {
     Ok(out.stx_attributes & out.stx_attributes_mask & root != 0)
 }
 
+/// The mount that a name is on, or the descriptor itself where the name is empty (`STATX_MNT_ID`, statx(2), since Linux 5.8).
+///
+/// # Errors
+/// Its errno; `ENOSYS` where the kernel doesn't tell.
+pub fn mount_of(dir: BorrowedFd<'_>, name: &CStr) -> Done<u64> {
+    let mut out = MaybeUninit::<libc::statx>::zeroed();
+    let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT | libc::AT_EMPTY_PATH;
+    // SAFETY: the name is NUL-terminated, `out` is a statx.
+    let got = unsafe { libc::statx(dir.as_raw_fd(), name.as_ptr(), flags, libc::STATX_MNT_ID, out.as_mut_ptr()) };
+    done(got.into())?;
+    // SAFETY: it was zeroed, and the kernel has filled it.
+    let out = unsafe { out.assume_init() };
+    if out.stx_mask & libc::STATX_MNT_ID == 0 { Err(Errno::ENOSYS) } else { Ok(out.stx_mnt_id) }
+}
+
 /// `readlinkat(2)`; of the link behind the descriptor itself where the name is empty.
 ///
 /// # Errors

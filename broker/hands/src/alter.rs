@@ -10,7 +10,6 @@ use nix::unistd::Pid;
 use tollgate_sys::at::{self, How, Reach};
 
 use crate::call::{Change, Of};
-use crate::open::is_no_path;
 use crate::resolve::{Found, Object, Place};
 use crate::standing::{Kind, may_write};
 use crate::{Attempt, Given, Stop, Wall};
@@ -105,7 +104,7 @@ impl Attempt<'_> {
     /// Whether an object may be changed. A terminal of the run's may have its mode and owner set; another device belongs to
     /// all, though it may be written.
     fn may_alter(&self, object: &Object, (stat, change): (&libc::stat, &Change)) -> Result<(), Stop> {
-        if is_no_path(object)? {
+        if object.is_no_path()? {
             return Ok(());
         }
         let may = if !self.standing.rights(&object.path).device || self.has_leave(&object.path) {

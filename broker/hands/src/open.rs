@@ -209,7 +209,7 @@ impl Attempt<'_> {
     /// Whether the content of something that exists may be changed: also through a descriptor that the caller was given so
     /// (`/dev/stderr`).
     fn may_content(&self, object: &Object, wanted: Wanted) -> Result<(), Stop> {
-        if is_no_path(object)? || wanted.is_had_by(&object.handle) {
+        if object.is_no_path()? || wanted.is_had_by(&object.handle) {
             return Ok(());
         }
         self.may(&object.path, Kind::Other).map_err(|stop| match may_write(object.handle.as_fd()) {
@@ -222,7 +222,7 @@ impl Attempt<'_> {
     /// Landlock's matter, and it is not asked about what the hands open; nor does the kernel ask who the caller is, as it does
     /// for what is in a `/proc`.
     fn may_read(&self, object: &Object) -> Result<(), Stop> {
-        if is_no_path(object)? {
+        if object.is_no_path()? {
             return Ok(());
         }
         let rights = self.standing.rights(&object.path);
@@ -279,12 +279,4 @@ impl Attempt<'_> {
         let file = at::reopen(object.handle.as_fd(), wanted.existing())?;
         Ok(wanted.given(file))
     }
-}
-
-/// Pipes, sockets, memory files: they have no place in the tree.
-pub(crate) fn is_no_path(object: &Object) -> Result<bool, Errno> {
-    if !object.path.starts_with(b"/") {
-        return Ok(true);
-    }
-    Ok(object.path.starts_with(b"/memfd:") && at::stat(object.handle.as_fd(), c"")?.st_nlink == 0)
 }

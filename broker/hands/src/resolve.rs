@@ -37,6 +37,12 @@ pub(crate) struct Object {
     pub(crate) path: Vec<u8>,
 }
 
+impl Object {
+    pub(crate) fn is_no_path(&self) -> Result<bool, Errno> {
+        is_no_path(self.handle.as_fd(), &self.path)
+    }
+}
+
 /// What a path means.
 #[derive(Debug)]
 pub(crate) enum Found {
@@ -210,7 +216,7 @@ impl Lookup<'_> {
     /// sandbox has something else by that path: then it is told by a path that nothing inside has.
     pub(crate) fn name_of(&self, object: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
         let path = at::name_of(object)?;
-        if !path.starts_with(b"/") || is_proc(&path) || self.is_inside(object, &path) {
+        if is_no_path(object, &path)? || is_proc(&path) || self.is_inside(object, &path) {
             return Ok(path);
         }
         Ok([FOREIGN, &path].concat())
@@ -225,6 +231,11 @@ impl Lookup<'_> {
         };
         is_on(path) || is_on(split(path).0)
     }
+}
+
+/// Whether what the kernel calls an object is no path: pipes, sockets, memory files have no place in any tree.
+pub(crate) fn is_no_path(object: BorrowedFd<'_>, path: &[u8]) -> Result<bool, Errno> {
+    Ok(!path.starts_with(b"/") || path.starts_with(b"/memfd:") && at::stat(object, c"")?.st_nlink == 0)
 }
 
 /// Before the path of what lies outside of the sandbox's tree. No root is in a `/proc`, and nothing may be written there.

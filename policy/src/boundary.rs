@@ -184,28 +184,6 @@ pub struct CallFilter {
     pub entries: Vec<CallEntry>,
 }
 
-impl CallFilter {
-    /// The same, but for calls that it allows and that have one of these names: they go to the gate.
-    #[must_use]
-    pub fn sending(&self, names: &[&str]) -> Self {
-        let is_sent = |name: &&Text| names.iter().any(|sent| **name == *sent);
-        let mut entries = Vec::with_capacity(self.entries.len() + 1);
-        for entry in &self.entries {
-            let (sent, kept): (Vec<&Text>, Vec<&Text>) = entry.names.iter().partition(is_sent);
-            if entry.then != CallFate::Allow || sent.is_empty() {
-                entries.push(entry.clone());
-                continue;
-            }
-            let with = |names: Vec<&Text>, then| {
-                let names: Vec<Text> = names.into_iter().cloned().collect();
-                CallEntry { names: names.into(), then, ..entry.clone() }
-            };
-            entries.extend([with(sent, CallFate::Judge), with(kept, CallFate::Allow)]);
-        }
-        Self { entries }
-    }
-}
-
 /// One line of the filter: several calls of one fate. For one call all entries are looked at; the first whose
 /// conditions hold, in the order of the file, decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

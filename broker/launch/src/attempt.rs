@@ -90,11 +90,6 @@ impl Attempt {
         if self.unheld.is_some() { Hold::Nothing } else { Hold::of(plan.tasks, self.set) }
     }
 
-    /// Whether the gate is to see each start of a process: nothing else holds how many there are.
-    pub(crate) fn counts_starts(&self, plan: &Plan) -> bool {
-        plan.tasks.is_some() && plan.filter.notifies() && self.hold(plan) == Hold::Nothing
-    }
-
     fn lose(&mut self, what: Set, why: &str) {
         self.lost.push((what, why.to_owned()));
         self.set = self.set.without(what);
@@ -154,7 +149,7 @@ impl Attempt {
                 let detail = "permissions, owners, times and attributes of the user's files outside can be changed";
                 (detail.to_owned(), MORE_NAMESPACES)
             }),
-            Feature::ProcessLimit => (self.hold(plan) == Hold::Nothing && !self.counts_starts(plan)).then(|| {
+            Feature::ProcessLimit => (self.hold(plan) == Hold::Nothing).then(|| {
                 let why = self.unheld.as_deref().unwrap_or("root is held in a process namespace only");
                 (
                     format!("processes are counted by the gate: a burst may pass the limit for a moment ({why})"),

@@ -64,16 +64,13 @@ pub struct Plan {
     enforced: Enforced,
 }
 
-/// Calls that start processes and threads.
-const STARTS: [&str; 3] = ["clone", "fork", "vfork"];
-
 /// The filter of a plan.
 #[derive(Debug)]
 pub(crate) enum Filter {
     /// The usual one, which the guard has compiled.
     Usual(CallFilter),
     /// Another, compiled.
-    Own(Program, CallFilter),
+    Own(Program),
 }
 
 impl Filter {
@@ -83,7 +80,7 @@ impl Filter {
             Self::Usual(calls) => {
                 calls.entries.iter().any(|entry| matches!(entry.then, CallFate::Refuse | CallFate::Judge))
             }
-            Self::Own(program, _) => program.notifies(),
+            Self::Own(program) => program.notifies(),
         }
     }
 
@@ -92,14 +89,8 @@ impl Filter {
         match self {
             Self::Usual(_) if foresees => Ok(None),
             Self::Usual(calls) => filter::lower(calls, pass).map(Some),
-            Self::Own(program, _) => Ok(Some(program.clone())),
+            Self::Own(program) => Ok(Some(program.clone())),
         }
-    }
-
-    /// The same for a run whose processes nothing but the gate holds: it sees each start.
-    pub(crate) fn counting(&self, pass: &Pass) -> Result<Option<Program>, LaunchError> {
-        let (Self::Usual(calls) | Self::Own(_, calls)) = self;
-        filter::lower(&calls.sending(&STARTS), pass).map(Some)
     }
 }
 
@@ -129,7 +120,7 @@ impl Plan {
         let filter = if foresight.is_some_and(|foresight| foresight.usual.calls == boundary.calls) {
             Filter::Usual(boundary.calls.clone())
         } else {
-            Filter::Own(filter::lower(&boundary.calls, &pass)?, boundary.calls.clone())
+            Filter::Own(filter::lower(&boundary.calls, &pass)?)
         };
         let (hidden, extent) = hide::expand(&covered(&plain(&boundary.hidden), &boundary.roots));
         let (protected, _) = hide::expand(&literal(&plain(&boundary.protected)));

@@ -115,11 +115,7 @@ impl Plan {
             Some(guarding) => guarding,
             None => Guarding::fork(Post { temp: &self.temp, terminal: what.1, set: attempt.set, foresight: None })?,
         };
-        layout.order.filter = if attempt.counts_starts(self) {
-            self.filter.counting(&self.pass)?
-        } else {
-            self.filter.to_send(&self.pass, guarding.foresight.is_some())?
-        };
+        layout.order.filter = self.filter.to_send(&self.pass, guarding.foresight.is_some())?;
         let end = guarding.end.as_fd();
         let ordered = layout.order.send(end).map_err(at(Step::Plumbing));
         // Guard and command are busy with mounts and limits meanwhile.

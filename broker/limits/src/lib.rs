@@ -4,7 +4,6 @@
 
 mod census;
 mod disk;
-pub mod forks;
 mod stop;
 mod victim;
 
@@ -94,8 +93,6 @@ pub struct Watch {
     next: Option<Instant>,
     pause: Duration,
     spared_until: Option<Instant>,
-    /// Starts of processes, where they are seen.
-    forks: forks::Forks,
     /// How often each limit was passed, one look after the other.
     in_a_row: HashMap<&'static str, u32>,
 }
@@ -116,7 +113,6 @@ impl Watch {
             next: None,
             pause: SOON,
             spared_until: None,
-            forks: forks::Forks::default(),
             in_a_row: HashMap::new(),
         }
     }

@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use tollgate_hands::{CALLS, Files};
 use tollgate_ledger::record::Unwritten;
-use tollgate_limits::{Watch, forks};
+use tollgate_limits::Watch;
 use tollgate_policy::boundary::CallFate;
 use tollgate_policy::grant::Grants;
 use tollgate_sys::news::{LENGTH, News};
@@ -299,8 +299,6 @@ impl<'a> Gate<'a> {
             (name, Some((CallFate::Judge, ..))) if drafts::CALLS.contains(&name) => self.draft_call(call, name),
             (name, Some((CallFate::Judge, ..))) if net::CALLS.contains(&name) => self.socket_call(call, name),
             (name, Some((CallFate::Judge, ..))) if CALLS.contains(&name) => self.path_call(call, name),
-            // the filter lets it through by itself where the kernel holds the limit
-            (name, Some((CallFate::Allow, ..))) if forks::CALLS.contains(&name) => self.fork(&call),
             (_, Some((CallFate::Refuse, errno, because))) => self.wall(&call, errno, because),
             // no entry sends it here: the filter and this list are at odds, which is a refusal
             (_, _) => self.wall(&call, libc::EPERM, "the gate does not know what to do with it"),

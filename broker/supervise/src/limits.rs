@@ -6,7 +6,6 @@ use nix::sys::signal::Signal;
 use tollgate_ledger::record::Event;
 use tollgate_limits::{Bound, Breach, signal};
 use tollgate_policy::action::{Action, Call};
-use tollgate_sys::notify::Notification;
 
 use crate::gate::Gate;
 
@@ -20,18 +19,6 @@ impl Gate<'_> {
     pub(crate) fn watch_limits(&mut self) {
         for breach in self.watch.look(self.run.boundary) {
             self.stop(&breach);
-        }
-    }
-
-    /// A process or thread is to be started.
-    pub(crate) fn fork(&mut self, call: &Notification) {
-        if !self.watch.may_fork(self.run.boundary) {
-            return self.refuse(call, libc::EAGAIN);
-        }
-        if let Some(listener) = &self.listener
-            && listener.proceed(call.id).is_err()
-        {
-            // its caller has gone
         }
     }
 

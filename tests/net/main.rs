@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use tollgate_tests::{Outcome, Scene, cases, skip};
 
-cases! { everywhere: servers_inside_are_reached_inside services_outside_are_refused_at_once datagrams_go_nowhere
+cases! { everywhere: servers_inside_are_reached_inside a_close_waits_for_nothing services_outside_are_refused_at_once datagrams_go_nowhere
 names_are_judged }
 cases! { both: a_name_is_asked_about_and_carried who_does_not_wait_goes_on_while_it_is_asked a_named_service_is_reached addresses_do_not_change_hands }
 cases! { user: nothing_listens_to_the_network }
@@ -64,6 +64,11 @@ fn servers_inside_are_reached_inside(scene: &Scene) {
         assert_eq!(outcome.err, "", "{outcome}");
     }
     assert_eq!(scene.events("refused") + scene.events("denied") + scene.events("asked"), 0);
+}
+
+/// The gate has copies of callers' sockets, and must not be who waits at a close.
+fn a_close_waits_for_nothing(scene: &Scene) {
+    play(scene, &[], &["linger"]).ended(0).printed("at once, all came\nat once, ECONNRESET\n");
 }
 
 fn services_outside_are_refused_at_once(scene: &Scene) {

@@ -5,6 +5,7 @@
  *   net name NAME PORT                looks a name up, by datagram and by hand, and connects to it
  *   net early NAME PORT FILE         the same with two threads and without waiting for the connection; makes FILE when it has said its word
  *   net race PORT BAD TRIES           connects to PORT while a second thread writes BAD over it
+ *   net linger                       closes sockets with something unsent: told to wait for it, told to reset
  *   net listen TRIES                  listens while a second thread puts a socket that was never bound in its place
  */
 #define _GNU_SOURCE
@@ -185,6 +186,37 @@ static int race(int good, int bad, int tries) {
     return 0;
 }
 
+static long milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int lingers(void) {
+    static char block[1 << 16];
+    for (int seconds = 5; seconds >= 0; seconds -= 5) {
+        union any at;
+        socklen_t length = sizeof at;
+        int server = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+        if (bind(server, &at.a, fill(&at, "127.0.0.1", 0)) || listen(server, 4)) return die("listen");
+        if (getsockname(server, &at.a, &length) || connect(client, &at.a, length)) return die("connect");
+        int met = accept(server, NULL, NULL);
+        while (send(client, block, sizeof block, MSG_DONTWAIT) > 0) {}
+        struct linger how = { 1, seconds };
+        if (!setsockopt(client, SOL_SOCKET, SO_LINGER, &how, 4) || errno != EINVAL) return die("short");
+        if (!setsockopt(client, SOL_SOCKET, SO_LINGER, (void *)1, sizeof how) || errno != EFAULT) return die("nowhere");
+        if (!setsockopt(1000, SOL_SOCKET, SO_LINGER, &how, sizeof how) || errno != EBADF) return die("nothing");
+        if (setsockopt(client, SOL_SOCKET, SO_LINGER, &how, sizeof how)) return die("SO_LINGER");
+        long before = milliseconds();
+        close(client);
+        long waited = milliseconds() - before;
+        ssize_t got;
+        while ((got = read(met, block, sizeof block)) > 0) {}
+        printf("%s, %s\n", waited < 1000 ? "at once" : "waited", got ? strerrorname_np(errno) : "all came");
+    }
+    return 0;
+}
+
 static void *replace(void *unused) {
     for (unsigned n = 0; !over; n++) {
         struct sockaddr_un at = { AF_UNIX, "" };
@@ -231,6 +263,7 @@ int main(int argc, char **argv) {
     if (argc == 4 && !strcmp(argv[1], "name")) return name(argv[2], atoi(argv[3]), NULL);
     if (argc == 5 && !strcmp(argv[1], "early")) return name(argv[2], atoi(argv[3]), argv[4]);
     if (argc == 5 && !strcmp(argv[1], "race")) return race(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]));
+    if (argc == 2 && !strcmp(argv[1], "linger")) return lingers();
     if (argc == 3 && !strcmp(argv[1], "listen")) return listening(atoi(argv[2]));
     return 64;
 }

@@ -16,6 +16,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::{setsockopt, sockopt};
 use tollgate_ledger::record::Outcome;
 use tollgate_policy::action::{Connect, Target};
 use tollgate_policy::boundary::{Boundary, Enforced, Feature};
@@ -267,6 +268,9 @@ impl Gate<'_> {
             "listen" => self.listen(&call).map(Some),
             "getsockname" => self.socket_name(&call),
             "getpeername" => self.peer_name(&call),
+            "setsockopt" if (word(&call, 1), word(&call, 2)) == (libc::SOL_SOCKET, libc::SO_LINGER) => {
+                self.linger(&call)
+            }
             _ => self.asker_call(&call, name),
         };
         match done {
@@ -274,6 +278,25 @@ impl Gate<'_> {
             Ok(None) => {}
             Err(errno) => self.refuse(&call, errno),
         }
+    }
+
+    /// `SO_LINGER` (`socket(7)`). Who closes a socket last waits as long as it says for what is still to be sent, and that
+    /// may be the gate, which has looked at it: so it is sent without waiting. A close that resets at once stays one.
+    fn linger(&self, call: &Notification) -> Result<Option<i64>, i32> {
+        let socket = self.callers_socket(call)?;
+        let mut said = [0u8; size_of::<libc::linger>()];
+        if usize::try_from(word(call, 4)).map_or(true, |length| length < said.len()) {
+            return Err(libc::EINVAL);
+        }
+        memory::read_exact(call.tid, arg(call, 3), &mut said).map_err(|_| libc::EFAULT)?;
+        let (on, seconds) = said.split_at(size_of::<libc::c_int>());
+        let is_set = |number: &[u8]| number.iter().any(|&byte| byte != 0);
+        let how = libc::linger { l_onoff: i32::from(is_set(on) && !is_set(seconds)), l_linger: 0 };
+        if !self.still_waits(call) {
+            return Err(libc::EINTR);
+        }
+        setsockopt(&socket, sockopt::Linger, &how).map_err(|errno| errno as i32)?;
+        Ok(Some(0))
     }
 
     /// The answer to a call that was done here.

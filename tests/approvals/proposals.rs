@@ -9,7 +9,7 @@ use tollgate_tests::page::Page;
 use tollgate_tests::{Scene, cases};
 
 cases! { everywhere: a_change_is_shown_with_what_it_means a_no_leaves_the_policy ways_around_are_refused
-only_a_change_that_is_shown_whole_is_judged what_is_moved_there_is_what_was_shown what_cannot_be_told_is_refused
+only_a_change_that_is_shown_whole_is_judged what_is_moved_there_is_what_was_shown what_is_removed_is_what_was_shown what_cannot_be_told_is_refused
 long_rules_are_compared_whole }
 
 const STRICT: &str = "version = 1\n[[net]]\neffect = \"deny\"\nnames = [\"build.example\"]\nbecause = \"not from here\"\nmatches = [\"build.example\"]\n";
@@ -156,6 +156,17 @@ fn what_is_moved_there_is_what_was_shown(scene: &Scene) {
     running.end().told("no longer what was asked about");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), STRICT);
     scene.verifies();
+}
+
+/// And of what takes the place of what would be removed, less may be told.
+fn what_is_removed_is_what_was_shown(scene: &Scene) {
+    let file = project(scene);
+    let running = starts(scene, "rm -f .tollgate/policy.toml");
+    let question = scene.question();
+    scene.file(&file, format!("{LOOSE}# {}\n", "x".repeat(2 << 20)));
+    scene.answer("approve", &question, &[]).ended(0);
+    running.end().told("no longer what was asked about");
+    assert!(file.exists());
 }
 
 /// A name that is swapped far behind what fits a line is a difference all the same.

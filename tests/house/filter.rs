@@ -192,7 +192,7 @@ fn what_becomes_of_a_socket_call() {
         ("recvmsg", [1024, 0, 0], Allow),
         ("setsockopt", [3, 1, 2], Allow),
         ("setsockopt", [3, 1, 13], Judge),
-        ("setsockopt", [3 | HIGH, 1 | HIGH, 13 | HIGH], Judge),
+        ("setsockopt", [3 | HIGH, 1 | HIGH, 0xd | HIGH], Judge),
         ("setsockopt", [3, 0, 4], Errno),
         ("setsockopt", [3 | HIGH, HIGH, 4 | HIGH], Errno),
         ("setsockopt", [3, 41, 57], Errno),

@@ -73,7 +73,7 @@ use standing::Standing;
 pub use call::CALLS;
 pub use draft::{Begun, Draft, LARGEST, NUMBERS, Unplaced, Written};
 pub use guard::Unreadable;
-pub use stake::{End, Stake, Standing as Stands};
+pub use stake::{End, Stake, Standing as Stands, Unseen};
 
 /// The hands of a run: they judge path calls by the boundary, and do them.
 #[derive(Debug)]

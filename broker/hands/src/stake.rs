@@ -55,12 +55,24 @@ pub enum Stake {
     Exchanged(End, End),
 }
 
+/// What stands at a name could not be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unseen;
+
 impl Files<'_> {
-    /// What a call that met a wall would take away or replace; none for calls that only change what stands there, and
-    /// where it can't be looked at.
-    pub fn stake(&mut self, listener: &Arc<Listener>, call: &Notification, crossing: &Crossing) -> Option<Stake> {
+    /// What a call that met a wall would take away or replace; none for calls that only change what stands there.
+    ///
+    /// # Errors
+    /// [`Unseen`] where it can't be looked at.
+    pub fn stake(
+        &mut self,
+        listener: &Arc<Listener>,
+        call: &Notification,
+        crossing: &Crossing,
+    ) -> Result<Option<Stake>, Unseen> {
         let leave = [crossing.leave.clone(), vec![crate::path_bytes(&crossing.path)]].concat();
-        self.trying((listener, call), &leave, |attempt| attempt.stake(&crossing.what))?.ok()?
+        let looked = self.trying((listener, call), &leave, |attempt| attempt.stake(&crossing.what));
+        looked.and_then(Result::ok).ok_or(Unseen)
     }
 }
 

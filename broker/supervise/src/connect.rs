@@ -158,18 +158,7 @@ impl Gate<'_> {
                 self.refuse(&call, libc::EACCES);
             }
             Effect::Review | Effect::Ask => {
-                let held = Held {
-                    call,
-                    action,
-                    what,
-                    shown,
-                    verdict,
-                    then: Then::Connect(connecting),
-                    question: None,
-                    draft: String::new(),
-                    stake: Vec::new(),
-                };
-                self.cross_with(held);
+                self.cross_with(Held::new(call, action, (what, shown), verdict, Then::Connect(connecting)));
             }
             Effect::Deny => {
                 let reason = why(&verdict);

@@ -168,17 +168,7 @@ impl Gate<'_> {
                     return self.left_unwritten((call, waits.as_deref()), (action, what, &shown), (why, NEXT_WALL));
                 }
                 let then = Then::Draft(Box::new(Finished { draft, written, waits }));
-                let held = Held {
-                    call,
-                    action,
-                    what,
-                    shown,
-                    verdict,
-                    then,
-                    question: None,
-                    draft: String::new(),
-                    stake: Vec::new(),
-                };
+                let held = Held::new(call, action, (what, shown), verdict, then);
                 if plain { self.put_on(held) } else { self.cross_with(held) }
             }
             Ok(Some(_)) => self.go_on_from(call, waits.as_deref()),

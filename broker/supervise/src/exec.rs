@@ -252,18 +252,9 @@ impl Gate<'_> {
         let Some(exec) = judged.exec().cloned() else {
             return self.refuse(&call, libc::EPERM);
         };
-        let held = Held {
-            call,
-            action: judged.action,
-            what: Action::Exec(exec),
-            shown: format!("to run `{}`", line(&judged.asked.argv)),
-            verdict: judged.verdict.clone(),
-            then: Then::Exec(Box::new(judged)),
-            question: None,
-            draft: String::new(),
-            stake: Vec::new(),
-        };
-        self.cross_with(held);
+        let about = (Action::Exec(exec), format!("to run `{}`", line(&judged.asked.argv)));
+        let (action, verdict) = (judged.action, judged.verdict.clone());
+        self.cross_with(Held::new(call, action, about, verdict, Then::Exec(Box::new(judged))));
     }
 }
 

@@ -40,11 +40,16 @@ pub(crate) struct Held {
     pub(crate) question: Option<Box<Question>>,
     /// The digest of its draft: what is identical to it waits with it.
     pub(crate) draft: String,
-    /// Of a call on names, the facts of its draft: what stands at them is among these.
+    /// Of a call on names, what stands there as it was shown.
     pub(crate) stake: Vec<Section>,
 }
 
 impl Held {
+    pub(crate) fn new(call: Notification, action: u64, about: (Action, String), verdict: Verdict, then: Then) -> Self {
+        let (what, shown) = about;
+        Self { call, action, what, shown, verdict, then, question: None, draft: String::new(), stake: Vec::new() }
+    }
+
     /// What would be run outside.
     pub(crate) fn outside(&self) -> Option<&Prepared> {
         match &self.then {
@@ -86,13 +91,11 @@ impl Gate<'_> {
     /// A crossing: its evidence is collected, where that takes time; then a grant of this run covers it, or it is a
     /// question.
     pub(crate) fn cross_with(&mut self, mut held: Held) {
+        held.stake = self.stake(&held).unwrap_or_default();
         let question = self.drafted(&held);
         // what was written already waits alone: it is put in place, or not
         if !matches!(held.then, Then::Draft(_)) {
             held.draft.clone_from(&question.digest);
-        }
-        if matches!(held.then, Then::Write(_)) {
-            held.stake.clone_from(&question.evidence);
         }
         let Some(held) = self.join(held) else { return };
         if self.is_prepared(&held, &question) {
@@ -262,9 +265,7 @@ impl Gate<'_> {
         let mut facts = evidence::of(held);
         if let Then::Write(crossing) = &held.then {
             evidence::says(&mut facts, crossing);
-            if let (Some(files), Some(listener)) = (&mut self.files, &self.listener) {
-                facts.extend(files.stake(listener, &held.call, crossing).iter().flat_map(evidence::of_stake));
-            }
+            facts.extend(held.stake.iter().cloned());
         }
         if let Then::Request(_, says) = &held.then
             && !says.is_empty()

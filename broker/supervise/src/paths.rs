@@ -1,9 +1,10 @@
 //! Path calls at the gate: what the hands can't do inside the boundary is judged by policy, and asked, told or done.
 
-use tollgate_hands::{CALLS, Crossing, Files, FilesError, Served, Stake, Stands, Wall};
+use tollgate_hands::{CALLS, Crossing, Files, FilesError, Served, Stake, Stands, Unseen, Wall};
 use tollgate_ledger::record::Event;
 use tollgate_policy::action::{Access, Action, PathAccess};
 use tollgate_policy::boundary::{Boundary, CallFate};
+use tollgate_policy::evidence::Section;
 use tollgate_policy::grant::Grants;
 use tollgate_policy::profile::document::Text;
 use tollgate_policy::verdict::Effect;
@@ -54,10 +55,15 @@ impl Gate<'_> {
     /// Whether the names of a call still stand for what they did when it was asked about. Nothing else of the sandbox moves
     /// between this look and the call.
     pub(crate) fn stands_as_shown(&mut self, held: &Held) -> bool {
-        let Then::Write(crossing) = &held.then else { return true };
-        let (Some(files), Some(listener)) = (&mut self.files, &self.listener) else { return false };
-        let now = files.stake(listener, &held.call, crossing);
-        now.iter().flat_map(evidence::of_stake).all(|fact| held.stake.contains(&fact))
+        self.stake(held).is_ok_and(|now| now == held.stake)
+    }
+
+    /// What stands at the names of a call that would move or remove them, as it is shown.
+    pub(crate) fn stake(&mut self, held: &Held) -> Result<Vec<Section>, Unseen> {
+        let Then::Write(crossing) = &held.then else { return Ok(Vec::new()) };
+        let (Some(files), Some(listener)) = (&mut self.files, &self.listener) else { return Err(Unseen) };
+        let stake = files.stake(listener, &held.call, crossing)?;
+        Ok(stake.iter().flat_map(evidence::of_stake).collect())
     }
 
     /// Refuses what is no longer what was approved.
@@ -139,18 +145,7 @@ impl Gate<'_> {
                     self.draft(call, &crossing, (action, verdict))
                 };
                 let Some(verdict) = drafted else { return };
-                let held = Held {
-                    call,
-                    action,
-                    what,
-                    shown,
-                    verdict,
-                    then: Then::Write(crossing),
-                    question: None,
-                    draft: String::new(),
-                    stake: Vec::new(),
-                };
-                self.cross_with(held);
+                self.cross_with(Held::new(call, action, (what, shown), verdict, Then::Write(crossing)));
             }
             (Effect::Deny, _) => {
                 let reason = why(&verdict);
@@ -165,11 +160,11 @@ impl Gate<'_> {
         let (Some(files), Some(listener)) = (&mut self.files, &self.listener) else { return false };
         crossing.opens()
             || match files.stake(listener, call, crossing) {
-                Some(Stake::Removed(gone)) => gone.path == crossing.path.as_path(),
-                Some(Stake::Moved(from, to)) => {
+                Ok(Some(Stake::Removed(gone))) => gone.path == crossing.path.as_path(),
+                Ok(Some(Stake::Moved(from, to))) => {
                     matches!(from.now, Stands::File(_)) && to.path == crossing.path.as_path()
                 }
-                Some(Stake::Exchanged(..)) | None => false,
+                Ok(Some(Stake::Exchanged(..)) | None) | Err(Unseen) => false,
             }
     }
 

@@ -126,18 +126,8 @@ impl Gate<'_> {
             Effect::Review | Effect::Ask => {}
             Effect::Deny => return self.deny_request(&call, (&shown, what, verdict), judged.action),
         }
-        let held = Held {
-            call,
-            action: judged.action,
-            what,
-            shown,
-            verdict,
-            then: Then::Request(Box::new(judged), says),
-            question: None,
-            draft: String::new(),
-            stake: Vec::new(),
-        };
-        self.cross_with(held);
+        let action = judged.action;
+        self.cross_with(Held::new(call, action, (what, shown), verdict, Then::Request(Box::new(judged), says)));
     }
 
     /// A rule says no: nobody is asked.

@@ -29,6 +29,13 @@ pub enum Section {
     File(File),
     /// Changes of content.
     Diff(Diff),
+    /// What a change of policy means.
+    Meaning {
+        /// Statements that it makes besides (`+ …`), and no more (`- …`).
+        says: Vec<String>,
+        /// Past decisions that would be others, the sum last.
+        flips: Vec<String>,
+    },
     /// Commits that would be published, or become unreachable.
     Commits(Commits),
     /// Where something goes.
@@ -315,6 +322,7 @@ impl Section {
             | Self::Opens(_)
             | Self::File(_)
             | Self::Diff(_)
+            | Self::Meaning { .. }
             | Self::Commits(_)
             | Self::Destination(_)
             | Self::Secrets(_)
@@ -344,6 +352,7 @@ impl Section {
             Self::Secrets(secrets) => !secrets.found.is_empty(),
             Self::Packages(packages) => !packages.list.is_empty(),
             Self::Note { .. }
+            | Self::Meaning { .. }
             | Self::File(_)
             | Self::Destination(_)
             | Self::Readable { .. }

@@ -226,6 +226,7 @@ fn raised(section: &Section) -> Risk {
         | Section::Destination(_)
         | Section::Packages(_)
         | Section::Note { .. }
+        | Section::Meaning { .. }
         | Section::Opens(_)
         | Section::Refused { .. }
         | Section::File(_)

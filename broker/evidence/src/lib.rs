@@ -35,7 +35,7 @@ use tollgate_policy::path::AbsPath;
 use tollgate_policy::question::Question;
 use tollgate_wire::ask::{Collect, History};
 
-pub use policies::{Meaning, Means};
+pub use policies::Means;
 pub use secrets::found_in;
 pub use wider::{Look, Wider};
 

@@ -17,17 +17,9 @@ pub(crate) const CLASS: &str = "policy";
 /// How many statements are shown; the rest is counted.
 const SHOWN: usize = 60;
 
-/// What a change of a policy means: statements as `+ …` and `- …`, and decisions that would be others, the sum last.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Meaning {
-    /// What it says besides, and what no more.
-    pub says: Vec<String>,
-    /// What would be decided otherwise.
-    pub flips: Vec<String>,
-}
-
-/// Says what a policy file with the second text means, where it has the first.
-pub type Means = Box<dyn Fn(&Path, [&str; 2]) -> Result<Meaning, String> + Send + Sync>;
+/// Says what a policy file with the second text means, where it has the first: lines of a [`Section::Meaning`], what it
+/// says first, what would flip second.
+pub type Means = Box<dyn Fn(&Path, [&str; 2]) -> Result<[Vec<String>; 2], String> + Send + Sync>;
 
 /// Collects evidence; `shown` is what the gate has.
 pub(crate) fn look(access: &PathAccess, shown: &[Section], search: &mut Search<'_>) {
@@ -36,24 +28,23 @@ pub(crate) fn look(access: &PathAccess, shown: &[Section], search: &mut Search<'
     let path = access.path.as_path();
     let found = texts(path, shown).and_then(|[before, after]| means(path, [&before, &after]));
     match found {
-        Ok(meaning) => {
-            said("says", &meaning.says, "nothing else than before", search);
-            said("would flip", &meaning.flips, "none would be another", search);
+        Ok([says, flips]) => {
+            let (says, flips) = (few(says, "nothing else than before"), few(flips, "none would be another"));
+            search.add(Section::Meaning { says, flips });
         }
         Err(why) => search.missing("what the policy would mean", why),
     }
 }
 
-fn said(label: &str, lines: &[String], none: &str, search: &mut Search<'_>) {
+/// No more lines than are shown, and not none.
+fn few(mut lines: Vec<String>, none: &str) -> Vec<String> {
+    let more = lines.split_off(SHOWN.min(lines.len()));
     if lines.is_empty() {
-        search.add(Section::note(label, none));
+        lines.push(none.to_owned());
+    } else if !more.is_empty() {
+        lines.push(format!("{} more", more.len()));
     }
-    for line in lines.iter().take(SHOWN) {
-        search.add(Section::note(label, line));
-    }
-    if lines.len() > SHOWN {
-        search.add(Section::note(label, format!("{} more", lines.len() - SHOWN)));
-    }
+    lines
 }
 
 /// What stands there, and what would.

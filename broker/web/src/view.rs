@@ -140,29 +140,27 @@ impl View {
 fn blocks(evidence: &[Section]) -> Vec<Block> {
     let mut sorted: Vec<&Section> = evidence.iter().collect();
     sorted.sort_by_key(|section| rank(section));
-    let mut blocks: Vec<(&str, &str, Vec<Row>)> = Vec::new();
+    let mut blocks: Vec<Block> = Vec::new();
     for section in sorted {
         let (title, form) = heading(section);
-        let rows = card::section(section);
-        match blocks.last_mut().filter(|block| block.0 == title) {
-            Some(block) => block.2.extend(rows),
-            None => blocks.push((title, form, rows)),
+        let rows = card::section(section).into_iter().map(Line::from);
+        match blocks.last_mut().filter(|block| block.title == title) {
+            Some(block) => block.rows.extend(rows),
+            None => blocks.push(Block { title, form, rows: rows.collect() }),
         }
     }
-    let lines = |rows| card::joined(rows).into_iter().map(Line::from).collect();
-    blocks.into_iter().map(|(title, form, rows)| Block { title, form, rows: lines(rows) }).collect()
+    blocks
 }
 
 fn rank(section: &Section) -> u8 {
     match section {
         Section::File(_) | Section::Destination(_) => 0,
-        Section::Commits(_) | Section::Packages(_) => 1,
+        Section::Commits(_) | Section::Packages(_) | Section::Meaning { .. } => 1,
         Section::Secrets(_) | Section::Readable { .. } => 2,
         Section::Missing { .. } => 3,
         Section::Diff(_) => 4,
         Section::Opens(_) => 5,
         Section::Recovery { .. } => 6,
-        Section::Note { .. } if card::is_of_policy(section) => 1,
         Section::Note { .. } => 7,
         Section::Refused { .. } => 8,
         Section::Earlier(_) => 9,
@@ -174,7 +172,7 @@ fn rank(section: &Section) -> u8 {
 
 fn heading(section: &Section) -> (&'static str, &'static str) {
     match section {
-        Section::Note { .. } if card::is_of_policy(section) => ("What it means", "facts"),
+        Section::Meaning { .. } => ("What it means", "facts"),
         Section::Note { .. } => ("Facts", "facts"),
         Section::Executable(_) => ("Program", "facts"),
         Section::Opens(_) => ("What a yes opens", "facts"),

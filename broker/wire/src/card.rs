@@ -27,9 +27,6 @@ const WORD: usize = 2000;
 /// And of all its words together.
 const COMMAND: usize = 20_000;
 
-/// Notes that say what a change of policy means.
-const OF_POLICY: [&str; 2] = ["says", "would flip"];
-
 /// How a row is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
@@ -148,38 +145,17 @@ pub fn evidence(question: &Question) -> Vec<Row> {
     let mut sorted: Vec<&Section> = question.evidence.iter().collect();
     sorted.sort_by_key(|section| place(section));
     rows.extend(sorted.into_iter().flat_map(section));
-    joined(rows)
-}
-
-/// Lines of what a change of policy means stand under one label.
-#[must_use]
-pub fn joined(rows: Vec<Row>) -> Vec<Row> {
-    let mut last = String::new();
-    let join = |row: Row| {
-        let goes_on = row.label == last && OF_POLICY.contains(&last.as_str());
-        if !row.label.is_empty() {
-            last.clone_from(&row.label);
-        }
-        if goes_on { Row { label: String::new(), ..row } } else { row }
-    };
-    rows.into_iter().map(join).collect()
-}
-
-/// Whether it says what a change of policy means: that is the change, whatever its text.
-#[must_use]
-pub fn is_of_policy(section: &Section) -> bool {
-    matches!(section, Section::Note { label, .. } if OF_POLICY.contains(&label.as_str()))
+    rows
 }
 
 fn place(section: &Section) -> u8 {
     match section {
         Section::File(_) | Section::Destination(_) => 0,
-        Section::Commits(_) | Section::Packages(_) => 1,
+        Section::Commits(_) | Section::Packages(_) | Section::Meaning { .. } => 1,
         Section::Secrets(_) | Section::Readable { .. } => 2,
         Section::Missing { .. } => 3,
         Section::Opens(_) => 4,
         Section::Recovery { .. } => 5,
-        Section::Note { .. } if is_of_policy(section) => 1,
         Section::Note { .. } => 6,
         Section::Executable(_) => 7,
         Section::Diff(_) => 8,

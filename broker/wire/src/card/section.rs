@@ -17,20 +17,21 @@ const LINE: usize = 400;
 #[must_use]
 pub fn section(section: &Section) -> Vec<Row> {
     match section {
-        Section::Note { label, text } => {
-            let row = Row::new(&neutral::short(label, 40), neutral::short_quoted(text, NOTE));
-            vec![if label == "says" { of_change(row) } else { row }]
+        Section::Note { label, text } => vec![Row::new(&neutral::short(label, 40), neutral::short_quoted(text, NOTE))],
+        Section::Meaning { says, flips } => {
+            let says = listed("says", says, NOTE).into_iter().map(of_change);
+            says.chain(listed("would flip", flips, NOTE)).collect()
         }
         Section::Executable(it) => executable(it),
         Section::Opens(it) => opens(it),
-        Section::Refused { walls } => listed("refused before", walls),
+        Section::Refused { walls } => listed("refused before", walls, LINE),
         Section::File(it) => file(it),
         Section::Diff(it) => diff(it),
         Section::Commits(it) => commits(it),
         Section::Destination(it) => destination(it),
         Section::Secrets(it) => secrets(it),
         Section::Packages(it) => packages(it),
-        Section::Readable { paths } => listed("can read", paths),
+        Section::Readable { paths } => listed("can read", paths, LINE),
         Section::Recovery { command, note } => recovery(command, note),
         Section::Earlier(it) => earlier(it),
         Section::Review { by, verdict, rationale, codes } => review((by, verdict), rationale, codes),
@@ -51,9 +52,9 @@ fn of_change(row: Row) -> Row {
     }
 }
 
-fn listed(label: &str, lines: &[String]) -> Vec<Row> {
-    let row =
-        |(at, line): (usize, &String)| Row::new(if at == 0 { label } else { "" }, neutral::short_quoted(line, 400));
+fn listed(label: &str, lines: &[String], longest: usize) -> Vec<Row> {
+    let label = |at| if at == 0 { label } else { "" };
+    let row = |(at, line): (usize, &String)| Row::new(label(at), neutral::short_quoted(line, longest));
     lines.iter().enumerate().map(row).collect()
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use tollgate_evidence::Meaning;
 use tollgate_ledger::record::RunStarted;
 use tollgate_report::{differ, meaning};
 
@@ -15,11 +14,11 @@ use crate::{args, time};
 const SINCE: &str = "30d";
 
 /// Says what the second text means where there is the first: as it would count at once, and once a person trusts it.
-pub(crate) fn means(path: &Path, texts: [&str; 2]) -> Result<Meaning, String> {
+pub(crate) fn means(path: &Path, texts: [&str; 2]) -> Result<[Vec<String>; 2], String> {
     worked_out(path, texts).map_err(|failure| failure.text)
 }
 
-fn worked_out(path: &Path, [before, after]: [&str; 2]) -> Result<Meaning, Failure> {
+fn worked_out(path: &Path, [before, after]: [&str; 2]) -> Result<[Vec<String>; 2], Failure> {
     let which = args::Which { since: Some(SINCE.to_owned()), run: None, json: args::Json { json: false } };
     let mut story = replay::told(&which)?;
     story.runs.retain(|_, started| started.workspace.as_path().join(PROJECT) == path);
@@ -38,5 +37,5 @@ fn worked_out(path: &Path, [before, after]: [&str; 2]) -> Result<Meaning, Failur
         flips.push("once a person trusts it (`tollgate policy trust`):".to_owned());
         flips.extend(meaning::flips(&once, judged));
     }
-    Ok(Meaning { says: meaning::difference(before, after), flips })
+    Ok([meaning::difference(before, after), flips])
 }

@@ -45,7 +45,7 @@ pub(crate) fn directory(lookup: &mut Lookup<'_>, start: Start<'_>, path: &[u8]) 
         if links > LINKS {
             return Err(Errno::ELOOP);
         }
-        let above = true_path(at.as_fd())?;
+        let above = at::name_of(at.as_fd())?;
         if let Some(object) = magic(lookup, (at.as_fd(), &above), (&next, &name))? {
             at = object;
             continue;
@@ -83,11 +83,6 @@ fn above(root: BorrowedFd<'_>, at: OwnedFd) -> Result<OwnedFd, Errno> {
         nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_DIRECTORY | nix::fcntl::OFlag::O_CLOEXEC,
         nix::sys::stat::Mode::empty(),
     )
-}
-
-/// A directory's true path; `ENAMETOOLONG` where that is longer than a page: what can't be named can't be judged.
-pub(crate) fn true_path(dir: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
-    at::name_of(dir)
 }
 
 /// Whether something is in a `/proc`: there the text of a link means nothing, and what is read hangs on who reads.

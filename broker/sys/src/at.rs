@@ -126,12 +126,7 @@ pub fn stat(dir: BorrowedFd<'_>, name: &CStr) -> Done<libc::stat> {
 /// # Errors
 /// Its errno.
 pub fn is_mount(dir: BorrowedFd<'_>, name: &CStr) -> Done<bool> {
-    let mut out = MaybeUninit::<libc::statx>::zeroed();
-    let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT;
-    // SAFETY: the name is NUL-terminated, `out` is a statx.
-    done(unsafe { libc::statx(dir.as_raw_fd(), name.as_ptr(), flags, 0, out.as_mut_ptr()) }.into())?;
-    // SAFETY: it was zeroed, and the kernel has filled it.
-    let out = unsafe { out.assume_init() };
+    let out = statx(dir, name, 0)?;
     let root = u64::try_from(libc::STATX_ATTR_MOUNT_ROOT).unwrap_or_default();
     Ok(out.stx_attributes & out.stx_attributes_mask & root != 0)
 }
@@ -141,14 +136,18 @@ pub fn is_mount(dir: BorrowedFd<'_>, name: &CStr) -> Done<bool> {
 /// # Errors
 /// Its errno; `ENOSYS` where the kernel doesn't tell.
 pub fn mount_of(dir: BorrowedFd<'_>, name: &CStr) -> Done<u64> {
+    let out = statx(dir, name, libc::STATX_MNT_ID)?;
+    if out.stx_mask & libc::STATX_MNT_ID == 0 { Err(Errno::ENOSYS) } else { Ok(out.stx_mnt_id) }
+}
+
+/// `statx(2)` of a name itself, or of the descriptor where it is empty.
+fn statx(dir: BorrowedFd<'_>, name: &CStr, mask: u32) -> Done<libc::statx> {
     let mut out = MaybeUninit::<libc::statx>::zeroed();
     let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT | libc::AT_EMPTY_PATH;
     // SAFETY: the name is NUL-terminated, `out` is a statx.
-    let got = unsafe { libc::statx(dir.as_raw_fd(), name.as_ptr(), flags, libc::STATX_MNT_ID, out.as_mut_ptr()) };
-    done(got.into())?;
+    done(unsafe { libc::statx(dir.as_raw_fd(), name.as_ptr(), flags, mask, out.as_mut_ptr()) }.into())?;
     // SAFETY: it was zeroed, and the kernel has filled it.
-    let out = unsafe { out.assume_init() };
-    if out.stx_mask & libc::STATX_MNT_ID == 0 { Err(Errno::ENOSYS) } else { Ok(out.stx_mnt_id) }
+    Ok(unsafe { out.assume_init() })
 }
 
 /// `readlinkat(2)`; of the link behind the descriptor itself where the name is empty.
@@ -350,7 +349,7 @@ pub fn set_attribute(object: BorrowedFd<'_>, at: &CStr, attribute: &CStr, value:
 /// What the kernel calls the object behind a descriptor of ours now (`/proc/self/fd/N`).
 ///
 /// # Errors
-/// `ENAMETOOLONG` where that is longer than a page.
+/// `ENAMETOOLONG` where that is longer than a page: what can't be named can't be judged.
 pub fn name_of(object: BorrowedFd<'_>) -> Done<Vec<u8>> {
     let path = own_path(object, b"");
     let mut out = vec![0u8; 4096];

@@ -19,7 +19,7 @@ pub const GROWTH: usize = 1 << 16;
 /// Bytes of that for each word that braces make.
 pub const BESIDES: usize = 192;
 /// Bytes of that for each word behind a wrapper.
-pub const WRAPPED: usize = 64;
+pub const WRAPPED: usize = 96;
 /// Bytes that the second parser reads once more, since they stand in texts within the text.
 pub const AGAIN: usize = 10_000;
 /// Words of one `[[ … ]]`: the second parser goes one level in for each condition.

@@ -2,6 +2,7 @@
 //! inside, and what can't be made of them.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -14,7 +15,7 @@ use tollgate_tests::{Job, Outcome, Scene, cases, skip};
 
 cases! { everywhere: streams_and_status death_by_signal denied_runs_nothing signals_reach_it }
 cases! { both: wider_than_inside nothing_of_the_agents_environment swapped_file_is_refused nothing_of_the_workspace_is_run
-killed_inside_ends_outside pushed_without_its_deputies options_that_name_programs branches_that_were_others_for_a_while }
+killed_inside_ends_outside pushed_without_its_deputies options_that_name_programs branches_that_are_others_than_shown }
 
 /// `env` stands for any tool that needs more.
 const RULE: &str = "[[command]]\neffect = \"ask\"\nprogram = [\"env\"]\nprofile = \"push\"\nbecause = \"a try\"\nmatches = [\"env x\"]\n";
@@ -135,25 +136,47 @@ impl Drop for Daemon {
     }
 }
 
-/// Evidence is looked up from the live branches: they must have been what is pushed all the while.
-fn branches_that_were_others_for_a_while(scene: &Scene) {
+/// What would be pushed is copied before anybody is asked, and is the same when it starts; that it was another in between
+/// does nothing.
+fn branches_that_are_others_than_shown(scene: &Scene) {
     let text = format!(
-        "set -e; cd {}; git init -q -b main .; git config user.name u; git config user.email u@example.com
-         git remote add origin git://127.0.0.1:1/r.git; git commit -q --allow-empty -m one",
+        "set -e; cd {}; for r in a b; do git init -q -b main $r; cd $r; git config user.name u
+         git config user.email u@example.com; git remote add origin git://127.0.0.1:1/r.git
+         git commit -q --allow-empty -m one; cd ..; done; ln -s a link",
         scene.workspace.display(),
     );
     let mut command = scene.command("/bin/bash");
     command.args(["-c", &text]);
     Job::new(command).end().ended(0);
-    let running = scene.job::<&str, _>(&[], &["/bin/bash", "-c", "git push origin main; echo \"rc $?\""]).start();
-    let question = scene.question();
-    let branch = scene.workspace.join(".git/refs/heads/main");
+    let [branch, link] = ["a/.git/refs/heads/main", "link"].map(|name| scene.workspace.join(name));
     let pushed = fs::read(&branch).unwrap();
-    fs::write(&branch, "0123456789012345678901234567890123456789\n").unwrap();
-    fs::write(&branch, pushed).unwrap();
-    scene.answer("approve", &question, &[]).ended(0);
-    running.end().printed("rc 137\n");
-    assert_eq!((scene.events("escalated"), scene.events("tampered")), (0, 1));
+    let lead = |to: &str| {
+        fs::remove_file(&link).unwrap();
+        symlink(to, &link).unwrap();
+    };
+    let push = |change: &dyn Fn()| {
+        let words = ["/bin/bash", "-c", "git -C link push origin main; echo \"rc $?\""];
+        let running = scene.job::<&str, _>(&[], &words).start();
+        let question = scene.question();
+        let card = scene.verb(&["approvals", "show", question["id"].as_str().unwrap()]).end();
+        assert!(card.out.contains("one") && !card.out.contains("not known: commits"), "{card}");
+        change();
+        scene.answer("approve", &question, &[]).ended(0);
+        running.end()
+    };
+    push(&|| fs::write(&branch, "0123456789012345678901234567890123456789\n").unwrap()).printed("rc 137\n");
+    fs::write(&branch, &pushed).unwrap();
+    push(&|| lead("b")).printed("rc 137\n");
+    lead("a");
+    assert_eq!((scene.events("escalated"), scene.events("tampered")), (0, 2));
+    // nobody is there
+    let moved = || {
+        lead("b");
+        lead("a");
+        fs::write(&branch, &pushed).unwrap();
+    };
+    push(&moved).printed("rc 128\n");
+    assert_eq!((scene.events("escalated"), scene.events("tampered")), (1, 2));
 }
 
 fn pushed_without_its_deputies(scene: &Scene) {

@@ -25,7 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tollgate-notice", &["policy", "wire"]),
     ("tollgate-watch", &["policy", "wire"]),
     ("tollgate-web", &["policy", "wire", "ledger"]),
-    ("tollgate-evidence", &["policy", "sys", "wire", "ledger"]),
+    ("tollgate-evidence", &["policy", "sys", "wire", "ledger", "deputy"]),
     ("tollgate-review", &["policy", "sys", "wire", "ledger"]),
     (
         "tollgate",

@@ -1,6 +1,7 @@
 //! Files that a command's words name and that the sandbox can change: an approval is for their content.
 
 use std::io::{self, Read as _};
+use std::os::fd::AsRawFd as _;
 use std::path::Path;
 
 use tollgate_policy::path::AbsPath;
@@ -65,11 +66,14 @@ pub(crate) fn add(path: &Path, prepared: &mut Prepared) -> Result<(), String> {
     Ok(())
 }
 
+/// Which files may be read, by where they lie in truth.
+pub type Readable<'a> = &'a dyn Fn(&AbsPath) -> bool;
+
 /// The text of a regular file; none if there is none.
 ///
 /// # Errors
-/// That it can't be read, is too long, or no text.
-pub(crate) fn text(file: &Path) -> Result<Option<String>, String> {
+/// That it can't be read, may not be, is too long, or no text.
+pub(crate) fn text(file: &Path, may: Readable<'_>) -> Result<Option<String>, String> {
     let cannot = |e: &dyn std::fmt::Display| format!("{} can't be read: {e}", file.display());
     let opened = match opened(file) {
         Ok(opened) => opened,
@@ -79,6 +83,10 @@ pub(crate) fn text(file: &Path) -> Result<Option<String>, String> {
     let meta = opened.metadata().map_err(|e| cannot(&e))?;
     if !meta.is_file() || meta.len() > LONGEST {
         return Err(cannot(&"it is no file, or too long"));
+    }
+    let real = std::fs::read_link(format!("/proc/self/fd/{}", opened.as_raw_fd())).map_err(|e| cannot(&e))?;
+    if !AbsPath::new(real).is_ok_and(|real| may(&real)) {
+        return Err(cannot(&"it is a link to what lies elsewhere"));
     }
     let mut bytes = Vec::new();
     opened.take(LONGEST).read_to_end(&mut bytes).map_err(|e| cannot(&e))?;

@@ -2,18 +2,19 @@
 //! attributes and aliases stay behind: the command works in a git directory of its own, in the outside run's temp
 //! directory, with harmless settings only (`git-new-workdir` of git's contrib lays links in the same way).
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::sys::stat::{Mode, mkdirat};
 use tollgate_policy::path::AbsPath;
+use tollgate_policy::raw::Raw;
 
 use crate::config::{self, Setting};
 use crate::files::text;
 use crate::laid::{Laid, Thing};
+use crate::repository::{HELD, Repository};
 use crate::{Asking, Prepared, words};
-/// Most branches and tags.
-const MOST: usize = 4096;
+
 /// Where the git directory is.
 const PLACE: &str = "git";
 
@@ -67,11 +68,7 @@ pub(crate) fn prepare(
     fix(prepared);
     let words = words(asking.exec)?;
     if names.iter().any(|name| HELPERS.contains(&name.as_str())) {
-        let Some(found) = Repository::find(asking.exec.cwd.as_path(), asking)? else {
-            return Ok(None);
-        };
-        lay(&found, asking, prepared)?;
-        link_references(&found, prepared);
+        around(asking, prepared)?;
         return Ok(None);
     }
     let call = Call::read(&words)?;
@@ -92,11 +89,11 @@ pub(crate) fn prepare(
             call.verb
         ));
     }
-    let Some(found) = Repository::find(&start, asking)? else {
+    let Some(found) = Found::of(&start, asking)? else {
         return Err("no git repository is here".into());
     };
     let chosen = found.chosen(&call.rest);
-    let inside = |url: &str| is_local_and(asking, &found.top, url);
+    let inside = |url: &str| is_local_and(asking, &found.at.top, url);
     if call.rest.iter().any(|word| inside(word)) || chosen.iter().any(|url| inside(url)) {
         return Ok(Some("the other repository lies inside as well".into()));
     }
@@ -104,28 +101,54 @@ pub(crate) fn prepare(
     {
         return Err(format!("`{}` names a program to talk through", url.escape_debug()));
     }
-    lay(&found, asking, prepared)?;
-    snapshot(&found, call.verb, prepared)?;
+    from_top(&call, &found.at.top, prepared)?;
+    if ["push", "send-pack"].contains(&call.verb) {
+        lay_copied(&found, asking, prepared)?;
+    } else {
+        lay_live(&found, asking, prepared)?;
+    }
     Ok(None)
+}
+
+/// `-C` as the true path of the working tree's top: other links may lie on the given one's way by then.
+fn from_top(call: &Call<'_>, top: &Path, prepared: &mut Prepared) -> Result<(), String> {
+    if call.directories.is_empty() {
+        return Ok(());
+    }
+    let top = top.to_str().ok_or("the repository's path is no text")?;
+    let behind = call.options.iter().chain([&call.verb]).chain(&call.rest).map(|word| Raw::from(*word));
+    let argv0 = prepared.argv.first().cloned();
+    prepared.argv = argv0.into_iter().chain(["-C", top].map(Raw::from)).chain(behind).collect();
+    let line = prepared.argv.iter().map(crate::word).collect::<Vec<_>>().join(" ");
+    prepared.fact("outside as", line);
+    Ok(())
 }
 
 /// A command line of git.
 struct Call<'a> {
     directories: Vec<&'a str>,
+    /// Before the subcommand, without directories.
+    options: Vec<&'a str>,
     verb: &'a str,
     rest: Vec<&'a str>,
 }
 
 impl<'a> Call<'a> {
     fn read(words: &[&'a str]) -> Result<Self, String> {
-        let mut directories = Vec::new();
+        let (mut directories, mut options) = (Vec::new(), Vec::new());
         let mut left = words.iter().copied();
         let verb = loop {
             let word = left.next().ok_or("git without a subcommand has no need to go outside")?;
             match word {
                 "-C" => directories.push(left.next().ok_or("`-C` without a directory")?),
-                "-c" => harmless(left.next().unwrap_or_default())?,
-                "--no-pager" | "-P" | "--no-optional-locks" | "--no-replace-objects" | "--no-advice" => {}
+                "-c" => {
+                    let setting = left.next().unwrap_or_default();
+                    harmless(setting)?;
+                    options.extend([word, setting]);
+                }
+                "--no-pager" | "-P" | "--no-optional-locks" | "--no-replace-objects" | "--no-advice" => {
+                    options.push(word);
+                }
                 word if word.starts_with('-') => {
                     return Err(format!("git's option `{}` is not taken outside", word.escape_debug()));
                 }
@@ -143,7 +166,7 @@ impl<'a> Call<'a> {
                 return Err(format!("the option `{}` is not taken outside", word.escape_debug()));
             }
         }
-        Ok(Self { directories, verb, rest })
+        Ok(Self { directories, options, verb, rest })
     }
 }
 
@@ -173,47 +196,29 @@ fn is_local_and(asking: &Asking<'_>, base: &Path, word: &str) -> bool {
 }
 
 /// A repository as it lies in the sandbox.
-struct Repository {
-    /// The top of its working tree.
-    top: PathBuf,
-    /// Its git directory: the working tree's own.
-    own: PathBuf,
-    /// The one that all working trees share.
-    common: PathBuf,
+struct Found {
+    at: Repository,
+    config: String,
     settings: Vec<Setting>,
 }
 
-impl Repository {
+impl Found {
     /// The one that `start` is in.
-    fn find(start: &Path, asking: &Asking<'_>) -> Result<Option<Self>, String> {
-        let start = start.canonicalize().map_err(|e| format!("its directory can't be found: {e}"))?;
-        let Some((top, entry)) = start.ancestors().find_map(|at| {
-            let entry = at.join(".git");
-            entry.symlink_metadata().is_ok().then(|| (at.to_owned(), entry))
-        }) else {
-            return Ok(None);
-        };
-        let own = if entry.is_dir() { entry } else { top.join(pointer(&entry, "gitdir: ")?) };
-        let common = match own.join("commondir") {
-            file if file.exists() => own.join(pointer(&file, "")?),
-            _ => own.clone(),
-        };
-        let real = |path: PathBuf| path.canonicalize().map_err(|e| format!("its git directory can't be found: {e}"));
-        let (own, common) = (real(own)?, real(common)?);
-        let told = AbsPath::new(&common).map_err(|e| e.to_string())?;
-        let within = AbsPath::new(&top).is_ok_and(|top| (asking.changeable)(&top) == (asking.changeable)(&told));
-        if !within {
+    fn of(start: &Path, asking: &Asking<'_>) -> Result<Option<Self>, String> {
+        let Some(at) = Repository::find(start)? else { return Ok(None) };
+        let side = |path: &Path| AbsPath::new(path).is_ok_and(|path| (asking.changeable)(&path));
+        if side(&at.top) != side(&at.common) || side(&at.own) != side(&at.common) {
             return Err("the folder and its git directory lie on different sides of the boundary".into());
         }
-        let text = text(&common.join("config"))?.unwrap_or_default();
+        let config = text(&at.common.join("config"), &same_side(&at, asking))?.unwrap_or_default();
         let settings =
-            config::parse(&text).map_err(|line| format!("its git configuration can't be read (line {line})"))?;
+            config::parse(&config).map_err(|line| format!("its git configuration can't be read (line {line})"))?;
         let odd = settings.iter().find(|s| {
             s.section == "extensions" && !["objectformat", "worktreeconfig", "noop"].contains(&s.key.as_str())
         });
         match odd {
             Some(odd) => Err(format!("a repository with `{}` can't be used from outside", odd.name().escape_debug())),
-            None => Ok(Some(Self { top, own, common, settings })),
+            None => Ok(Some(Self { at, config, settings })),
         }
     }
 
@@ -229,7 +234,7 @@ impl Repository {
     }
 
     fn path(&self, name: &str) -> Option<AbsPath> {
-        let path = self.common.join(name);
+        let path = self.at.common.join(name);
         if path.exists() { AbsPath::new(path).ok() } else { None }
     }
 }
@@ -245,29 +250,32 @@ fn fix(prepared: &mut Prepared) {
     prepared.env = env;
 }
 
+/// Which files are read for a repository: what lies on its own side of the boundary, whatever links the sandbox made.
+/// The gate reads with rights of the person's, and what it lays git may repeat to the caller.
+fn same_side<'a>(at: &Repository, asking: &'a Asking<'_>) -> impl Fn(&AbsPath) -> bool + 'a {
+    let side = AbsPath::new(&at.common).is_ok_and(|common| (asking.changeable)(&common));
+    move |path| (asking.changeable)(path) == side
+}
+
 /// Lays the git directory, all but branches and tags.
-fn lay(found: &Repository, asking: &Asking<'_>, prepared: &mut Prepared) -> Result<(), String> {
+fn lay(found: &Found, head: String, asking: &Asking<'_>, prepared: &mut Prepared) -> Result<(), String> {
     let usable = |s: &&Setting| {
         let url = s.section == "remote" && ["url", "pushurl"].contains(&s.key.as_str());
-        s.is_harmless() && !(url && (s.value.contains("::") || is_local_and(asking, &found.top, &s.value)))
+        s.is_harmless() && !(url && (s.value.contains("::") || is_local_and(asking, &found.at.top, &s.value)))
     };
     let (kept, left): (Vec<&Setting>, Vec<&Setting>) = found.settings.iter().partition(usable);
     let file = |at: &str, text: String| Laid { at: format!("{PLACE}/{at}"), what: Thing::File(text.into_bytes()) };
     prepared.laid.push(Laid { at: PLACE.into(), what: Thing::Folder });
     prepared.laid.push(file("config", config::write(kept.iter().copied())));
-    let head = text(&found.own.join("HEAD"))?.ok_or("the repository has no HEAD")?;
-    prepared.laid.push(file("HEAD", head.clone()));
-    for name in ["objects", "logs", "shallow"] {
-        if let Some(path) = found.path(name) {
-            prepared.laid.push(Laid { at: format!("{PLACE}/{name}"), what: Thing::Link(path) });
-        }
-    }
-    let fetched = AbsPath::new(found.own.join("FETCH_HEAD")).map_err(|e| e.to_string())?;
+    let shown = head.trim().escape_debug().to_string();
+    prepared.laid.push(file("HEAD", head));
+    link(&["objects", "logs"], found, prepared);
+    let fetched = AbsPath::new(found.at.own.join("FETCH_HEAD")).map_err(|e| e.to_string())?;
     prepared.laid.push(Laid { at: format!("{PLACE}/FETCH_HEAD"), what: Thing::Link(fetched) });
-    let top = found.top.to_str().ok_or("the repository's path is no text")?;
+    let top = found.at.top.to_str().ok_or("the repository's path is no text")?;
     prepared.env.push(("GIT_DIR".into(), format!("@temp/{PLACE}")));
     prepared.env.push(("GIT_WORK_TREE".into(), top.to_owned()));
-    prepared.fact("repository", format!("{}, on {}", found.common.display(), head.trim().escape_debug()));
+    prepared.fact("repository", format!("{}, on {shown}", found.at.common.display()));
     for setting in &kept {
         if setting.section == "remote" && setting.key.ends_with("url") {
             prepared.fact(&setting.name(), setting.value.escape_debug().to_string());
@@ -281,60 +289,55 @@ fn lay(found: &Repository, asking: &Asking<'_>, prepared: &mut Prepared) -> Resu
     Ok(())
 }
 
-/// Branches and tags: for a push as they are now, so that what is approved is what is pushed; else the live ones.
-fn snapshot(found: &Repository, verb: &str, prepared: &mut Prepared) -> Result<(), String> {
-    if !["push", "send-pack"].contains(&verb) {
-        link_references(found, prepared);
-        return Ok(());
+/// With branches and tags as they are now, so that what is approved is what is pushed.
+fn lay_copied(found: &Found, asking: &Asking<'_>, prepared: &mut Prepared) -> Result<(), String> {
+    let copied = found.at.copied(&same_side(&found.at, asking))?;
+    if copied.config != found.config {
+        return Err("the repository's settings change while they are looked at".into());
     }
-    for file in [found.own.join("HEAD"), found.common.join("config"), found.common.join("packed-refs")] {
-        prepared.stamp(&file);
-    }
-    prepared.laid.push(Laid { at: format!("{PLACE}/refs"), what: Thing::Folder });
-    for kind in ["heads", "tags"] {
-        let place = format!("refs/{kind}");
-        prepared.laid.push(Laid { at: format!("{PLACE}/{place}"), what: Thing::Folder });
-        copy(&found.common, &place, prepared)?;
-    }
-    // what a push updates here
-    make_remotes(&found.common);
-    if let Some(path) = found.path("refs/remotes") {
-        prepared.laid.push(Laid { at: format!("{PLACE}/refs/remotes"), what: Thing::Link(path) });
-    }
-    if let Some(packed) = text(&found.common.join("packed-refs"))? {
-        prepared.laid.push(Laid { at: format!("{PLACE}/packed-refs"), what: Thing::File(packed.into_bytes()) });
-    }
-    let tips = prepared.laid.iter().filter_map(|laid| match (&laid.what, laid.at.strip_prefix("git/refs/heads/")) {
+    lay(found, copied.head, asking, prepared)?;
+    let tips = copied.laid.iter().filter_map(|laid| match (&laid.what, laid.at.strip_prefix("refs/heads/")) {
         (Thing::File(text), Some(name)) => {
             Some(format!("{name} {}", String::from_utf8_lossy(text.get(..12).unwrap_or(text))))
         }
         (Thing::File(_) | Thing::Folder | Thing::Link(_), _) => None,
     });
     let tips: Vec<String> = tips.take(20).map(|tip| tip.escape_debug().to_string()).collect();
+    prepared.laid.extend(copied.laid.into_iter().map(|laid| Laid { at: format!("{PLACE}/{}", laid.at), ..laid }));
+    // what a push updates here
+    make_remotes(&found.at.common);
+    link(&["refs/remotes"], found, prepared);
     prepared.fact("branches", tips.join(", "));
+    prepared.fact(HELD, copied.digest);
     Ok(())
 }
 
-/// For a program that starts git by itself: as [`prepare`], with the live branches and tags.
+/// With the live branches and tags.
+fn lay_live(found: &Found, asking: &Asking<'_>, prepared: &mut Prepared) -> Result<(), String> {
+    let head = text(&found.at.own.join("HEAD"), &same_side(&found.at, asking))?.ok_or("the repository has no HEAD")?;
+    lay(found, head, asking, prepared)?;
+    link(&["refs", "packed-refs", "shallow"], found, prepared);
+    Ok(())
+}
+
+fn link(names: &[&str], found: &Found, prepared: &mut Prepared) {
+    for name in names {
+        if let Some(path) = found.path(name) {
+            prepared.laid.push(Laid { at: format!("{PLACE}/{name}"), what: Thing::Link(path) });
+        }
+    }
+}
+
+/// For a program of git's, or one that starts git by itself: as [`prepare`], with the live branches and tags.
 ///
 /// # Errors
 /// A repository that can't be used from outside.
 pub(crate) fn around(asking: &Asking<'_>, prepared: &mut Prepared) -> Result<(), String> {
     fix(prepared);
-    let Some(found) = Repository::find(asking.exec.cwd.as_path(), asking)? else {
+    let Some(found) = Found::of(asking.exec.cwd.as_path(), asking)? else {
         return Ok(());
     };
-    lay(&found, asking, prepared)?;
-    link_references(&found, prepared);
-    Ok(())
-}
-
-fn link_references(found: &Repository, prepared: &mut Prepared) {
-    for name in ["refs", "packed-refs"] {
-        if let Some(path) = found.path(name) {
-            prepared.laid.push(Laid { at: format!("{PLACE}/{name}"), what: Thing::Link(path) });
-        }
-    }
+    lay_live(&found, asking, prepared)
 }
 
 /// Makes the place for what is known of remotes, if it isn't there; no link leads out of the git directory.
@@ -347,36 +350,105 @@ fn make_remotes(common: &Path) {
     }
 }
 
-/// Copies a directory of references.
-fn copy(common: &Path, place: &str, prepared: &mut Prepared) -> Result<(), String> {
-    prepared.stamp(&common.join(place));
-    let Ok(entries) = std::fs::read_dir(common.join(place)) else { return Ok(()) };
-    let mut names: Vec<String> = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| !name.as_bytes().ends_with(b".lock"))
-        .collect();
-    names.sort();
-    for name in names {
-        let at = format!("{place}/{name}");
-        let meta = common.join(&at).symlink_metadata().map_err(|e| format!("a branch can't be read: {e}"))?;
-        if prepared.laid.len() > MOST {
-            return Err(format!("the repository has more than {MOST} branches and tags"));
-        }
-        if meta.is_dir() {
-            prepared.laid.push(Laid { at: format!("{PLACE}/{at}"), what: Thing::Folder });
-            copy(common, &at, prepared)?;
-        } else if let Some(text) = text(&common.join(&at))? {
-            prepared.stamp(&common.join(&at));
-            prepared.laid.push(Laid { at: format!("{PLACE}/{at}"), what: Thing::File(text.into_bytes()) });
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use tollgate_policy::action::{Exec, Form, Image};
+
+    use super::*;
+    use crate::{Way, prepare};
+
+    /// What becomes of a command at `at`, beneath which all can be changed.
+    fn ready(at: &Path, line: &str) -> Result<Prepared, String> {
+        let abs = |path: &Path| AbsPath::new(path).unwrap();
+        let image = Image {
+            executable: Some(abs(Path::new("/usr/bin/git"))),
+            form: Form::Native,
+            writable: false,
+            sha256: None,
+        };
+        let argv = line.split(' ').map(Raw::from).collect();
+        let exec = Exec { given: Raw::from("git"), image, argv, cwd: abs(at) };
+        let root = abs(at);
+        match prepare(&Asking { exec: &exec, changeable: &|path| path.is_within(&root) })? {
+            Way::Out(prepared) => Ok(*prepared),
+            Way::In(why) => panic!("{line}: {why}"),
         }
     }
-    Ok(())
-}
 
-/// A file that points elsewhere.
-fn pointer(file: &Path, behind: &str) -> Result<String, String> {
-    let text = text(file)?.unwrap_or_default();
-    let line = text.trim_end_matches(['\n', '\r']);
-    line.strip_prefix(behind).map(str::to_owned).ok_or_else(|| format!("{} can't be read", file.display()))
+    fn repository(at: &Path) {
+        fs::create_dir_all(at.join(".git/refs/heads")).unwrap();
+        for (file, text) in [("HEAD", "ref: refs/heads/main\n"), ("config", "[core]\nbare = false\n")] {
+            fs::write(at.join(".git").join(file), text).unwrap();
+        }
+    }
+
+    fn fact(prepared: &Prepared, label: &str) -> String {
+        let found = prepared.facts.iter().find(|(is, _)| is == label);
+        found.map(|(_, text)| text.clone()).unwrap_or_default()
+    }
+
+    #[test]
+    fn no_link_is_gone_over_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().canonicalize().unwrap();
+        let [one, other] = ["one", "other"].map(|name| at.join(name));
+        repository(&one);
+        repository(&other);
+        fs::create_dir(one.join("sub")).unwrap();
+        symlink("one", at.join("link")).unwrap();
+        let before = ready(&at, "git -c push.default=current -C link -C sub push origin main").unwrap();
+        let words: Vec<&str> = before.argv.iter().filter_map(Raw::text).collect();
+        let top = one.to_str().unwrap();
+        assert_eq!(words, ["git", "-C", top, "-c", "push.default=current", "push", "origin", "main"]);
+        assert!(fact(&before, "outside as").contains(top));
+        fs::remove_file(at.join("link")).unwrap();
+        symlink("other", at.join("link")).unwrap();
+        let after = ready(&at, "git -C link push origin main").unwrap();
+        assert_ne!(fact(&before, HELD), fact(&after, HELD));
+        assert!(!fact(&after, HELD).is_empty());
+    }
+
+    #[test]
+    fn what_a_push_goes_by_is_copied() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().canonicalize().unwrap();
+        repository(&at);
+        for (file, text) in [("refs/heads/main", "1"), ("packed-refs", "2"), ("shallow", "3")] {
+            let before = ready(&at, "git push origin main").unwrap();
+            fs::write(at.join(".git").join(file), text).unwrap();
+            let after = ready(&at, "git push origin main").unwrap();
+            let laid = Laid { at: format!("git/{file}"), what: Thing::File(text.into()) };
+            assert!(after.laid.contains(&laid), "{file}: {:?}", after.laid);
+            assert_ne!(fact(&before, HELD), fact(&after, HELD), "{file}");
+        }
+        // a fetch writes there
+        let linked = Thing::Link(AbsPath::new(at.join(".git/shallow")).unwrap());
+        let fetch = ready(&at, "git fetch origin").unwrap();
+        assert!(fetch.laid.iter().any(|laid| laid.what == linked), "{:?}", fetch.laid);
+    }
+
+    /// git repeats lines that it does not understand.
+    #[test]
+    fn nothing_of_the_persons_is_copied() {
+        let dir = tempfile::tempdir().unwrap();
+        let others = tempfile::tempdir().unwrap();
+        let at = dir.path().canonicalize().unwrap();
+        repository(&at);
+        fs::write(others.path().join("secret"), "secret").unwrap();
+        fs::write(at.join("own"), "own").unwrap();
+        for name in ["packed-refs", "shallow", "refs/heads/x", "HEAD", "config"] {
+            let file = at.join(".git").join(name);
+            let before = fs::read(&file).ok();
+            fs::remove_file(&file).ok();
+            symlink(others.path().join("secret"), &file).unwrap();
+            let told = ready(&at, "git push origin main").unwrap_err();
+            assert!(told.contains("a link to what lies elsewhere"), "{name}: {told}");
+            fs::remove_file(&file).unwrap();
+            before.map_or_else(|| symlink(at.join("own"), &file), |before| fs::write(&file, before)).unwrap();
+            ready(&at, "git push origin main").unwrap();
+        }
+    }
 }

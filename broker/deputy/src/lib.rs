@@ -7,6 +7,7 @@ pub mod content;
 mod files;
 mod git;
 mod laid;
+pub mod repository;
 mod tools;
 
 use std::path::Path;
@@ -16,6 +17,7 @@ use tollgate_policy::digest::sha256_hex;
 use tollgate_policy::path::AbsPath;
 use tollgate_policy::raw::Raw;
 
+pub use files::Readable;
 pub use laid::{Laid, Thing};
 
 /// A command that is to run outside.
@@ -52,24 +54,13 @@ pub struct Prepared {
     pub laid: Vec<Laid>,
     /// Facts for who is asked.
     pub facts: Vec<(String, String)>,
-    /// When what was copied was changed last, by the inodes' own times (`ctime`, which can't be set back): evidence is
-    /// looked up from the live files, and these tell whether they were others for a while.
-    pub stamps: Vec<(i64, i64, u64)>,
 }
 
 impl Prepared {
     /// A digest of all of it: what an approval is bound to.
     #[must_use]
     pub fn digest(&self) -> String {
-        sha256_hex(
-            format!("{:?} {:?} {:?} {:?} {:?}", self.argv, self.env, self.laid, self.facts, self.stamps).as_bytes(),
-        )
-    }
-
-    fn stamp(&mut self, file: &Path) {
-        use std::os::unix::fs::MetadataExt as _;
-        // what is not there has no time; that it comes to be changes its folder's
-        self.stamps.extend(file.symlink_metadata().map(|meta| (meta.ctime(), meta.ctime_nsec(), meta.ino())));
+        sha256_hex(format!("{:?} {:?} {:?} {:?}", self.argv, self.env, self.laid, self.facts).as_bytes())
     }
 
     fn fact(&mut self, label: &str, text: impl Into<String>) {

@@ -211,7 +211,7 @@ fn cargo(asking: &Asking<'_>, words: &[&str], prepared: &mut Prepared) -> Result
     let above = asking.exec.cwd.as_path().ancestors();
     for folder in above.take_while(|folder| AbsPath::new(folder).is_ok_and(|folder| (asking.changeable)(&folder))) {
         for name in [".cargo/config.toml", ".cargo/config", "rust-toolchain.toml", "rust-toolchain"] {
-            let Some(text) = files::text(&folder.join(name))? else { continue };
+            let Some(text) = files::text(&folder.join(name), &|_| true)? else { continue };
             let lower = text.to_ascii_lowercase();
             if let Some(found) = NAMES.iter().find(|key| lower.contains(**key)) {
                 return Err(format!(
@@ -278,7 +278,7 @@ fn npm(asking: &Asking<'_>, words: &[&str], prepared: &mut Prepared) -> Result<(
     )?;
     let above = asking.exec.cwd.as_path().ancestors();
     for folder in above.take_while(|folder| AbsPath::new(folder).is_ok_and(|folder| (asking.changeable)(&folder))) {
-        let Some(text) = files::text(&folder.join(".npmrc"))? else { continue };
+        let Some(text) = files::text(&folder.join(".npmrc"), &|_| true)? else { continue };
         let odd =
             text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', ';'])).find(|line| {
                 let key = line.split('=').next().unwrap_or_default().trim();

@@ -5,6 +5,7 @@
 //! What git says may still be wrong where the sandbox forged objects or references; a forged object is not what a push
 //! would publish (the other side computes its id), a forged remote reference is pointed out.
 
+use std::cell::OnceCell;
 use std::fs;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -18,6 +19,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tempfile::TempDir;
+use tollgate_deputy::repository::Copied;
+use tollgate_deputy::{Laid, Thing, repository};
 use tollgate_sys::pidfd;
 
 /// Most bytes of one answer.
@@ -25,6 +28,9 @@ const MOST: usize = 8 << 20;
 
 /// A working tree with nothing in it, in a git directory of ours.
 const NO_TREE: &str = "no-tree";
+
+/// The repository's own settings, in a git directory of ours: data, under a name that git does not know.
+const THEIRS: &str = "their-config";
 
 /// Where git is looked for: never in a folder that comes from the environment.
 const PLACES: [&str; 4] = ["/usr/bin/git", "/usr/local/bin/git", "/bin/git", "/run/current-system/sw/bin/git"];
@@ -45,26 +51,57 @@ pub(crate) struct Repository {
     own: PathBuf,
     /// Our git directory.
     ours: TempDir,
+    /// Another, with nothing but what a push takes as it was copied; none where all is looked up as it is.
+    copied: Option<(TempDir, Copied)>,
+    /// Names of all references, once they were asked for.
+    known: OnceCell<String>,
     git: &'static str,
     until: Instant,
 }
 
 impl Repository {
-    /// The repository around `start`.
+    /// The repository around `start`, as it is while it is asked.
     pub(crate) fn find(start: &Path, until: Instant) -> Result<Self, String> {
+        Self::look(&place(start)?, None, until)
+    }
+
+    /// The repository around `start`, with settings, branches and tags as they are now: a copy is asked, as a push that is
+    /// approved goes by a copy.
+    pub(crate) fn copy(start: &Path, until: Instant) -> Result<Self, String> {
+        let place = place(start)?;
+        let copied = place.copied(&|_| true)?;
+        Self::look(&place, Some(copied), until)
+    }
+
+    fn look(place: &repository::Repository, copied: Option<Copied>, until: Instant) -> Result<Self, String> {
         let git = PLACES.iter().find(|place| Path::new(place).is_file()).ok_or("git is not installed outside")?;
-        let start = start.canonicalize().map_err(|e| format!("{} can't be found: {e}", start.display()))?;
-        let (top, entry) = start
-            .ancestors()
-            .map(|at| (at.to_owned(), at.join(".git")))
-            .find(|(_, entry)| entry.symlink_metadata().is_ok())
-            .ok_or("no git repository is there")?;
-        let own = if entry.is_dir() { entry } else { top.join(line(&entry)?.trim_start_matches("gitdir: ")) };
-        let common = if own.join("commondir").exists() { own.join(line(&own.join("commondir"))?) } else { own.clone() };
-        let real = |path: PathBuf| path.canonicalize().map_err(|e| format!("the git directory can't be found: {e}"));
-        let (own, common) = (real(own)?, real(common)?);
-        let ours = lay(&own, &common).map_err(|e| format!("a place to look from can't be made: {e}"))?;
-        Ok(Self { top, common, own, ours, git, until })
+        let unmade = |e: io::Error| format!("a place to look from can't be made: {e}");
+        let ours = lay(&place.own, &place.common, copied.as_ref()).map_err(unmade)?;
+        let alone = |copied: Copied| -> io::Result<(TempDir, Copied)> {
+            let alone = lay(&place.own, &place.common, Some(&copied))?;
+            for name in ["refs/remotes", "logs"] {
+                fs::remove_file(alone.path().join(name)).or_else(absent)?;
+            }
+            // what was packed of other references may be overridden by then
+            let packed = alone.path().join("packed-refs");
+            if let Ok(text) = limited(&packed) {
+                let kept = |line: &&str| {
+                    let name = line.split_once(' ').map_or("", |(_, name)| name);
+                    name.starts_with("refs/heads/") || name.starts_with("refs/tags/")
+                };
+                let lines: Vec<&str> = text.split_inclusive('\n').filter(kept).collect();
+                fs::write(packed, lines.concat())?;
+            }
+            Ok((alone, copied))
+        };
+        let copied = copied.map(alone).transpose().map_err(unmade)?;
+        let repository::Repository { top, own, common } = place.clone();
+        Ok(Self { top, common, own, ours, copied, known: OnceCell::new(), git, until })
+    }
+
+    /// Tells the copy from any other; none where all is looked up as it is.
+    pub(crate) fn digest(&self) -> Option<&str> {
+        self.copied.as_ref().map(|(_, copied)| copied.digest.as_str())
     }
 
     /// What git answers.
@@ -94,41 +131,60 @@ impl Repository {
     /// commit. Only such ids, never the words, are given to git: a word can look like an option (`--output=…` writes a
     /// file) or take away what others name (`^main`).
     pub(crate) fn commit(&self, name: &str) -> Option<String> {
-        let odd =
-            name.is_empty() || name.starts_with(['-', '^']) || name.contains("..") || name.contains(char::is_control);
-        if odd {
-            return None;
-        }
-        let id = self.word(&["rev-parse", "-q", "--verify", &format!("{name}^{{commit}}")])?;
-        (id.len() >= 40 && id.bytes().all(|b| b.is_ascii_hexdigit())).then_some(id)
+        named(name, "^{commit}", |words| self.ask(words))
     }
 
-    /// The id of the commit that a push takes for a word of the command. It looks among the references first, as
-    /// `refname_match` of git has it; where several go by the name, or something else does, none is shown for it.
-    pub(crate) fn pushed(&self, name: &str) -> Result<String, String> {
+    /// What git answers where nothing is but what a push takes.
+    fn ask_copy(&self, words: &[&str]) -> Result<Vec<u8>, String> {
+        let Some((alone, _)) = &self.copied else { return self.ask(words) };
+        let at = alone.path();
+        self.ask_of(at, words, (&at.join(NO_TREE), &at.join("none")))
+    }
+
+    /// Names of what a push takes: of branches and tags, where these were copied.
+    pub(crate) fn references(&self) -> String {
+        let bytes = self.ask_copy(&["for-each-ref", "--format=%(refname)"]).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// What a push takes for a word of the command: the id of the commit, and of what the word names, which is another
+    /// where that is a tag of its own. It looks among the references first, as `refname_match` of git has it; where
+    /// several go by the name, or something else does, none is shown for it; nor for what may be another by then (what
+    /// is known of remotes, what a branch was before).
+    pub(crate) fn pushed(&self, name: &str) -> Result<(String, String), String> {
         let full = if name == "@" { "HEAD" } else { name };
         let ways = ["", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/"].map(|front| format!("{front}{full}"));
-        let known = self.text(&["for-each-ref", "--format=%(refname)"])?;
+        let known = if let Some(known) = self.known.get() {
+            known
+        } else {
+            let known = self.text(&["for-each-ref", "--format=%(refname)"])?;
+            self.known.get_or_init(|| known)
+        };
         let found: Vec<&str> = known.lines().filter(|is| ways.iter().any(|way| way == is)).collect();
         let taken = match *found {
             [] => name,
             [one] if full != "HEAD" => one,
             _ => return Err(format!("`{name}` may be any of {}: the whole name would tell", found.join(", "))),
         };
-        self.commit(taken).ok_or_else(|| format!("`{name}` is not the name of a commit here"))
+        let id = |of| named(taken, of, |words| self.ask_copy(words));
+        let ids = id("^{commit}").zip(id(""));
+        ids.ok_or_else(|| {
+            if self.commit(taken).is_some() {
+                format!("`{name}` is no branch or tag, and may be another commit by then")
+            } else {
+                format!("`{name}` is not the name of a commit here")
+            }
+        })
     }
 
     /// Whether the history here ends before its beginning.
     pub(crate) fn is_shallow(&self) -> bool {
-        self.common.join("shallow").metadata().is_ok_and(|meta| meta.len() > 0)
+        self.ours.path().join("shallow").metadata().is_ok_and(|meta| meta.len() > 0)
     }
 
     /// The repository's own settings, read as data, in order: (name, value).
     pub(crate) fn settings(&self) -> Result<Vec<(String, String)>, String> {
-        let file = self.common.join("config");
-        if file.symlink_metadata().is_err() {
-            return Ok(Vec::new());
-        }
+        let file = self.ours.path().join(THEIRS);
         let file = file.to_str().ok_or("its path is no text")?;
         let text = self.text(&["config", "--file", file, "--no-includes", "--null", "--list"])?;
         let pair = |one: &str| {
@@ -142,7 +198,7 @@ impl Repository {
     pub(crate) fn references_of(&self, other: &Path) -> Result<String, String> {
         let there = if other.join("HEAD").exists() { other.to_owned() } else { other.join(".git") };
         // its settings are not ours to follow
-        let laid = lay(&there, &there).map_err(|e| format!("a place to look from can't be made: {e}"))?;
+        let laid = lay(&there, &there, None).map_err(|e| format!("a place to look from can't be made: {e}"))?;
         let words = ["for-each-ref", "--format=%(objectname) %(refname)"];
         let bytes = self.ask_of(laid.path(), &words, (&self.top, &self.own.join("index")))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -243,11 +299,23 @@ fn read(output: OwnedFd, until: Instant) -> Result<Vec<u8>, String> {
     }
 }
 
-fn line(file: &Path) -> Result<String, String> {
-    let text = limited(file).map_err(|e| format!("{} can't be read: {e}", file.display()))?;
-    let mut lines = text.lines();
-    let first = lines.next().unwrap_or_default().to_owned();
-    if lines.next().is_some() { Err(format!("{} has more than one line", file.display())) } else { Ok(first) }
+fn place(start: &Path) -> Result<repository::Repository, String> {
+    repository::Repository::find(start)?.ok_or_else(|| "no git repository is there".to_owned())
+}
+
+/// The id of what one name names, as git says that is asked.
+fn named(name: &str, of: &str, ask: impl Fn(&[&str]) -> Result<Vec<u8>, String>) -> Option<String> {
+    let odd = name.is_empty() || name.starts_with(['-', '^']) || name.contains("..") || name.contains(char::is_control);
+    if odd {
+        return None;
+    }
+    let bytes = ask(&["rev-parse", "-q", "--verify", &format!("{name}{of}")]).ok()?;
+    let id = String::from_utf8(bytes).ok()?.lines().next()?.to_owned();
+    (id.len() >= 40 && id.bytes().all(|b| b.is_ascii_hexdigit())).then_some(id)
+}
+
+fn absent(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
 /// A small file as text: regular files only, nothing that blocks.
@@ -262,18 +330,34 @@ pub(crate) fn limited(file: &Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn lay(own: &Path, common: &Path) -> io::Result<TempDir> {
+/// A git directory of ours, with links to what the repository has, or with what was copied from it.
+fn lay(own: &Path, common: &Path, copied: Option<&Copied>) -> io::Result<TempDir> {
     let ours = tempfile::Builder::new().prefix("tollgate-evidence-").tempdir()?;
     let at = |name: &str| ours.path().join(name);
-    for name in ["objects", "refs", "packed-refs", "logs", "shallow"] {
+    for Laid { at: name, what } in copied.iter().flat_map(|copied| &copied.laid) {
+        match what {
+            Thing::Folder => fs::create_dir(at(name))?,
+            Thing::File(bytes) => fs::write(at(name), bytes)?,
+            Thing::Link(to) => symlink(to.as_path(), at(name))?,
+        }
+    }
+    let live: &[&str] = match copied {
+        Some(_) => &["objects", "logs", "refs/remotes"],
+        None => &["objects", "logs", "refs", "packed-refs", "shallow"],
+    };
+    for name in live {
         if common.join(name).exists() {
             symlink(common.join(name), at(name))?;
         }
     }
+    let head = copied.map_or_else(|| limited(&own.join("HEAD")), |copied| Ok(copied.head.clone()))?;
+    let theirs =
+        copied.map_or_else(|| limited(&common.join("config")).unwrap_or_default(), |copied| copied.config.clone());
     fs::create_dir(at(NO_TREE))?;
-    fs::write(at("HEAD"), line(&own.join("HEAD")).map_err(io::Error::other)? + "\n")?;
-    let config = limited(&common.join("config")).unwrap_or_default().to_ascii_lowercase();
-    let wide = config.lines().any(|line| line.replace([' ', '\t'], "") == "objectformat=sha256");
+    fs::write(at("HEAD"), head)?;
+    let lower = theirs.to_ascii_lowercase();
+    fs::write(at(THEIRS), theirs)?;
+    let wide = lower.lines().any(|line| line.replace([' ', '\t'], "") == "objectformat=sha256");
     let format = if wide {
         "[core]\n\trepositoryformatversion = 1\n[extensions]\n\tobjectformat = sha256\n"
     } else {

@@ -18,6 +18,7 @@ mod policies;
 mod publish;
 mod secrets;
 mod specs;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod wider;
@@ -28,6 +29,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use tollgate_deputy::repository;
 use tollgate_policy::Policy;
 use tollgate_policy::action::Action;
 use tollgate_policy::evidence::Section;
@@ -71,6 +73,8 @@ pub(crate) struct Search<'a> {
     pub(crate) by: &'a Collector,
     pub(crate) until: Instant,
     pub(crate) found: Vec<Section>,
+    /// Digest of what would be pushed, where the gate has made a copy of it.
+    pub(crate) held: Option<String>,
 }
 
 impl Search<'_> {
@@ -102,7 +106,11 @@ impl Collect for Collector {
     }
 
     fn collect(&self, question: &mut Question, until: Instant) {
-        let mut search = Search { by: self, until, found: Vec::new() };
+        let held = question.evidence.iter().find_map(|section| {
+            let Section::Note { label, text } = section else { return None };
+            (label == repository::HELD).then(|| text.clone())
+        });
+        let mut search = Search { by: self, until, found: Vec::new(), held };
         let of_policy = question.verdict.class.as_deref() == Some(policies::CLASS);
         match &question.action {
             Action::Exec(exec) => match words::kind(exec, question.verdict.class.as_deref()) {

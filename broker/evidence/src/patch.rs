@@ -11,7 +11,12 @@ pub(crate) struct Count {
     pub(crate) added: u64,
     pub(crate) removed: u64,
     pub(crate) binary: bool,
+    /// It is a link to a commit of another repository, before or after.
+    pub(crate) link: bool,
 }
+
+/// What stands before a file's mode, or the ids before it.
+const MODES: [&str; 4] = ["new file mode ", "deleted file mode ", "new mode ", "index "];
 
 /// Reads a patch; tells each added line (path, line number, text), and returns all files with their counts.
 pub(crate) fn read(patch: &str, mut added: impl FnMut(&str, u64, &str)) -> BTreeMap<String, Count> {
@@ -43,6 +48,8 @@ pub(crate) fn read(patch: &str, mut added: impl FnMut(&str, u64, &str)) -> BTree
             files.entry(file.clone()).or_default();
         } else if line.starts_with("Binary files ") || line.starts_with("GIT binary patch") {
             files.entry(file.clone()).or_default().binary = true;
+        } else if MODES.iter().any(|of| line.strip_prefix(of).is_some_and(|mode| mode.ends_with("160000"))) {
+            files.entry(file.clone()).or_default().link = true;
         } else if let Some((before, after, at)) = hunk(line) {
             (old, new, number) = (before, after, at);
         }
@@ -114,7 +121,7 @@ mod tests {
         let mut lines = Vec::new();
         let files = read(patch, |path, number, text| lines.push((path.to_owned(), number, text.to_owned())));
         assert_eq!(lines, [("x".into(), 2, "++ b/innocent".into()), ("x".into(), 3, "secret".to_owned())]);
-        assert_eq!(files.get("x"), Some(&Count { added: 2, removed: 0, binary: false }));
+        assert_eq!(files.get("x"), Some(&Count { added: 2, removed: 0, binary: false, link: false }));
         assert!(files["y"].binary);
         assert!(!files.contains_key("innocent"));
     }

@@ -9,6 +9,7 @@ use tollgate_policy::evidence::{Changed, Commit, Commits, Destination, Diff, Mar
 use crate::git::Repository;
 use crate::secrets::Scan;
 use crate::specs::{self, Pushed, Spec};
+use crate::tags::Tags;
 use crate::words::Git;
 use crate::{Search, marks, patch};
 
@@ -25,10 +26,14 @@ pub(crate) fn push(exec: &Exec, search: &mut Search<'_>) {
         return search.missing("commits", "the command can't be read");
     };
     let start = call.directories.iter().fold(exec.cwd.as_path().to_owned(), |at, next| at.join(next));
-    let found = match Repository::find(&start, search.until) {
+    let found = match Repository::copy(&start, search.until) {
         Ok(found) => found,
         Err(why) => return search.missing("commits", why),
     };
+    if search.held.as_deref().is_some_and(|held| found.digest() != Some(held)) {
+        return search
+            .missing("commits", "branches, settings or the folder are others than those that would be pushed");
+    }
     let Pushed { remote, urls, specs, odd } = specs::read(&call, &found);
     for why in odd {
         search.missing("some of what it does", why);
@@ -41,9 +46,13 @@ pub(crate) fn push(exec: &Exec, search: &mut Search<'_>) {
         lost(spec, (&there, &found), search);
     }
     let mut tips: Vec<String> = Vec::new();
+    let mut tags = Tags::default();
     for spec in specs.iter().filter(|spec| !spec.from.is_empty()) {
         match found.pushed(&spec.from) {
-            Ok(id) => tips.push(id),
+            Ok((commit, named)) => {
+                tags.add(&named, &commit, &found);
+                tips.push(commit);
+            }
             Err(why) => search.missing("commits", why),
         }
     }
@@ -55,7 +64,7 @@ pub(crate) fn push(exec: &Exec, search: &mut Search<'_>) {
     }
     let tips: Vec<&str> = tips.iter().map(String::as_str).collect();
     let title = format!("would be published to {}", names(&specs));
-    commits(&tips, (&there, &found), &title, search);
+    commits((&tips, &tags), (&there, &found), &title, search);
 }
 
 fn names(specs: &[Spec]) -> String {
@@ -160,7 +169,7 @@ fn lost(spec: &Spec, (there, found): (&Side, &Repository), search: &mut Search<'
     let Some(tip) = there.tip(spec, found) else { return };
     let title = format!("of `{}` would be unreachable on the other side", spec.short());
     let mut words = vec![tip.as_str()];
-    let kept = found.commit(&spec.from);
+    let kept = found.pushed(&spec.from).ok().map(|(commit, _)| commit);
     if let Some(kept) = &kept {
         words.extend(["--not", kept.as_str()]);
     }
@@ -188,7 +197,9 @@ pub(crate) fn log(found: &Repository, words: &[&str]) -> Result<(Vec<Commit>, u6
     let commit = |of: &[&str]| {
         let [id, author, subject] = of else { return None };
         let id = id.trim_start_matches('\n').to_owned();
-        Some(Commit { id, author: (*author).to_owned(), subject: (*subject).to_owned() })
+        // as with the diff: shown, sent and written down
+        let clean = |text: &str| Redactor::new().text(text).into_owned();
+        Some(Commit { id, author: clean(author), subject: clean(subject) })
     };
     let mut list: Vec<Commit> = fields.chunks_exact(3).filter_map(commit).collect();
     let mut more = 0;
@@ -202,7 +213,7 @@ pub(crate) fn log(found: &Repository, words: &[&str]) -> Result<(Vec<Commit>, u6
     Ok((list, more))
 }
 
-fn commits(tips: &[&str], (there, found): (&Side, &Repository), title: &str, search: &mut Search<'_>) {
+fn commits((tips, tags): (&[&str], &Tags), (there, found): (&Side, &Repository), title: &str, search: &mut Search<'_>) {
     let range = there.range(tips);
     let words: Vec<&str> = range.iter().map(String::as_str).collect();
     let doubt = doubt(there, found, search.by.begun);
@@ -212,10 +223,11 @@ fn commits(tips: &[&str], (there, found): (&Side, &Repository), title: &str, sea
         }
         Err(why) => return search.missing("commits", why),
     }
+    tags.show(search);
     if search.is_late() {
         return search.missing("changes", "there was no time left to look at them");
     }
-    changes(&words, found, search);
+    changes(&words, tags, found, search);
 }
 
 fn doubt(there: &Side, found: &Repository, begun: i64) -> String {
@@ -227,7 +239,7 @@ fn doubt(there: &Side, found: &Repository, begun: i64) -> String {
 
 /// What the commits change: every one of them, not just the difference between the ends; a secret that a later commit
 /// removes is published all the same.
-fn changes(words: &[&str], found: &Repository, search: &mut Search<'_>) {
+fn changes(words: &[&str], tags: &Tags, found: &Repository, search: &mut Search<'_>) {
     let mut all = vec![
         "log",
         "--format=",
@@ -240,6 +252,9 @@ fn changes(words: &[&str], found: &Repository, search: &mut Search<'_>) {
         "--dst-prefix=b/",
         "--reverse",
         "--diff-merges=first-parent",
+        // links to other repositories' commits; our own settings leave them out where a working tree is looked at
+        "--ignore-submodules=none",
+        "--submodule=short",
     ];
     all.extend(words);
     let bodies = [&["log", "--no-show-signature", "--format=%B"], words].concat();
@@ -249,6 +264,8 @@ fn changes(words: &[&str], found: &Repository, search: &mut Search<'_>) {
             for (line, number) in bodies.lines().zip(1..) {
                 scan.words("commit messages", number, line);
             }
+            tags.scan(&mut scan);
+            submodules(&text, search);
             search.add(Section::Secrets(scan.done()));
             search.add(Section::Diff(diff));
         }
@@ -256,6 +273,24 @@ fn changes(words: &[&str], found: &Repository, search: &mut Search<'_>) {
             search.missing("changes", &why);
             search.missing("secret scan", why);
         }
+    }
+}
+
+/// Where commits of other repositories are linked to (`gitlink`s): whoever checks out with submodules gets these.
+fn submodules(text: &str, search: &mut Search<'_>) {
+    let mut links = Vec::new();
+    let files = patch::read(text, |path, _, line| {
+        if let Some(id) = line.strip_prefix("Subproject commit ") {
+            links.push((path.to_owned(), id.to_owned()));
+        }
+    });
+    links.retain(|(path, _)| files.get(path).is_some_and(|count| count.link));
+    let more = links.len().saturating_sub(COMMITS);
+    for (path, id) in links.iter().take(COMMITS) {
+        search.add(Section::note("submodule", format!("{path}: would be at commit {id} of another repository")));
+    }
+    if more > 0 {
+        search.missing("submodules", format!("{more} more are set to other commits"));
     }
 }
 
@@ -282,7 +317,7 @@ pub(crate) fn gather(text: &str, scope: &[String]) -> (Diff, Scan) {
     let more = u64::try_from(changed.len().saturating_sub(FILES)).unwrap_or(0);
     changed.truncate(FILES);
     let total = text.lines().count();
-    let shown: Vec<String> = text.lines().take(LINES).map(cut).collect();
+    let shown: Vec<String> = text.lines().take(LINES).map(|line| cut(line, LONGEST)).collect();
     let left_out = u64::try_from(total.saturating_sub(shown.len())).unwrap_or(0);
     let title = "what the commits change".to_owned();
     // the diff is shown, sent and written down: what looks like a secret is not in it
@@ -291,8 +326,8 @@ pub(crate) fn gather(text: &str, scope: &[String]) -> (Diff, Scan) {
 }
 
 /// A line as far as it fits, and how much does not.
-fn cut(line: &str) -> String {
-    match line.char_indices().nth(LONGEST) {
+pub(crate) fn cut(line: &str, longest: usize) -> String {
+    match line.char_indices().nth(longest) {
         None => line.to_owned(),
         Some((at, _)) => {
             let (shown, rest) = line.split_at(at);
@@ -308,8 +343,8 @@ mod tests {
     #[test]
     fn what_is_cut_is_told() {
         let long = format!("+x{}; evil", " ".repeat(1000));
-        assert_eq!(cut(&long).split_once('…').unwrap().1, " (608 more characters)");
-        assert_eq!(cut("+short"), "+short");
+        assert_eq!(cut(&long, LONGEST).split_once('…').unwrap().1, " (608 more characters)");
+        assert_eq!(cut("+short", LONGEST), "+short");
     }
 
     #[test]

@@ -150,6 +150,10 @@ pub(crate) fn read(call: &Git, found: &Repository) -> Pushed {
     let of = |key: &str| settings.all(&format!("remote.{remote}.{key}")).into_iter().map(str::to_owned).collect();
     let urls: Vec<String> = Some(of("pushurl")).filter(|urls: &Vec<_>| !urls.is_empty()).unwrap_or_else(|| of("url"));
     let urls = if urls.is_empty() { vec![remote.clone()] } else { urls };
+    let asked = call.rest.iter().map(String::as_str).chain(settings.all(&format!("remote.{remote}.push")));
+    if mirrors || settings.is_on(&format!("remote.{remote}.mirror")) || asked.into_iter().any(is_wide) {
+        odd.push("what is known here of remotes may go there as well, as it is by then".to_owned());
+    }
     Pushed { remote, urls, specs, odd }
 }
 
@@ -198,11 +202,17 @@ fn add(word: &str, (how, branch): ((bool, bool), &str), found: &Repository, spec
     }
 }
 
+/// Whether a pattern names more than branches and tags.
+fn is_wide(word: &str) -> bool {
+    let from = word.trim_start_matches('+').split(':').next().unwrap_or_default();
+    from.contains('*') && !["refs/heads/", "refs/tags/"].iter().any(|front| from.starts_with(front))
+}
+
 /// All that a pattern names.
 fn all(pattern: &str, forced: bool, found: &Repository) -> Vec<Spec> {
     let (from, to) = pattern.split_once(':').unwrap_or((pattern, pattern));
     let (front, back) = from.split_once('*').unwrap_or((from, ""));
-    let names = found.text(&["for-each-ref", "--format=%(refname)"]).unwrap_or_default();
+    let names = found.references();
     let spec = |name: &str| {
         let middle = name.strip_prefix(front)?.strip_suffix(back)?;
         Some(Spec { from: name.to_owned(), to: to.replacen('*', middle, 1), forced })

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use tollgate_deputy::repository::Repository;
 use tollgate_policy::action::{Exec, Form, Image};
 use tollgate_policy::evidence::Section;
 use tollgate_policy::path::AbsPath;
@@ -49,6 +50,11 @@ fn repository() -> Option<TempDir> {
 
 /// What people are shown of a command there, as text.
 fn shown(at: &Path, line: &str, look: fn(&Exec, &mut Search<'_>)) -> String {
+    held(at, line, look, None)
+}
+
+/// The same, where the gate made a copy with this digest.
+fn held(at: &Path, line: &str, look: fn(&Exec, &mut Search<'_>), held: Option<String>) -> String {
     let abs = |path: &Path| AbsPath::new(path).unwrap();
     let place = Place {
         home: abs(at),
@@ -68,7 +74,7 @@ fn shown(at: &Path, line: &str, look: fn(&Exec, &mut Search<'_>)) -> String {
         wider: None,
         means: None,
     };
-    let mut search = Search { by: &by, until: Instant::now() + Duration::from_mins(1), found: Vec::new() };
+    let mut search = Search { by: &by, until: Instant::now() + Duration::from_mins(1), found: Vec::new(), held };
     let argv: Vec<Raw> = line.split(' ').map(Raw::from).collect();
     let image = Image { executable: None, form: Form::Native, writable: false, sha256: None };
     look(&Exec { given: Raw::from("git"), image, argv, cwd: abs(at) }, &mut search);
@@ -139,13 +145,9 @@ fn names_mean_what_a_push_takes() {
     let Some(dir) = repository() else { return };
     let at = dir.path();
     let [evil, good] = ["evil", "main"].map(|name| git(at, &["rev-parse", name]));
-    for (reference, word) in [
-        ("refs/next", "next"),
-        ("refs/tags/next", "next"),
-        ("refs/tags/HEAD", "HEAD"),
-        ("refs/heads/HEAD", "HEAD"),
-        ("refs/heads/HEAD", "@"),
-    ] {
+    for (reference, word) in
+        [("refs/tags/next", "next"), ("refs/tags/HEAD", "HEAD"), ("refs/heads/HEAD", "HEAD"), ("refs/heads/HEAD", "@")]
+    {
         git(at, &["update-ref", "refs/heads/next", &evil]);
         git(at, &["update-ref", reference, &good]);
         let text = shown(at, &format!("git push origin {word}:x"), publish::push);
@@ -153,6 +155,11 @@ fn names_mean_what_a_push_takes() {
         assert!(!text.contains("the good one"), "{reference}: {text}");
         git(at, &["update-ref", "-d", reference]);
     }
+    // nothing but branches and tags goes along
+    git(at, &["update-ref", "refs/heads/next", &evil]);
+    git(at, &["update-ref", "refs/next", &good]);
+    let text = shown(at, "git push origin next", publish::push);
+    assert!(text.contains("the evil one") && !text.contains("the good one"), "{text}");
     // a branch whose name is another commit's id
     git(at, &["update-ref", &format!("refs/heads/{good}"), &evil]);
     let text = shown(at, &format!("git push origin {good}:x"), publish::push);
@@ -177,6 +184,7 @@ fn secrets_are_found_wherever_they_are_published() {
     let text = shown(at, "git push origin main", publish::push);
     assert!(text.contains("+TOKEN=") && text.contains("\"path\":\"run.sh\""), "{text}");
     git(at, &["commit", "-q", "--allow-empty", "-m", "a word\u{1e}", "-m", &format!("with {token}")]);
+    git(at, &["commit", "-q", "--allow-empty", "-m", &format!("{token} first of all")]);
     let text = shown(at, "git push origin main", publish::push);
     assert!(text.contains("commit messages") && text.contains("a word") && text.contains("the good one"), "{text}");
     assert!(!text.contains(&token), "it is shown itself: {text}");
@@ -185,6 +193,139 @@ fn secrets_are_found_wherever_they_are_published() {
     }
     fs::write(at.join(".git/shallow"), git(at, &["rev-parse", "main"])).unwrap();
     assert!(shown(at, "git push origin main", publish::push).contains("it is shallow here"));
+}
+
+/// What the gate would push from there.
+fn copied(at: &Path) -> String {
+    Repository::find(at).unwrap().unwrap().copied(&|_| true).unwrap().digest
+}
+
+/// Whatever a path on the way leads to while evidence is collected: only what would be pushed is shown.
+#[test]
+fn evidence_is_of_what_would_be_pushed() {
+    let [Some(dir), Some(other)] = [repository(), repository()] else { return };
+    let at = dir.path();
+    let link = at.join("link");
+    for target in [at, other.path()] {
+        git(target, &["commit", "-q", "--allow-empty", "-m", if target == at { "of the one" } else { "of the other" }]);
+    }
+    std::os::unix::fs::symlink(at, &link).unwrap();
+    let gates = copied(&link);
+    let look = || held(at, "git -C link push origin main", publish::push, Some(gates.clone()));
+    assert!(look().contains("of the one"));
+    fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink(other.path(), &link).unwrap();
+    let text = look();
+    assert!(!text.contains("of the other") && text.contains("are others than those that would be pushed"), "{text}");
+    // the same place, for a moment with another branch, other settings, another end of its history
+    fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink(at, &link).unwrap();
+    for (file, content) in [
+        ("refs/heads/main", git(at, &["rev-parse", "evil"])),
+        ("config", "[core]\nrepositoryformatversion = 0\n".to_owned()),
+        ("HEAD", "ref: refs/heads/evil\n".to_owned()),
+        ("shallow", git(at, &["rev-parse", "main"])),
+    ] {
+        let file = at.join(".git").join(file);
+        let before = fs::read(&file).ok();
+        fs::write(&file, content).unwrap();
+        assert!(look().contains("are others than"), "{}", file.display());
+        before.map_or_else(|| fs::remove_file(&file), |before| fs::write(&file, before)).unwrap();
+        assert!(look().contains("of the one"), "{}", file.display());
+    }
+}
+
+/// Names of what can be moved until git looks: they are no copy's.
+#[test]
+fn what_may_be_another_by_then_is_not_shown() {
+    let Some(dir) = repository() else { return };
+    let at = dir.path();
+    git(at, &["update-ref", "refs/remotes/other/x", "main"]);
+    git(at, &["commit", "-q", "--allow-empty", "-m", "one more"]);
+    for packed in [false, true] {
+        if packed {
+            git(at, &["pack-refs", "--all"]);
+        }
+        for word in ["other/x", "refs/remotes/other/x", "other/x~0", "main@{1}"] {
+            let text = shown(at, &format!("git push origin {word}:refs/heads/y"), publish::push);
+            assert!(text.contains("may be another commit by then") && !text.contains("the good one"), "{word}: {text}");
+        }
+        for line in
+            ["git push origin refs/*:refs/*", "git push origin +refs/remotes/*:refs/heads/*", "git push --mirror"]
+        {
+            assert!(shown(at, line, publish::push).contains("known here of remotes may go there"), "{line}");
+        }
+        let text = shown(at, "git push origin main~1:refs/heads/y", publish::push);
+        assert!(text.contains("the good one"), "{text}");
+    }
+}
+
+/// `commondir` and `.git` count to their last line's end, as in git.
+#[test]
+fn pointers_are_read_as_git_reads_them() {
+    let Some(dir) = repository() else { return };
+    let at = dir.path();
+    let odd = at.join("odd\nname");
+    fs::create_dir(&odd).unwrap();
+    for name in ["objects", "refs", "config"] {
+        fs::rename(at.join(".git").join(name), odd.join(name)).unwrap();
+    }
+    // what a reader of the first line would take
+    git(at, &["init", "-q", "--bare", "odd"]);
+    fs::write(at.join(".git/commondir"), "../odd\nname\n\r\n").unwrap();
+    assert_eq!(git(at, &["log", "--format=%s", "main"]), "the good one");
+    let text = shown(at, "git push origin main", publish::push);
+    assert!(text.contains("the good one"), "{text}");
+}
+
+/// What tags say is published as well.
+#[test]
+fn messages_of_tags_are_shown_and_looked_through() {
+    let Some(dir) = repository() else { return };
+    let at = dir.path();
+    let token = format!("ghp_{}", "a1B2c3D4e5F6g7H8i9J0".repeat(2).get(..36).unwrap());
+    git(at, &["tag", "-a", "v1", "-m", "a release", "-m", &format!("with {token}")]);
+    git(at, &["tag", "-a", "v2", "-m", "about a tag", "v1"]);
+    git(at, &["tag", "plain"]);
+    let id = git(at, &["rev-parse", "v2"]);
+    for line in [
+        "git push origin v2",
+        "git push origin tag v2",
+        "git push --tags origin",
+        "git push --follow-tags origin main",
+        "git push origin refs/tags/*",
+        &format!("git push origin {id}:refs/tags/x"),
+    ] {
+        let text = shown(at, line, publish::push);
+        for told in ["v2: about a tag", "v1: a release / with [redacted", "u <u@example.com>", "tag v1"] {
+            assert!(text.contains(told), "{line}: {told}: {text}");
+        }
+        assert!(!text.contains(&token), "{line}: it is shown itself: {text}");
+    }
+    assert!(!shown(at, "git push origin plain", publish::push).contains("annotated"));
+}
+
+/// No setting, of ours or of theirs, hides that another repository's commit is linked to.
+#[test]
+fn new_and_moved_submodules_are_shown() {
+    let Some(dir) = repository() else { return };
+    let at = dir.path();
+    let first = "1111111111111111111111111111111111111111";
+    let second = "2222222222222222222222222222222222222222";
+    git(at, &["config", "diff.ignoreSubmodules", "all"]);
+    fs::write(at.join(".gitmodules"), "[submodule \"lib\"]\npath=lib\nurl=../l\nignore=all\n").unwrap();
+    for id in [first, second] {
+        git(at, &["update-index", "--add", "--cacheinfo", &format!("160000,{id},lib")]);
+        git(at, &["commit", "-q", "-m", "a link"]);
+    }
+    let text = shown(at, "git push origin main", publish::push);
+    for id in [first, second] {
+        assert!(text.contains(&format!("lib: would be at commit {id}")), "{text}");
+    }
+    fs::write(at.join("said"), format!("Subproject commit {first}\n")).unwrap();
+    git(at, &["add", "said"]);
+    git(at, &["commit", "-q", "-m", "words"]);
+    assert!(!shown(at, "git push origin main", publish::push).contains("said: would be"), "{text}");
 }
 
 #[test]

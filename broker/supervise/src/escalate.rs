@@ -388,7 +388,7 @@ impl Escalation {
 }
 
 fn same_but_facts(one: &Prepared, other: &Prepared) -> bool {
-    one.argv == other.argv && one.env == other.env && one.laid == other.laid && one.stamps == other.stamps
+    one.argv == other.argv && one.env == other.env && one.laid == other.laid
 }
 
 /// The program at the exec stop and the one of this path outside are the same object; for a script, the script too.

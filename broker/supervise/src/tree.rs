@@ -1,6 +1,6 @@
 //! Who started whom: which action a process belongs to, and the commands that led to it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use tollgate_sys::ids;
 
@@ -16,9 +16,10 @@ const REMEMBERED: usize = 16_384;
 pub(crate) struct Tree {
     command: i32,
     agent: bool,
-    /// Processes in which the agent started itself again.
-    again: HashSet<i32>,
-    actions: HashMap<i32, u64>,
+    /// Processes in which the agent started itself again, and when they were born: a number is used again after some time.
+    again: HashMap<i32, u64>,
+    /// Which action a process belongs to, and when it was born.
+    actions: HashMap<i32, (u64, u64)>,
     last: u64,
 }
 
@@ -46,7 +47,7 @@ impl Place {
 impl Tree {
     /// `agent`: the command is itself a harness or a script, and what it starts are the actions.
     pub(crate) fn new(command: i32, agent: bool) -> Self {
-        Self { command, agent, again: HashSet::new(), actions: HashMap::new(), last: u64::from(!agent) }
+        Self { command, agent, again: HashMap::new(), actions: HashMap::new(), last: u64::from(!agent) }
     }
 
     /// The agent starts itself again in this thread's process, if a process of the agent's own started that: what it starts
@@ -54,7 +55,7 @@ impl Tree {
     pub(crate) fn starts_again(&mut self, tid: i32) {
         let Ok(ids) = ids::of(tid) else { return };
         if self.agent && self.is_agent(ids.parent) && self.again.len() < REMEMBERED {
-            self.again.insert(ids.process);
+            self.again.insert(ids.process, ids.born);
             self.actions.remove(&ids.process);
         }
     }
@@ -67,7 +68,8 @@ impl Tree {
     }
 
     fn is_agent(&self, process: i32) -> bool {
-        process == self.command || self.again.contains(&process)
+        let is = |born: &u64| ids::of(process).is_ok_and(|ids| ids.born == *born);
+        process == self.command || self.again.get(&process).is_some_and(is)
     }
 
     /// The action that a thread's exec belongs to. A process whose parents can't be followed to the command (it was
@@ -95,7 +97,7 @@ impl Tree {
     }
 
     /// What is known of a thread; else the processes on the way to the agent, none of which belongs to an action.
-    fn look(&mut self, tid: i32) -> Result<Place, Vec<i32>> {
+    fn look(&mut self, tid: i32) -> Result<Place, Vec<(i32, u64)>> {
         if !self.agent {
             return Ok(Place::In(1));
         }
@@ -106,12 +108,15 @@ impl Tree {
         }
         let mut seen = Vec::new();
         for _ in 0..DEPTH {
-            if let Some(&action) = self.actions.get(&process) {
+            let ids = known.take().or_else(|| ids::of(process).ok());
+            if let Some(&(born, action)) = self.actions.get(&process)
+                && ids.is_none_or(|ids| ids.born == born)
+            {
                 self.remember(&seen, action);
                 return Ok(Place::In(action));
             }
-            seen.push(process);
-            match known.take().or_else(|| ids::of(process).ok()) {
+            seen.push((process, ids.map_or(0, |ids| ids.born)));
+            match ids {
                 Some(ids) if ids.parent > 1 && !self.is_agent(ids.parent) => process = ids.parent,
                 Some(_) | None => break,
             }
@@ -119,11 +124,11 @@ impl Tree {
         Err(seen)
     }
 
-    fn remember(&mut self, processes: &[i32], action: u64) {
+    fn remember(&mut self, processes: &[(i32, u64)], action: u64) {
         if self.actions.len() >= REMEMBERED {
             self.actions.clear();
         }
-        self.actions.extend(processes.iter().map(|&process| (process, action)));
+        self.actions.extend(processes.iter().map(|&(process, born)| (process, (born, action))));
     }
 
     /// The commands from the run's command down to `tid`, each as one line.
@@ -205,6 +210,9 @@ mod tests {
         assert_eq!(tree.place(me), Place::Agent);
         tree.becomes_other(me);
         assert_eq!(tree.place(me), Place::Begins(2), "the agent gave way to a command");
+        let (born, action) = tree.actions[&me];
+        tree.actions.insert(me, (born + 1, action));
+        assert_eq!(tree.place(me), Place::Begins(3), "the number was another process's before");
         let mut other = Tree::new(1, true);
         other.starts_again(me);
         assert_eq!(other.place(me), Place::Begins(1), "not started by the agent");

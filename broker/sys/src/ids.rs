@@ -4,6 +4,8 @@ use std::io;
 use std::iter::successors;
 use std::os::fd::AsRawFd as _;
 
+use nix::sys::stat::fstat;
+
 use crate::pidfd;
 
 /// A thread's process and that one's parent, by number.
@@ -13,6 +15,9 @@ pub struct Ids {
     pub process: i32,
     /// Its parent process; 0 if that is out of sight.
     pub parent: i32,
+    /// What tells the process from others that had its number before or get it later: the inode of a handle on it (Linux 6.9),
+    /// else when it began, in clock ticks.
+    pub born: u64,
 }
 
 /// Process and parent of a thread.
@@ -64,7 +69,11 @@ fn by_handle(tid: i32) -> io::Result<Ids> {
     let gone = || io::Error::from_raw_os_error(libc::ESRCH);
     let number = |id: u32| i32::try_from(id).map_err(|_| gone());
     match (number(about.process)?, number(about.parent)?) {
-        (process, parent) if about.mask & PID != 0 && process > 0 => Ok(Ids { process, parent }),
+        (process, parent) if about.mask & PID != 0 && process > 0 => {
+            let of_process = if process == tid { handle } else { pidfd::open(process)? };
+            let born = fstat(of_process)?.st_ino;
+            Ok(Ids { process, parent, born })
+        }
         _ => Err(gone()),
     }
 }
@@ -78,15 +87,43 @@ fn by_text(tid: i32) -> io::Result<Ids> {
         status.lines().find_map(|line| line.strip_prefix(name)).and_then(|value| value.trim().parse::<i32>().ok())
     };
     match (field("Tgid:"), field("PPid:")) {
-        (Some(process), Some(parent)) => Ok(Ids { process, parent }),
+        (Some(process), Some(parent)) => Ok(Ids { process, parent, born: began(process)? }),
         _ => Err(io::Error::from(io::ErrorKind::InvalidData)),
     }
+}
+
+/// `starttime` of `proc_pid_stat(5)`.
+fn began(process: i32) -> io::Result<u64> {
+    let stat = std::fs::read(format!("/proc/{process}/stat"))?;
+    // the process's name, in brackets, may be any bytes
+    let fields = stat.rsplit(|&b| b == b')').next().and_then(|rest| std::str::from_utf8(rest).ok());
+    let began = fields.and_then(|fields| fields.split_ascii_whitespace().nth(19)?.parse().ok());
+    began.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+
+    #[test]
+    fn processes_are_told_apart_and_threads_are_not() {
+        let me = i32::try_from(std::process::id()).unwrap();
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let other = i32::try_from(child.id()).unwrap();
+        let [of_thread, own] = [of(nix::unistd::gettid().as_raw()).unwrap(), of(me).unwrap()];
+        assert_eq!(of_thread, own);
+        // a clock tick may be the same; a handle is not
+        if let (Ok(mine), Ok(its)) = (by_handle(me), by_handle(other)) {
+            assert_ne!(mine.born, its.born);
+        }
+        let since = std::fs::read_to_string("/proc/uptime").unwrap();
+        let since: f64 = since.split(' ').next().unwrap().parse().unwrap();
+        let ago = since - f64::from(u32::try_from(began(other).unwrap()).unwrap()) / 100.0;
+        assert!((-1.0..60.0).contains(&ago), "it began {ago} s ago");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 
     #[test]
     fn a_name_of_any_bytes_hides_nothing() {
@@ -103,6 +140,7 @@ mod tests {
         drop(done);
         thread.join().unwrap();
         assert_eq!(found.process, i32::try_from(std::process::id()).unwrap());
-        assert_eq!(told, found, "both ways of asking");
+        let numbers = |ids: Ids| (ids.process, ids.parent);
+        assert_eq!(numbers(told), numbers(found), "both ways of asking");
     }
 }

@@ -12,6 +12,7 @@ mod files;
 mod git;
 mod locks;
 mod marks;
+mod options;
 mod packages;
 mod patch;
 mod policies;

@@ -10,47 +10,37 @@ use tollgate_policy::evidence::{Package, Packages, Section};
 
 use crate::git::limited;
 use crate::locks::{self, Locked};
+use crate::options::{self, Words};
+use crate::publish::without_password;
 use crate::{Search, words};
 
 /// How many packages are named.
 const SHOWN: usize = 50;
 
-/// Options of package managers that take a value of their own.
-const VALUED: [&str; 22] = [
-    "-r",
-    "-c",
-    "-e",
-    "-i",
-    "-t",
-    "--registry",
-    "--index-url",
-    "--extra-index-url",
-    "--find-links",
-    "--prefix",
-    "--target",
-    "-C",
-    "--dir",
-    "--cwd",
-    "--features",
-    "-F",
-    "--version",
-    "--vers",
-    "--git",
-    "--path",
-    "--tag",
-    "--index",
-];
+/// Most words that are said to be not understood.
+const ODD: usize = 10;
 
 /// Collects evidence.
 pub(crate) fn look(exec: &Exec, search: &mut Search<'_>) {
-    let words = words::rest(exec);
-    let tool = words::name(exec);
-    let folder = exec.cwd.as_path();
-    let locked = locks::look(&tool, folder, search);
-    if words.iter().any(|word| ["publish", "upload", "yank", "unpublish"].contains(word)) {
-        return published(&tool, folder, search);
+    let name = words::name(exec);
+    let tool = options::tool(&name).unwrap_or(name);
+    let words = options::read(&tool, &words::rest(exec));
+    for why in words.odd.iter().take(ODD) {
+        search.missing("some of what it does", why);
     }
-    let wanted = named(&words);
+    if let Some(more) = words.odd.len().checked_sub(ODD + 1) {
+        search.missing("some of what it does", format!("{} more of its words are not understood", more + 1));
+    }
+    let folder = words.folders.last().map_or_else(|| exec.cwd.as_path().to_owned(), |at| exec.cwd.as_path().join(at));
+    let locked = locks::look(&tool, &folder, search);
+    let (verb, behind) = split(&tool, &words);
+    if verb.is_some_and(|verb| ["publish", "upload", "yank", "unpublish"].contains(&verb)) {
+        if let Some(other) = behind.first() {
+            search.missing("package", format!("`{other}` may be another than the one in this folder"));
+        }
+        return published(&tool, &words, &folder, search);
+    }
+    let wanted = named(&words, &behind);
     let mut list: Vec<Package> = if wanted.is_empty() {
         let with_scripts = locked.iter().filter(|(_, known)| known.scripts == Some(true));
         with_scripts.map(|(name, known)| of_lock(name, known)).collect()
@@ -63,45 +53,45 @@ pub(crate) fn look(exec: &Exec, search: &mut Search<'_>) {
     }
     let more = u64::try_from(list.len().saturating_sub(SHOWN)).unwrap_or(0);
     list.truncate(SHOWN);
-    let registry = registry(&words).unwrap_or_else(|| usual(&tool).to_owned());
-    search.add(Section::Packages(Packages { registry, list, more }));
+    search.add(Section::Packages(Packages { registry: registry(&tool, &words), list, more }));
 }
 
-/// Words before the names of packages.
-const LEADING: [&str; 14] =
-    ["install", "i", "add", "get", "pip", "tool", "run", "exec", "dlx", "create", "ci", "sync", "update", "global"];
+/// Words before the one that says what is done.
+const LEADING: [&str; 6] = ["pip", "tool", "global", "self", "mod", "env"];
+
+/// The word that says what is done, and those behind it.
+fn split<'a>(tool: &str, words: &'a Words) -> (Option<&'a str>, Vec<&'a str>) {
+    let mut plain = words.plain.iter().map(String::as_str).peekable();
+    // these have none
+    let verb = if ["npx", "bunx", "uvx"].contains(&tool) {
+        None
+    } else {
+        let leads = |word: &&str| {
+            LEADING.contains(word) || tool == "cargo" && word.starts_with('+') || tool == "yarn" && *word == "npm"
+        };
+        while plain.next_if(leads).is_some() {}
+        plain.next()
+    };
+    (verb, plain.collect())
+}
 
 /// Packages that the command names.
-fn named(words: &[&str]) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut rest = words.iter();
-    let mut before = true;
-    while let Some(word) = rest.next() {
-        if VALUED.contains(word) {
-            if *word == "-r" {
-                names.extend(rest.next().map(|file| format!("what {file} lists")));
-            } else {
-                rest.next();
-            }
-        } else if !(word.starts_with('-') || before && LEADING.contains(word)) {
-            before = false;
-            names.push((*word).to_owned());
-        }
-    }
-    names
+fn named(words: &Words, behind: &[&str]) -> Vec<String> {
+    let listed = words.lists.iter().map(|file| format!("what {file} lists"));
+    let named = words.packages.iter().cloned().chain(behind.iter().map(|word| (*word).to_owned()));
+    named.chain(listed).collect()
 }
 
-fn registry(words: &[&str]) -> Option<String> {
-    const NAMES: [&str; 5] = ["--registry", "--index-url", "-i", "--extra-index-url", "--index"];
-    let at = words.iter().position(|word| NAMES.contains(word));
-    let joined = words.iter().find_map(|word| word.split_once('=').filter(|(name, _)| NAMES.contains(name)));
-    joined.map(|(_, url)| url.to_owned()).or_else(|| words.get(at? + 1).map(|url| (*url).to_owned()))
+/// Where packages come from, or go to: all that the command says.
+fn registry(tool: &str, words: &Words) -> String {
+    let said: Vec<String> = words.sources.iter().map(|url| without_password(url)).collect();
+    if said.is_empty() { usual(tool).to_owned() } else { said.join(", ") }
 }
 
 fn usual(tool: &str) -> &'static str {
     match tool {
         "npm" | "npx" | "pnpm" | "yarn" | "bun" | "bunx" => "the npm registry, where no .npmrc says otherwise",
-        "pip" | "pip3" | "uv" | "uvx" | "pipx" | "poetry" | "twine" => "PyPI, where no setting says otherwise",
+        "pip" | "uv" | "uvx" | "pipx" | "poetry" | "twine" => "PyPI, where no setting says otherwise",
         "cargo" => "crates.io, where no setting says otherwise",
         "gem" | "bundle" => "rubygems.org, where no Gemfile says otherwise",
         "go" => "the module proxy, where GOPROXY does not say otherwise",
@@ -135,7 +125,7 @@ fn of_lock(name: &str, known: &Locked) -> Package {
 }
 
 /// Name and version of what is published.
-fn published(tool: &str, folder: &Path, search: &mut Search<'_>) {
+fn published(tool: &str, words: &Words, folder: &Path, search: &mut Search<'_>) {
     let of = |file: &str| limited(&folder.join(file)).ok();
     let found = match tool {
         "cargo" => of("Cargo.toml").and_then(|text| {
@@ -154,7 +144,7 @@ fn published(tool: &str, folder: &Path, search: &mut Search<'_>) {
     };
     match found {
         Some(package) => {
-            let registry = usual(tool).to_owned();
+            let registry = registry(tool, words);
             search.add(Section::Packages(Packages { registry, list: vec![package], more: 0 }));
             let note = "a published version can't be replaced, and may be copied before it is withdrawn".to_owned();
             search.add(Section::Recovery { command: String::new(), note });
@@ -180,10 +170,22 @@ mod tests {
 
     #[test]
     fn packages_are_told_from_options() {
-        assert_eq!(named(&["install", "--save-dev", "a", "b@1"]), ["a", "b@1"]);
-        assert_eq!(named(&["install", "-r", "requirements.txt"]), ["what requirements.txt lists"]);
-        assert_eq!(named(&["ci"]), Vec::<String>::new());
-        assert_eq!(registry(&["install", "--registry=https://r.example", "a"]).as_deref(), Some("https://r.example"));
-        assert_eq!(registry(&["install", "-i", "https://r.example", "a"]).as_deref(), Some("https://r.example"));
+        for (line, expected) in [
+            ("npm install --save-dev a b@1", "a b@1"),
+            ("npm i create", "create"),
+            ("pip install -r requirements.txt -e ./x y", "./x y|what requirements.txt lists"),
+            ("pip install --requirement r.txt", "|what r.txt lists"),
+            ("npm ci", ""),
+            ("cargo +nightly install tool", "tool"),
+            ("uv pip install pip", "pip"),
+            ("npx cowsay hi", "cowsay"),
+        ] {
+            let (tool, rest) = line.split_once(' ').unwrap_or_default();
+            let words: Vec<&str> = rest.split(' ').collect();
+            let (packages, lists) = expected.split_once('|').unwrap_or((expected, ""));
+            let all: Vec<&str> = packages.split(' ').chain([lists]).filter(|word| !word.is_empty()).collect();
+            let words = options::read(tool, &words);
+            assert_eq!(named(&words, &split(tool, &words).1), all, "{line}");
+        }
     }
 }

@@ -148,7 +148,7 @@ fn local(url: &str, base: &Path) -> Option<PathBuf> {
 }
 
 /// An address without what is between `//` and `@` but the user's name.
-fn without_password(url: &str) -> String {
+pub(crate) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let authority = rest.split('/').next().unwrap_or_default();
     match authority.rsplit_once('@') {

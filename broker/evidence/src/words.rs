@@ -3,6 +3,8 @@
 use tollgate_policy::action::Exec;
 use tollgate_policy::raw::Raw;
 
+use crate::options;
+
 /// Which evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -17,12 +19,6 @@ pub(crate) enum Kind {
 /// Options of git before its subcommand that take a value of their own (git(1)).
 const VALUED: [&str; 8] =
     ["-C", "-c", "--git-dir", "--work-tree", "--namespace", "--exec-path", "--config-env", "--attr-source"];
-
-/// Package managers by name.
-const MANAGERS: [&str; 20] = [
-    "npm", "npx", "pnpm", "yarn", "bun", "bunx", "pip", "pip3", "uv", "uvx", "pipx", "poetry", "cargo", "gem",
-    "bundle", "go", "composer", "deno", "twine", "conda",
-];
 
 /// Which evidence a command calls for.
 pub(crate) fn kind(exec: &Exec, class: Option<&str>) -> Option<Kind> {
@@ -39,27 +35,42 @@ pub(crate) fn kind(exec: &Exec, class: Option<&str>) -> Option<Kind> {
         return Some(Kind::Destructive);
     }
     let of_packages = matches!(class, Some("install" | "publish" | "network"));
-    (of_packages && MANAGERS.contains(&name.as_str())).then_some(Kind::Packages)
+    (of_packages && options::tool(&name).is_some()).then_some(Kind::Packages)
 }
 
-/// What the program is called: of a script (npm is one) the script's name, else what it was called by.
+/// What the program is called: of a script (npm is one) or module the other's name, else what it was called by.
 pub(crate) fn name(exec: &Exec) -> String {
-    let zero = exec.argv.first().and_then(Raw::text).unwrap_or_default();
-    let last = zero.rsplit('/').next().unwrap_or_default();
-    if last == "node" || last.starts_with("python") {
-        let script = exec.argv.get(1).and_then(Raw::text).unwrap_or_default();
-        let script = script.rsplit('/').next().unwrap_or_default();
-        return script.trim_end_matches(".js").trim_end_matches("-cli").to_owned();
-    }
-    last.to_owned()
+    called(exec).0
 }
 
 /// The words behind the program's name (and behind its script's).
 pub(crate) fn rest(exec: &Exec) -> Vec<&str> {
-    let zero = exec.argv.first().and_then(Raw::text).unwrap_or_default();
-    let last = zero.rsplit('/').next().unwrap_or_default();
-    let skip = if last == "node" || last.starts_with("python") { 2 } else { 1 };
-    exec.argv.iter().skip(skip).filter_map(Raw::text).collect()
+    exec.argv.iter().skip(called(exec).1).map(|word| word.text().unwrap_or("\u{fffd}")).collect()
+}
+
+/// The name, and how many words stand before those that are its own.
+fn called(exec: &Exec) -> (String, usize) {
+    let word = |at: usize| exec.argv.get(at).and_then(Raw::text).unwrap_or_default();
+    let last = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
+    let zero = last(word(0));
+    let script = |at: usize| (last(word(at)).trim_end_matches(".js").trim_end_matches("-cli").to_owned(), at + 1);
+    if zero == "node" {
+        return script(1);
+    }
+    if !zero.starts_with("python") {
+        return (zero, 1);
+    }
+    // `python3 -I -m pip`, `-Im pip`, `-mpip`; `-W` and `-X` take a value
+    let mut at = 1;
+    while let Some(letters) = word(at).strip_prefix('-').filter(|rest| !rest.starts_with('-')) {
+        match letters.find(['m', 'c', 'W', 'X']).map(|end| letters.split_at(end)) {
+            Some((_, "m")) => return (word(at + 1).to_owned(), at + 2),
+            Some((_, module)) if module.starts_with('m') => return (module.trim_start_matches('m').to_owned(), at + 1),
+            Some((_, "W" | "X")) => at += 2,
+            Some(_) | None => at += 1,
+        }
+    }
+    script(at)
 }
 
 /// A command line of git.
@@ -125,5 +136,31 @@ impl Git {
     /// The words that are no options.
     pub(crate) fn plain(&self) -> Vec<&str> {
         self.rest.iter().map(String::as_str).filter(|word| !word.starts_with('-')).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tollgate_policy::action::{Form, Image};
+    use tollgate_policy::path::AbsPath;
+
+    use super::*;
+
+    #[test]
+    fn programs_are_known_by_what_they_run() {
+        for (line, called, behind) in [
+            ("/usr/bin/pip3 install x", "pip3", "install x"),
+            ("node /usr/lib/npm-cli.js i x", "npm", "i x"),
+            ("python3 /usr/bin/pip install x", "pip", "install x"),
+            ("python3 -m pip install x", "pip", "install x"),
+            ("python3 -X dev -Im pip install x", "pip", "install x"),
+            ("python3.11 -mpip install x", "pip", "install x"),
+        ] {
+            let Ok(cwd) = AbsPath::new("/") else { return };
+            let image = Image { executable: None, form: Form::Native, writable: false, sha256: None };
+            let argv = line.split(' ').map(Raw::from).collect();
+            let exec = Exec { given: Raw::from("x"), image, argv, cwd };
+            assert_eq!((name(&exec).as_str(), rest(&exec).join(" ").as_str()), (called, behind), "{line}");
+        }
     }
 }

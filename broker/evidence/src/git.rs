@@ -212,7 +212,29 @@ impl Repository {
         of(reference).or_else(|_| of("packed-refs")).is_ok_and(|changed| changed >= since)
     }
 
-    fn ask_of(&self, directory: &Path, words: &[&str], (tree, index): (&Path, &Path)) -> Result<Vec<u8>, String> {
+    /// All of these commits, as they are: git shows none behind a NUL.
+    pub(crate) fn whole(&self, words: &[&str]) -> Result<String, String> {
+        let ours = self.ours.path();
+        let tree = ours.join(NO_TREE);
+        let listed = ours.join("listed");
+        let kept = |e: io::Error| format!("what commits say can't be looked up: {e}");
+        fs::write(&listed, self.history(&[&["rev-list"], words].concat())?).map_err(kept)?;
+        let input = fs::File::open(&listed).map_err(kept)?;
+        let bytes = self.ask_with(ours, &["cat-file", "--batch"], (&tree, &ours.join("none")), input.into())?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn ask_of(&self, directory: &Path, words: &[&str], place: (&Path, &Path)) -> Result<Vec<u8>, String> {
+        self.ask_with(directory, words, place, Stdio::null())
+    }
+
+    fn ask_with(
+        &self,
+        directory: &Path,
+        words: &[&str],
+        (tree, index): (&Path, &Path),
+        input: Stdio,
+    ) -> Result<Vec<u8>, String> {
         if words.iter().any(|word| word.starts_with("--output")) {
             return Err("git is asked, never told to write".to_owned());
         }
@@ -239,7 +261,7 @@ impl Repository {
             .env("GIT_WORK_TREE", tree)
             .env("GIT_INDEX_FILE", index)
             .current_dir(tree)
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .process_group(0);

@@ -257,10 +257,10 @@ fn changes(words: &[&str], tags: &Tags, found: &Repository, search: &mut Search<
         "--submodule=short",
     ];
     all.extend(words);
-    let bodies = [&["log", "--no-show-signature", "--format=%B"], words].concat();
-    match found.history(&all).and_then(|text| Ok((text, found.history(&bodies)?))) {
+    match found.history(&all).and_then(|text| Ok((text, found.whole(words)?))) {
         Ok((text, bodies)) => {
             let (diff, mut scan) = gather(&text, &search.by.scope);
+            // in their heads, too: a tag that was merged has its own message there
             for (line, number) in bodies.lines().zip(1..) {
                 scan.words("commit messages", number, line);
             }

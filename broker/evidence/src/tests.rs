@@ -305,6 +305,27 @@ fn messages_of_tags_are_shown_and_looked_through() {
     assert!(!shown(at, "git push origin plain", publish::push).contains("annotated"));
 }
 
+/// A commit says more than its message.
+#[test]
+fn heads_of_commits_are_looked_through() {
+    let Some(dir) = repository() else { return };
+    let at = dir.path();
+    let token = format!("ghp_{}", "a1B2c3D4e5F6g7H8i9J0".repeat(2).get(..36).unwrap());
+    let [main, plain] = ["main", "main^{tree}"].map(|name| git(at, &["rev-parse", name]));
+    let who = "u <u@example.com> 1 +0000";
+    let merged = format!("object {main}\n type commit\n tag v1\n tagger {who}\n \n with {token}");
+    for head in
+        [format!("mergetag {merged}\n\nfine"), format!("x-note {token}\n\nfine"), format!("x-note x\n\nfine\0{token}")]
+    {
+        let text = format!("tree {plain}\nparent {main}\nauthor {who}\ncommitter {who}\n{head}\n");
+        fs::write(at.join("commit"), text).unwrap();
+        let id = git(at, &["hash-object", "--literally", "-t", "commit", "-w", "commit"]);
+        git(at, &["update-ref", "refs/heads/main", &id]);
+        let text = shown(at, "git push origin main", publish::push);
+        assert!(text.contains("\"path\":\"commit messages\"") && !text.contains(&token), "{head}: {text}");
+    }
+}
+
 /// No setting, of ours or of theirs, hides that another repository's commit is linked to.
 #[test]
 fn new_and_moved_submodules_are_shown() {

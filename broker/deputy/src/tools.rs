@@ -1,13 +1,17 @@
 //! Other tools, outside: options and settings by which a file or word of the sandbox would start a program out there, or
 //! send what the person logs in with elsewhere.
 
+mod grammar;
+mod rsync;
+mod ssh;
+
 use tollgate_policy::path::AbsPath;
 use tollgate_policy::raw::Raw;
 
 use crate::{Asking, Prepared, files, git, words};
 
 /// What they run, or log in to, is written in files of the workspace: no card could show it.
-const RUNNERS: [&str; 31] = [
+const RUNNERS: [&str; 32] = [
     "terraform",
     "tofu",
     "terragrunt",
@@ -37,6 +41,7 @@ const RUNNERS: [&str; 31] = [
     "sftp",
     "mosh",
     "autossh",
+    "dbclient",
     "sshfs",
     "ssh-copy-id",
 ];
@@ -91,11 +96,14 @@ pub(crate) fn prepare(asking: &Asking<'_>, names: &[String], prepared: &mut Prep
     for (_, options) in OPTIONS.iter().filter(|(tools, _)| is(tools)) {
         refuse(&words, options)?;
     }
-    if is(&["ssh", "scp"]) {
-        ssh(&words, is(&["scp"]))?;
+    if is(&["scp"]) {
+        ssh::scp(&words)?;
+    }
+    if is(&["ssh"]) {
+        ssh::ssh(&words)?;
     }
     if is(&["rsync"]) {
-        rsync(&words)?;
+        rsync::rsync(&words, asking.exec.cwd.as_path())?;
     }
     if is(&["gh", "glab", "hub", "tea"]) {
         git::around(asking, prepared)?;
@@ -119,74 +127,6 @@ fn refuse(words: &[&str], options: &[&str]) -> Result<(), String> {
 
 fn not_taken(word: &str) -> String {
     format!("the option `{}` is not taken outside", word.escape_debug())
-}
-
-/// ssh's own options (`ssh(1)`, `scp(1)`): none that starts a program here, or reads settings that the sandbox wrote.
-fn ssh(words: &[&str], copies: bool) -> Result<(), String> {
-    const SETTINGS: [&str; 18] = [
-        "addressfamily",
-        "batchmode",
-        "compression",
-        "connectionattempts",
-        "connecttimeout",
-        "identitiesonly",
-        "identityfile",
-        "loglevel",
-        "numberofpasswordprompts",
-        "port",
-        "preferredauthentications",
-        "requesttty",
-        "sendenv",
-        "serveralivecountmax",
-        "serveraliveinterval",
-        "setenv",
-        "stricthostkeychecking",
-        "user",
-    ];
-    let (valued, refused) = if copies { ("cDFiJloPSX", "DFSX") } else { ("BbcDEeFIiJLlmOoPpQRSWw", "EFIOQS") };
-    let mut left = words.iter().copied();
-    while let Some(word) = left.next() {
-        let Some(cluster) = word.strip_prefix('-').filter(|rest| !rest.is_empty()) else {
-            if copies {
-                continue;
-            }
-            return Ok(());
-        };
-        let letters = cluster.char_indices();
-        for (at, letter) in letters {
-            if refused.contains(letter) {
-                return Err(not_taken(word));
-            }
-            if valued.contains(letter) {
-                let behind = cluster.get(at + letter.len_utf8()..).unwrap_or_default();
-                let value = if behind.is_empty() { left.next().unwrap_or_default() } else { behind };
-                let key = value.trim_start().split(|c: char| c == '=' || c.is_whitespace()).next().unwrap_or_default();
-                if letter == 'o' && !SETTINGS.contains(&key.to_ascii_lowercase().as_str()) {
-                    return Err(format!("ssh's setting `{}` is not taken outside", key.escape_debug()));
-                }
-                break;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// `-e` starts a program; ssh is the one that is meant.
-fn rsync(words: &[&str]) -> Result<(), String> {
-    refuse(words, &["--daemon", "--password-file", "--config"])?;
-    let mut left = words.iter().copied();
-    while let Some(word) = left.next() {
-        let shell = match word.split_once('=') {
-            Some(("--rsh", shell)) => Some(shell),
-            _ if word == "--rsh" || word == "-e" => Some(left.next().unwrap_or_default()),
-            _ if word.starts_with('-') && !word.starts_with("--") && word.contains('e') => return Err(not_taken(word)),
-            _ => None,
-        };
-        if shell.is_some_and(|shell| shell != "ssh") {
-            return Err(not_taken(word));
-        }
-    }
-    Ok(())
 }
 
 /// cargo reads `.cargo/config.toml` of every folder above, and rustup `rust-toolchain`: they name programs and registries.
@@ -309,54 +249,5 @@ fn insert(prepared: &mut Prepared, behind: &str, option: &str) {
         prepared.argv.insert(at + 1, Raw::from(option));
         let line = prepared.argv.iter().map(crate::word).collect::<Vec<_>>().join(" ");
         prepared.fact("outside as", line);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ssh_starts_nothing_here() {
-        let table: [(&str, bool); 15] = [
-            ("host uptime", true),
-            ("-p 22 -i key git@host git-receive-pack x", true),
-            ("-oBatchMode=yes -o ConnectTimeout=5 host", true),
-            ("-tt -l me host -oProxyCommand=x", true), // behind the host it is the other side's
-            ("-oProxyCommand=x host", false),
-            ("-o proxycommand=x host", false),
-            ("-o LocalCommand=x host", false),
-            ("-o", false),
-            ("-F cfg host", false),
-            ("-vF cfg host", false),
-            ("-Fcfg host", false),
-            ("-I lib.so host", false),
-            ("-S sock host", false),
-            ("-E log host", false),
-            ("-vvTp22 host", true),
-        ];
-        for (line, fine) in table {
-            let words: Vec<&str> = line.split(' ').collect();
-            assert_eq!(ssh(&words, false).is_ok(), fine, "ssh {line}");
-        }
-        for (line, fine) in [("a host:b", true), ("a host:b -S x", false), ("-D x a b", false), ("-rP 22 a b", true)] {
-            let words: Vec<&str> = line.split(' ').collect();
-            assert_eq!(ssh(&words, true).is_ok(), fine, "scp {line}");
-        }
-    }
-
-    #[test]
-    fn rsync_starts_ssh_only() {
-        for (line, fine) in [
-            ("-e ssh a h:b", true),
-            ("--rsh=ssh a h:b", true),
-            ("-e ./x a h:b", false),
-            ("--rsh ./x a h:b", false),
-            ("-ave ./x a h:b", false),
-            ("--daemon", false),
-        ] {
-            let words: Vec<&str> = line.split(' ').collect();
-            assert_eq!(rsync(&words).is_ok(), fine, "rsync {line}");
-        }
     }
 }

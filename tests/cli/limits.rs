@@ -1,11 +1,13 @@
 //! Limits on a whole run: what passes one is stopped, told once, and written down; what stays below goes on.
 
+use std::fs;
 use std::path::Path;
 
 use tollgate_tests::{Outcome, Scene, Setting, cases};
 
-cases! { everywhere: crowds_are_stopped memory_is_stopped preallocation_is_refused signals_don_t_keep_processes_from_starting }
-cases! { both: a_run_that_a_limit_ends_says_so what_stays_below_goes_on shares_and_numbers }
+cases! { everywhere: crowds_are_stopped memory_is_stopped preallocation_is_refused writers_that_wait_are_bounded
+signals_don_t_keep_processes_from_starting }
+cases! { both: a_run_that_a_limit_ends_says_so what_stays_below_goes_on the_gate_may_open_more_than_what_it_starts shares_and_numbers }
 
 const CROWD: &str = "import os, sys, time
 held, end = os.pipe()
@@ -119,4 +121,41 @@ fn shares_and_numbers(scene: &Scene) {
     for wrong in ["nofile", "nofile=10%", "files=3", "memory=lots"] {
         limited(scene, &[wrong], &["/bin/true"]).ended(122);
     }
+}
+
+fn writers_that_wait_are_bounded(scene: &Scene) {
+    let text = "import errno, os, threading, time
+os.mkfifo('f')
+refused, opened = [], []
+def writer():
+    try: opened.append(os.open('f', os.O_WRONLY))
+    except OSError as e: refused.append(errno.errorcode[e.errno])
+for n in range(80): threading.Thread(target=writer, daemon=True).start()
+began = time.monotonic()
+while len(refused) < 16 and time.monotonic() - began < 10: time.sleep(0.01)
+time.sleep(0.2)
+print(len(opened), len(refused), set(refused))
+reader = os.open('f', os.O_RDONLY | os.O_NONBLOCK)
+while len(opened) < 64 and time.monotonic() - began < 20: time.sleep(0.01)
+print(len(opened), len(refused))
+writer()
+print(len(opened))
+";
+    scene.run(&["/usr/bin/python3", "-c", text]).ended(0).printed("0 16 {'ENFILE'}\n64 16\n65\n");
+}
+
+/// `select(2)` of a program ends at descriptor 1024, and others close all that there could be.
+fn the_gate_may_open_more_than_what_it_starts(scene: &Scene) {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, 300, hard).unwrap();
+    let rule = "[[command]]\neffect = \"ask\"\nprogram = [\"env\"]\nprofile = \"push\"\nbecause = \"a try\"\nmatches = [\"env x\"]\n";
+    let words = ["/bin/bash", "-c", "ulimit -Sn; env sh -c 'ulimit -Sn'"];
+    let running = scene.job(&[Path::new("--policy"), &scene.policy(rule)], &words).start();
+    let question = scene.question();
+    let told = fs::read_to_string(format!("/proc/{}/limits", running.pid())).unwrap();
+    let own = told.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    assert_eq!(own.split_whitespace().next(), Some(&*hard.min(1 << 16).to_string()), "{told}");
+    scene.answer("approve", &question, &[]).ended(0);
+    running.end().ended(0).printed("300\n300\n");
 }

@@ -265,7 +265,8 @@ impl Repository {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .process_group(0);
-        let mut child = command.spawn().map_err(|e| format!("git can't be started: {e}"))?;
+        let mut child =
+            tollgate_sys::limits::as_before(&mut command).spawn().map_err(|e| format!("git can't be started: {e}"))?;
         let group = i32::try_from(child.id()).map_err(|e| e.to_string())?;
         let handle = pidfd::open(group).ok();
         let output = child.stdout.take().ok_or("git has no output")?;

@@ -90,6 +90,7 @@ pub struct Files<'a> {
     plain: std::path::PathBuf,
     shared: memory::Memory,
     addresses: addresses::Addresses,
+    waiting: wait::Waiting,
     turns: turns::Turns,
     _lowered: creds::Lowered,
 }
@@ -214,6 +215,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) listener: &'a Arc<Listener>,
     pub(crate) call: &'a Notification,
     pub(crate) addresses: &'a mut addresses::Addresses,
+    pub(crate) waiting: &'a wait::Waiting,
 }
 
 impl<'a> Files<'a> {
@@ -238,6 +240,7 @@ impl<'a> Files<'a> {
             plain: std::path::PathBuf::new(),
             shared: memory::Memory::default(),
             addresses: addresses::Addresses::default(),
+            waiting: wait::Waiting::default(),
             turns: turns::Turns::by(None),
             _lowered: lowered,
         })
@@ -340,8 +343,8 @@ impl<'a> Files<'a> {
         let root = outside.as_ref().unwrap_or(&self.root).as_fd();
         let lookup = Lookup { root, callers: &mut self.callers, tid: call.tid };
         let past_mounts = outside.is_some();
-        let addresses = &mut self.addresses;
-        let done = act(&mut Attempt { lookup, standing, past_mounts, leave, listener, call, addresses });
+        let (addresses, waiting) = (&mut self.addresses, &self.waiting);
+        let done = act(&mut Attempt { lookup, standing, past_mounts, leave, listener, call, addresses, waiting });
         self.turns.give(turn);
         Some(done)
     }

@@ -62,7 +62,7 @@ impl Agent {
         }
         command.envs(self.key.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        command.spawn().map_err(|e| format!("`{program}` can't be started: {e}"))
+        tollgate_sys::limits::as_before(&mut command).spawn().map_err(|e| format!("`{program}` can't be started: {e}"))
     }
 }
 

@@ -51,6 +51,9 @@ pub use gate::GateError;
 pub use outside::Outside;
 pub use signals::{Signals, Size};
 
+/// Files that the gate may have open at once, where the machine allows so many.
+const DESCRIPTORS: u64 = 1 << 16;
+
 /// Everything a run's supervision needs; the processes are already there, the command waits at its first exec.
 pub struct Run<'a> {
     /// The run's id.
@@ -167,5 +170,8 @@ pub struct Ending {
 /// # Errors
 /// [`GateError`] where the gate itself failed; the guard was then told to end everything.
 pub fn supervise(run: Run<'_>) -> Result<Ending, GateError> {
+    // Connections, lookups and questions of a run each hold some; the usual soft limit is 1024. Where no more can be had,
+    // less is served, and a gate that can't look after the limits any more ends the run.
+    let _raised_or_as_it_was = tollgate_sys::limits::raise_descriptors(DESCRIPTORS);
     gate::Gate::new(run)?.run()
 }

@@ -145,14 +145,10 @@ struct Order {
 
 impl Order {
     fn send(&self) -> std::io::Result<Child> {
-        let mut child = Command::new("/proc/self/exe")
-            .arg0("tollgate")
-            .arg(ENTRY)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()?;
+        let mut sender = Command::new("/proc/self/exe");
+        sender.arg0("tollgate").arg(ENTRY).process_group(0);
+        sender.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = tollgate_sys::limits::as_before(&mut sender).spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
             // Shorter than a pipe holds, so it never waits.
             stdin.write_all(&serde_json::to_vec(self)?)?;

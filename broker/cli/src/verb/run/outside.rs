@@ -19,6 +19,7 @@ use tollgate_policy::path::AbsPath;
 use tollgate_policy::raw::Raw;
 use tollgate_supervise::Outside;
 use tollgate_supervise::outside::{Order, Outsider, Thing};
+use tollgate_sys::limits::as_before;
 
 use crate::failure::Failure;
 use crate::layers::{Layers, Source};
@@ -131,14 +132,16 @@ impl Outside for Beyond {
         for fd in [&paper, &theirs] {
             fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
         }
-        let child = Command::new("/proc/self/exe")
-            .arg0("tollgate")
-            .args([ENTRY, &paper.as_raw_fd().to_string()])
-            .stdin(input)
-            .stdout(output)
-            .stderr(errors)
-            .process_group(0)
-            .spawn()?;
+        let child = as_before(
+            Command::new("/proc/self/exe")
+                .arg0("tollgate")
+                .args([ENTRY, &paper.as_raw_fd().to_string()])
+                .stdin(input)
+                .stdout(output)
+                .stderr(errors)
+                .process_group(0),
+        )
+        .spawn()?;
         let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
         Ok(Outsider { pid, line })
     }

@@ -13,9 +13,9 @@ use nix::unistd::Pid;
 use tollgate_tests::scene::SECRET;
 use tollgate_tests::{Job, Outcome, Scene, cases, skip};
 
-cases! { everywhere: streams_and_status death_by_signal denied_runs_nothing signals_reach_it }
+cases! { everywhere: each_wider_profile_runs streams_and_status death_by_signal denied_runs_nothing signals_reach_it }
 cases! { both: wider_than_inside nothing_of_the_agents_environment swapped_file_is_refused nothing_of_the_workspace_is_run
-killed_inside_ends_outside pushed_without_its_deputies options_that_name_programs branches_that_are_others_than_shown }
+killed_inside_ends_outside only_its_own_name_goes_outside what_a_link_leads_to_is_held pushed_without_its_deputies options_that_name_programs branches_that_are_others_than_shown }
 
 /// `env` stands for any tool that needs more.
 const RULE: &str = "[[command]]\neffect = \"ask\"\nprogram = [\"env\"]\nprofile = \"push\"\nbecause = \"a try\"\nmatches = [\"env x\"]\n";
@@ -43,6 +43,17 @@ fn streams_and_status(scene: &Scene) {
     assert_eq!(report["actions"]["total"], 1, "{report}");
     assert_eq!(report["actions"]["escalated_allowed"], 1, "{report}");
     scene.verifies();
+}
+
+/// Whatever namespaces a wider profile asks for, and whether they are granted.
+fn each_wider_profile_runs(scene: &Scene) {
+    for profile in ["push", "publish", "engine", "cloud", "online"] {
+        let rule = RULE.replace("\"push\"", &format!("{profile:?}"));
+        let outcome = answered(scene, &rule, ("env sh -c 'echo $TMPDIR > made; cat made; rm made'", "approve"));
+        outcome.ended(0);
+        assert!(outcome.out.starts_with("/"), "{profile}: {outcome}");
+    }
+    assert_eq!((scene.events("escalated"), scene.events("refused")), (5, 0));
 }
 
 fn death_by_signal(scene: &Scene) {
@@ -102,6 +113,32 @@ fn nothing_of_the_workspace_is_run(scene: &Scene) {
     let outcome = approved(scene, "env ./evil; echo \"rc $?\"");
     outcome.printed("rc 126\n").told("nothing is run that the sandbox can write");
     assert!(!scene.workspace.join("ran").exists());
+}
+
+/// By the name of something else a program is asked about, as its rule says, and stays inside.
+fn only_its_own_name_goes_outside(scene: &Scene) {
+    for text in ["exec -a env cat ~/.ssh/id_ed25519", "ln -s $(command -v cat) env; ./env ~/.ssh/id_ed25519"] {
+        let outcome = approved(scene, text);
+        assert!(!outcome.status.success(), "{text}: {outcome}");
+        outcome.withheld(SECRET);
+    }
+    assert_eq!(scene.events("escalated"), 0);
+}
+
+/// Where a link that can be changed leads is shown; what an approval for the run covers is what it led to then.
+fn what_a_link_leads_to_is_held(scene: &Scene) {
+    let policy = scene.policy(RULE);
+    let text = "ln -s /etc/hostname note; env cat note; ln -sfn ~/.ssh/id_ed25519 note; env cat note; echo \"rc $?\"";
+    let running = scene.job(&[Path::new("--policy"), &policy], &["/bin/bash", "-c", text]).start();
+    let question = scene.question();
+    let card = scene.verb(&["approvals", "show", question["id"].as_str().unwrap()]).end();
+    assert!(card.out.contains("note: /etc/hostname"), "{card}");
+    scene.answer("approve", &question, &["--scope", "run"]).ended(0);
+    let question = scene.question();
+    let card = scene.verb(&["approvals", "show", question["id"].as_str().unwrap()]).end();
+    assert!(card.out.contains(".ssh/id_ed25519"), "{card}");
+    scene.answer("deny", &question, &[]).ended(0);
+    running.end().withheld(SECRET).told("tollgate: refused");
 }
 
 fn killed_inside_ends_outside(scene: &Scene) {

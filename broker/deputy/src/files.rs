@@ -8,6 +8,7 @@ use tollgate_policy::path::AbsPath;
 
 use crate::content::opened;
 use crate::content::sha256;
+use crate::led::{Led, follow};
 use crate::{Asking, Prepared};
 
 /// Longest file that is read as text.
@@ -24,8 +25,12 @@ pub(crate) fn named(asking: &Asking<'_>, prepared: &mut Prepared) -> Result<(), 
     let mut seen: Vec<AbsPath> = Vec::new();
     for word in asking.exec.argv.iter().skip(1) {
         for text in readings(word.bytes()) {
-            let Some(path) = resolved(&asking.exec.cwd, text) else { continue };
-            if !(asking.changeable)(&path) || seen.contains(&path) {
+            let Some(Led { to: path, loosely }) = follow(asking, text) else { continue };
+            if loosely {
+                // what it leads to is shown, and held: the link can be changed
+                prepared.fact("leads to", format!("{}: {}", text.escape_ascii(), path.as_path().display()));
+            }
+            if !(loosely || (asking.changeable)(&path)) || seen.contains(&path) {
                 continue;
             }
             let Ok(meta) = std::fs::metadata(path.as_path()) else { continue };
@@ -107,12 +112,6 @@ fn readings(word: &[u8]) -> Vec<&[u8]> {
     all.extend(bare);
     all.retain(|text| !text.is_empty());
     all
-}
-
-fn resolved(cwd: &AbsPath, text: &[u8]) -> Option<AbsPath> {
-    use std::os::unix::ffi::OsStrExt as _;
-    let path = cwd.as_path().join(Path::new(std::ffi::OsStr::from_bytes(text)));
-    AbsPath::new(path.canonicalize().ok()?).ok()
 }
 
 #[cfg(test)]

@@ -370,7 +370,7 @@ mod tests {
             sha256: None,
         };
         let argv = line.split(' ').map(Raw::from).collect();
-        let exec = Exec { given: Raw::from("git"), image, argv, cwd: abs(at) };
+        let exec = Exec { given: Raw::from("/usr/bin/git"), image, argv, cwd: abs(at) };
         let root = abs(at);
         match prepare(&Asking { exec: &exec, changeable: &|path| path.is_within(&root) })? {
             Way::Out(prepared) => Ok(*prepared),

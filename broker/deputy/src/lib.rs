@@ -7,6 +7,7 @@ pub mod content;
 mod files;
 mod git;
 mod laid;
+mod led;
 pub mod repository;
 mod tools;
 
@@ -80,6 +81,9 @@ pub fn prepare(asking: &Asking<'_>) -> Result<Way, String> {
     if exec.image.executable.is_none() || matches!(exec.image.form, Form::Loader { .. } | Form::Script { script: None })
     {
         return Err("only a program or script that has a name can be run outside".into());
+    }
+    if !led::goes_by_its_name(asking) {
+        return Ok(Way::In("what does not go by its own name stays inside".into()));
     }
     let mut prepared = Prepared { argv: exec.argv.clone(), ..Prepared::default() };
     let names = names(exec);

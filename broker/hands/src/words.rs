@@ -5,7 +5,7 @@ use crate::call::{Change, Last, Of, Spot, What};
 /// What a call would do to the path that it met a wall at.
 pub(crate) fn of(what: &What) -> String {
     match what {
-        What::Open { flags, .. } => opening(*flags).to_owned(),
+        What::Open { flags, .. } => opening(*flags),
         What::MakeDirectory { .. } => "make a directory".to_owned(),
         What::MakeNode { .. } => "make a file, pipe or socket".to_owned(),
         What::Unlink { flags: 0, .. } => "remove it".to_owned(),
@@ -31,13 +31,15 @@ pub(crate) fn of(what: &What) -> String {
     }
 }
 
-fn opening(flags: i32) -> &'static str {
-    match (flags & libc::O_TRUNC != 0, flags & libc::O_APPEND != 0, flags & libc::O_EXCL != 0) {
-        (true, ..) => "empty it, and open it for writing: what will be written is not known yet",
-        (false, true, _) => "open it for appending: what will be written is not known yet",
-        (false, false, true) => "create it, and open it for writing: what will be written is not known yet",
-        (false, false, false) => "open it for writing: what will be written is not known yet",
-    }
+fn opening(flags: i32) -> String {
+    let first = match (flags & libc::O_TRUNC != 0, flags & libc::O_EXCL != 0) {
+        (true, _) => "empty it, and ",
+        (false, true) => "create it, and ",
+        (false, false) => "",
+    };
+    let reads = if flags & libc::O_ACCMODE == libc::O_RDWR { "reading what stands there and " } else { "" };
+    let writes = if flags & (libc::O_APPEND | libc::O_TRUNC) == libc::O_APPEND { "appending" } else { "writing" };
+    format!("{first}open it for {reads}{writes}: what will be written is not known yet")
 }
 
 fn altering(change: &Change) -> String {

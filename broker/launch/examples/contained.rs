@@ -38,7 +38,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let env = environment(&boundary.environment, std::env::vars_os());
     let name = args.first().ok_or("what shall be run?")?;
-    let command = Command { program: find(name, std::env::var_os("PATH").as_deref(), &cwd)?, argv: args, cwd, env };
+    let command =
+        Command { program: find(name, std::env::var_os("PATH").as_deref(), &cwd)?, argv: args, cwd, stands: None, env };
     let plan = Plan::lower(&boundary, Probe::here(), Options::default(), temp)?;
     let terminal = Terminal::open(Seat::Taken)?;
     let started = plan.start(&command, terminal.as_ref())?;

@@ -17,6 +17,8 @@ pub struct Command {
     pub argv: Vec<OsString>,
     /// Working directory, absolute.
     pub cwd: PathBuf,
+    /// Device and inode that it has, where it must be no other that has its path by then.
+    pub stands: Option<(u64, u64)>,
     /// The whole environment (see [`crate::environment`]).
     pub env: Vec<(OsString, OsString)>,
 }

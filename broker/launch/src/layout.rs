@@ -58,6 +58,7 @@ impl<'a> Layout<'a> {
             filter: None,
             pass: plan.pass,
             cwd: text("the working directory", &command.cwd)?,
+            stands: command.stands,
             program: text("the program's path", &command.program)?,
             argv: command.argv.iter().map(|arg| text("an argument", arg)).collect::<Result<_, _>>()?,
             env: env(command, plan, set)?,

@@ -74,6 +74,8 @@ pub(crate) struct Order {
     pub(crate) filter: Option<Program>,
     pub(crate) pass: Pass,
     pub(crate) cwd: CString,
+    /// See [`crate::Command::stands`].
+    pub(crate) stands: Option<(u64, u64)>,
     pub(crate) program: CString,
     pub(crate) argv: Vec<CString>,
     pub(crate) env: Vec<CString>,

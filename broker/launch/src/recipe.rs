@@ -103,7 +103,7 @@ impl<'a> Fresh<'a> {
             terminal.settle().map_err(stdio)?;
         }
         fds::close_all_on_exec().map_err(at(Step::Stdio))?;
-        process::enter_directory(&task.order.cwd).map_err(at(Step::Directory))?;
+        process::enter_directory(&task.order.cwd, task.order.stands).map_err(at(Step::Directory))?;
         // The supervisor may be closed to inspection; the gate must be able to look into the command.
         process::inspection(process::Inspection::Open).map_err(at(Step::Session))?;
         masks::default_action(Signal::SIGPIPE).map_err(at(Step::Session))?;

@@ -158,12 +158,13 @@ impl Gate<'_> {
             return Err("it was not made ready".into());
         };
         same_file(tid, exec, judged)?;
-        same_directory(tid, exec)?;
+        let stands = same_directory(tid, exec)?;
         Ok(Order {
             question,
             action: judged.action,
             profile: profile.clone(),
             exec: Exec { argv: prepared.argv.clone(), ..exec.clone() },
+            stands,
             env: prepared.env.clone(),
             laid: prepared.laid.clone(),
             changeable: self.programs.writable().to_vec(),
@@ -409,15 +410,14 @@ fn same_file(tid: i32, exec: &Exec, judged: &Judged) -> Result<(), String> {
     }
 }
 
-/// The working directory and the one of this path outside are the same object.
-fn same_directory(tid: i32, exec: &Exec) -> Result<(), String> {
+/// The working directory, which is the same object as the one of this path outside: its device and inode.
+fn same_directory(tid: i32, exec: &Exec) -> Result<(u64, u64), String> {
     let id = |path: &Path| std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
     let inside = id(Path::new(&format!("/proc/{tid}/cwd")));
-    if inside.is_some() && inside == id(exec.cwd.as_path()) {
-        Ok(())
-    } else {
-        Err("its working directory is only there inside (the private temp directory, for example): start it in the workspace".into())
-    }
+    inside.filter(|_| inside == id(exec.cwd.as_path())).ok_or_else(|| {
+        "its working directory is only there inside (the private temp directory, for example): start it in the workspace"
+            .into()
+    })
 }
 
 /// The process's own standard input, output and error.

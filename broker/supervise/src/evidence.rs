@@ -10,8 +10,7 @@ use tollgate_policy::evidence::{Diff, Executable, File, Opens, Section};
 use crate::hold::Held;
 
 /// What a yes to a write opens. One that lasts is not held to the content that was shown: it is other content each time.
-pub(crate) const WRITING: &str =
-    "writing to this one path: what is shown, where it is for once; whatever is written there, where it is for longer";
+pub(crate) const WRITING: &str = "writing to this one path: what is shown, where it is for once; whatever is written there, where it is for longer or not shown";
 
 /// What a person needs to see of a call that waits.
 pub(crate) fn of(held: &Held) -> Vec<Section> {

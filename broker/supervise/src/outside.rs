@@ -43,6 +43,8 @@ pub struct Order {
     pub profile: String,
     /// What is run: the executable (or script) as it lies outside, its arguments, its working directory.
     pub exec: Exec,
+    /// Device and inode of that directory: another may have its path by the time that it is entered.
+    pub stands: (u64, u64),
     /// Variables that are set over what the profile lets pass; `@temp` at the start of a value is the outside run's own
     /// temp directory.
     pub env: Vec<(String, String)>,

@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
+use std::mem::MaybeUninit;
 
 use crate::namespaces::Set;
 
@@ -214,11 +215,41 @@ pub fn new_group() -> io::Result<()> {
     done(unsafe { libc::setpgid(0, 0) })
 }
 
-/// Changes the working directory.
+/// Changes the working directory; where device and inode are given, to no other.
 ///
 /// # Errors
-/// What `chdir(2)` says.
-pub fn enter_directory(path: &CStr) -> io::Result<()> {
+/// What `chdir(2)` says; `ESTALE` if another has the path.
+pub fn enter_directory(path: &CStr, is: Option<(u64, u64)>) -> io::Result<()> {
     // SAFETY: the path is NUL-terminated.
-    done(unsafe { libc::chdir(path.as_ptr()) })
+    done(unsafe { libc::chdir(path.as_ptr()) })?;
+    let Some(is) = is else { return Ok(()) };
+    let mut here = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: the path is NUL-terminated, `here` is a stat.
+    done(unsafe { libc::stat(c".".as_ptr(), here.as_mut_ptr()) })?;
+    // SAFETY: it was zeroed, and the kernel has filled it.
+    let here = unsafe { here.assume_init() };
+    if (here.st_dev, here.st_ino) == is { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::ESTALE)) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    /// A directory may be moved away, and another put in its place, after it was looked at.
+    #[test]
+    fn another_directory_of_that_path_is_not_entered() {
+        use std::os::unix::fs::MetadataExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let [one, other] = ["one", "other"].map(|name| dir.path().join(name));
+        std::fs::create_dir(&one).unwrap();
+        let path = std::ffi::CString::new(one.to_str().unwrap()).unwrap();
+        let is = std::fs::metadata(&one).map(|meta| (meta.dev(), meta.ino())).unwrap();
+        enter_directory(&path, Some(is)).unwrap();
+        std::fs::rename(&one, &other).unwrap();
+        std::os::unix::fs::symlink("/", &one).unwrap();
+        assert_eq!(enter_directory(&path, Some(is)).unwrap_err().raw_os_error(), Some(libc::ESTALE));
+        enter_directory(&path, None).unwrap();
+        std::env::set_current_dir("/").unwrap();
+    }
 }

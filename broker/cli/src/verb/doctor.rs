@@ -81,6 +81,7 @@ fn trial(mut boundary: Boundary, probe: Probe) -> Result<Enforced, Failure> {
         program: "/proc/self/exe".into(),
         argv: vec!["tollgate".into(), "--version".into()],
         cwd: "/".into(),
+        stands: None,
         env: Vec::new(),
     };
     let started = plan.start(&command, None).map_err(|e| failed(&e))?;

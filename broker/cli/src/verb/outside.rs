@@ -102,8 +102,9 @@ fn carry_out(sent: Sent, line: OwnedFd) -> Result<News, Failure> {
         Err(e) => Err(Failure::new(Exit::Internal, "what the command needs can't be laid out").because(&e)),
     };
     if let Err(failure) = laid {
-        // all that was started is the guard, and the command before its door
+        // all that was started is the guard, and the command before its door, where it waits for this gate
         let _told = kill(started.guard, Signal::SIGTERM);
+        drop(started.listener);
         started.remains.end();
         return Err(failure);
     }
@@ -157,7 +158,13 @@ impl Settled {
             env.push((name.into(), value));
         }
         let argv = exec.argv.iter().map(|word| word.os().to_owned()).collect();
-        Ok(Command { program: program.as_path().to_owned(), argv, cwd: cwd.to_owned(), env })
+        Ok(Command {
+            program: program.as_path().to_owned(),
+            argv,
+            cwd: cwd.to_owned(),
+            stands: Some(self.sent.stands),
+            env,
+        })
     }
 
     /// The folders in which programs are looked for, without those that the sandbox can write.

@@ -43,6 +43,7 @@ fn contain(spec: &Spec) -> Result<Report, LaunchError> {
         program: spec.argv[0].clone().into(),
         argv: spec.argv.iter().map(Into::into).collect(),
         cwd: spec.cwd.clone(),
+        stands: None,
         env: environment(&boundary.environment, std::env::vars_os()),
     };
     let options = Options {

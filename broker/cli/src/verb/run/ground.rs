@@ -71,7 +71,7 @@ pub(crate) fn command(
     if let Some(call) = call {
         call.adjust(&mut env, boundary);
     }
-    Ok(Command { program, argv: argv.to_vec(), cwd: cwd.to_owned(), env })
+    Ok(Command { program, argv: argv.to_vec(), cwd: cwd.to_owned(), stands: None, env })
 }
 
 fn not_found(name: &OsStr, error: &dyn std::error::Error) -> Failure {
@@ -180,7 +180,7 @@ mod tests {
         ];
         for (program, argv, expected) in table {
             let argv = argv.iter().map(OsString::from).collect();
-            let command = Command { program: program.into(), argv, cwd: "/".into(), env: Vec::new() };
+            let command = Command { program: program.into(), argv, cwd: "/".into(), stands: None, env: Vec::new() };
             assert_eq!(is_script(&command), *expected, "{command:?}");
         }
         for (text, expected) in [
@@ -191,7 +191,13 @@ mod tests {
             ("#!/usr/bin/python3\n1", false),
             ("\x7fELF", false),
         ] {
-            let command = Command { program: script(text), argv: vec!["x".into()], cwd: "/".into(), env: Vec::new() };
+            let command = Command {
+                program: script(text),
+                argv: vec!["x".into()],
+                cwd: "/".into(),
+                stands: None,
+                env: Vec::new(),
+            };
             assert_eq!(is_script(&command), expected, "{text}");
         }
     }

@@ -52,6 +52,7 @@ pub(crate) struct Sent {
     pub(crate) action: u64,
     pub(crate) profile: String,
     pub(crate) exec: Exec,
+    pub(crate) stands: (u64, u64),
     pub(crate) env: Vec<(String, String)>,
     pub(crate) laid: Vec<(String, Item)>,
     pub(crate) changeable: Vec<AbsPath>,
@@ -109,13 +110,14 @@ impl Outside for Beyond {
     fn start(&mut self, order: Order) -> io::Result<Outsider> {
         let flags = SockFlag::SOCK_CLOEXEC;
         let (line, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
-        let Order { question, action, profile, exec, env, laid, changeable, process, stdio, begun } = order;
+        let Order { question, action, profile, exec, stands, env, laid, changeable, process, stdio, begun } = order;
         let sent = Sent {
             terms: self.0.clone(),
             question,
             action,
             profile,
             exec,
+            stands,
             env,
             laid: laid.into_iter().map(|laid| (laid.at, laid.what.into())).collect(),
             changeable,

@@ -18,7 +18,7 @@ use tollgate_ledger::Writer;
 use tollgate_ledger::record::{Event, Record, Recorder, RunStarted, Unwritten};
 use tollgate_policy::Policy;
 use tollgate_policy::action::Form;
-use tollgate_policy::boundary::{Boundary, Enforced, Feature};
+use tollgate_policy::boundary::{Boundary, Enforced};
 use tollgate_policy::grant::Grants;
 use tollgate_policy::path::AbsPath;
 use tollgate_policy::subject::Subject;
@@ -91,32 +91,21 @@ fn carry_out(sent: Sent, line: OwnedFd) -> Result<News, Failure> {
     let settled = settle(sent, &place)?;
     let plan = Plan::lower(&settled.boundary, Probe::here(), Options::default(), temp)
         .map_err(|e| Failure::of(Exit::Boundary, &e))?;
-    let within = within(&place, plan.enforced());
-    let command = settled.command(&within)?;
+    let command = settled.command(&place)?;
     let terminal =
         Terminal::open_for(Pid::from_raw(settled.sent.process)).map_err(|e| Failure::of(Exit::Internal, &e))?;
     let started = plan.start(&command, terminal.as_ref()).map_err(|e| Failure::of(Exit::Internal, &e))?;
-    let laid = match settled.lay(&place) {
-        Ok(()) if within == self::within(&place, &started.enforced) => Ok(()),
-        Ok(()) => Err(Failure::new(Exit::Boundary, "the kernel refused what the temp directory needs")),
-        Err(e) => Err(Failure::new(Exit::Internal, "what the command needs can't be laid out").because(&e)),
-    };
-    if let Err(failure) = laid {
+    if let Err(e) = settled.lay(&place) {
         // all that was started is the guard, and the command before its door, where it waits for this gate
         let _told = kill(started.guard, Signal::SIGTERM);
         drop(started.listener);
         started.remains.end();
-        return Err(failure);
+        return Err(Failure::new(Exit::Internal, "what the command needs can't be laid out").because(&e));
     }
     let size = if terminal.is_some() { Size::SeenTo } else { Size::HandedOn };
     let signals = Signals::take_all(size);
     let signals = signals.map_err(|e| Failure::new(Exit::Internal, "can't take signals").because(&e))?;
     settled.watch(started, (signals, terminal, line), &command)
-}
-
-/// Where the temp directory is for the command.
-fn within(place: &Path, enforced: &Enforced) -> PathBuf {
-    if enforced.held.contains(&Feature::PrivateTemp) { "/tmp".into() } else { place.to_owned() }
 }
 
 /// The policy of the wider profile, with what stood above it when the run began.
@@ -133,7 +122,8 @@ fn settle(sent: Sent, temp: &Path) -> Result<Settled, Failure> {
 }
 
 impl Settled {
-    /// The command, with an environment of the person's: what the profile lets pass, and what the order sets.
+    /// The command, with an environment of the person's: what the profile lets pass, and what the order sets. What lies in the
+    /// temp directory the launch names as it is found inside.
     fn command(&self, temp: &Path) -> Result<Command, Failure> {
         let exec = &self.sent.exec;
         let program = match &exec.image.form {

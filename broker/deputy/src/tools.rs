@@ -1,9 +1,14 @@
 //! Other tools, outside: options and settings by which a file or word of the sandbox would start a program out there, or
 //! send what the person logs in with elsewhere.
 
+mod cargo;
 mod grammar;
+mod npm;
+mod python;
 mod rsync;
 mod ssh;
+
+use std::path::Path;
 
 use tollgate_policy::path::AbsPath;
 use tollgate_policy::raw::Raw;
@@ -11,7 +16,7 @@ use tollgate_policy::raw::Raw;
 use crate::{Asking, Prepared, files, git, words};
 
 /// What they run, or log in to, is written in files of the workspace: no card could show it.
-const RUNNERS: [&str; 32] = [
+const RUNNERS: [&str; 35] = [
     "terraform",
     "tofu",
     "terragrunt",
@@ -36,6 +41,9 @@ const RUNNERS: [&str; 32] = [
     "mix",
     "dart",
     "vsce",
+    "deno",
+    "nuget",
+    "hub",
     "ovsx",
     "yarn",
     "sftp",
@@ -57,7 +65,7 @@ const OPTIONS: [(&[&str], &[&str]); 4] = [
         &["docker", "podman", "nerdctl", "buildah", "skopeo", "docker-compose", "podman-compose"],
         &["--config", "--authfile"],
     ),
-    (&["twine", "uv", "gem"], &["--config-file", "--config"]),
+    (&["uv", "gem"], &["--config-file", "--config"]),
 ];
 
 /// Files that a tool reads unasked, where they lie in its directory.
@@ -105,14 +113,28 @@ pub(crate) fn prepare(asking: &Asking<'_>, names: &[String], prepared: &mut Prep
     if is(&["rsync"]) {
         rsync::rsync(&words, asking.exec.cwd.as_path())?;
     }
-    if is(&["gh", "glab", "hub", "tea"]) {
+    if is(&["gh", "glab", "tea"]) {
         git::around(asking, prepared)?;
     }
     if is(&["cargo", "rustup"]) {
-        cargo(asking, &words, prepared)?;
+        cargo::prepare(asking, &words, prepared)?;
     }
+    let of_its_kind =
+        |name: &&String| ["pnpm", "bun", "corepack", "npm.js"].iter().any(|other| name.starts_with(other));
     if is(&["npm", "npm-cli.js", "pnpm", "pnpm.cjs", "bun"]) {
-        npm(asking, &words, prepared)?;
+        npm::prepare(asking, (&words, names.iter().find(of_its_kind)), prepared)?;
+    }
+    if names.iter().any(|name| name.starts_with("python") || name.starts_with("pypy") || name == "py") {
+        python::interpreter(asking, &words, prepared)?;
+    }
+    if is(&["twine"]) {
+        python::twine(&words)?;
+    }
+    if is(&["uv"]) {
+        python::uv(&words, prepared)?;
+    }
+    if is(&["gem"]) {
+        python::gem(&words, prepared)?;
     }
     for (_, unasked) in UNASKED.iter().filter(|(tools, _)| is(tools)) {
         files::there(asking, unasked, prepared)?;
@@ -129,125 +151,23 @@ fn not_taken(word: &str) -> String {
     format!("the option `{}` is not taken outside", word.escape_debug())
 }
 
-/// cargo reads `.cargo/config.toml` of every folder above, and rustup `rust-toolchain`: they name programs and registries.
-fn cargo(asking: &Asking<'_>, words: &[&str], prepared: &mut Prepared) -> Result<(), String> {
-    const NAMES: [&str; 14] = [
-        "credential",
-        "regist",
-        "source",
-        "rustc",
-        "rustdoc",
-        "wrapper",
-        "linker",
-        "runner",
-        "http",
-        "net",
-        "include",
-        "alias",
-        "env",
-        "path",
-    ];
-    refuse(words, &["--config", "-Z", "--index"])?;
-    let above = asking.exec.cwd.as_path().ancestors();
-    for folder in above.take_while(|folder| AbsPath::new(folder).is_ok_and(|folder| (asking.changeable)(&folder))) {
-        for name in [".cargo/config.toml", ".cargo/config", "rust-toolchain.toml", "rust-toolchain"] {
-            let Some(text) = files::text(&folder.join(name), &|_| true)? else { continue };
-            let lower = text.to_ascii_lowercase();
-            if let Some(found) = NAMES.iter().find(|key| lower.contains(**key)) {
-                return Err(format!(
-                    "{} says `{found}…`, and cargo would follow it outside",
-                    folder.join(name).display()
-                ));
-            }
-            files::add(&folder.join(name), prepared)?;
-        }
-    }
-    if words.first() == Some(&"publish") && !words.contains(&"--no-verify") {
-        insert(prepared, "publish", "--no-verify");
-        prepared.fact(
-            "not run",
-            "the crate's build script: it is published with --no-verify; `cargo package` inside verifies it",
-        );
-    } else if words.contains(&"publish") && !words.contains(&"--no-verify") {
-        return Err("write `cargo publish --no-verify …`: the crate's build script is not run outside".into());
-    }
-    Ok(())
+/// The folders from the command's own up that the sandbox can change.
+fn above<'a>(asking: &'a Asking<'_>) -> impl Iterator<Item = &'a Path> {
+    let folders = asking.exec.cwd.as_path().ancestors();
+    folders.take_while(|folder| AbsPath::new(folder).is_ok_and(|folder| (asking.changeable)(&folder)))
 }
 
-/// npm reads the project's `.npmrc`, and runs the package's scripts when it publishes.
-fn npm(asking: &Asking<'_>, words: &[&str], prepared: &mut Prepared) -> Result<(), String> {
-    const HARMLESS: [&str; 14] = [
-        "access",
-        "audit",
-        "auto-install-peers",
-        "engine-strict",
-        "fund",
-        "legacy-peer-deps",
-        "lockfile",
-        "loglevel",
-        "package-lock",
-        "progress",
-        "save-exact",
-        "save-prefix",
-        "strict-peer-dependencies",
-        "tag-version-prefix",
-    ];
-    let publishes = words.iter().any(|word| {
-        [
-            "publish",
-            "unpublish",
-            "deprecate",
-            "dist-tag",
-            "owner",
-            "access",
-            "token",
-            "login",
-            "adduser",
-            "logout",
-            "profile",
-            "star",
-        ]
-        .contains(word)
-    });
-    if !publishes {
-        return Ok(());
-    }
-    refuse(
-        words,
-        &["--userconfig", "--globalconfig", "--prefix", "-C", "--dir", "--script-shell", "--node-options", "--git"],
-    )?;
-    let above = asking.exec.cwd.as_path().ancestors();
-    for folder in above.take_while(|folder| AbsPath::new(folder).is_ok_and(|folder| (asking.changeable)(&folder))) {
-        let Some(text) = files::text(&folder.join(".npmrc"), &|_| true)? else { continue };
-        let odd =
-            text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', ';'])).find(|line| {
-                let key = line.split('=').next().unwrap_or_default().trim();
-                !HARMLESS.contains(&key)
-            });
-        if odd.is_some() {
-            let file = folder.join(".npmrc");
-            return Err(format!(
-                "{} says more than is followed outside (a registry, a token, a program)",
-                file.display()
-            ));
-        }
-        files::add(&folder.join(".npmrc"), prepared)?;
-    }
-    if words.first() == Some(&"publish") {
-        insert(prepared, "publish", "--ignore-scripts");
-        prepared
-            .fact("not run", "the package's scripts: it is published with --ignore-scripts; run them inside before");
-    } else if words.contains(&"publish") {
-        return Err("write `publish` first: the package's scripts are not run outside".into());
-    }
-    Ok(())
-}
-
-/// Puts an option behind a word.
-fn insert(prepared: &mut Prepared, behind: &str, option: &str) {
+/// Puts options behind a word.
+fn insert(prepared: &mut Prepared, behind: &str, options: &[&str]) {
     if let Some(at) = prepared.argv.iter().position(|word| word.text() == Some(behind)) {
-        prepared.argv.insert(at + 1, Raw::from(option));
-        let line = prepared.argv.iter().map(crate::word).collect::<Vec<_>>().join(" ");
-        prepared.fact("outside as", line);
+        let at = at + 1;
+        prepared.argv.splice(at..at, options.iter().map(|option| Raw::from(*option)));
+        outside_as(prepared);
     }
+}
+
+/// Shows the words as they have become.
+fn outside_as(prepared: &mut Prepared) {
+    let line = prepared.argv.iter().map(crate::word).collect::<Vec<_>>().join(" ");
+    prepared.fact("outside as", line);
 }

@@ -14,7 +14,7 @@ use tollgate_tests::scene::SECRET;
 use tollgate_tests::{Job, Outcome, Scene, cases, skip};
 
 cases! { everywhere: each_wider_profile_runs streams_and_status death_by_signal denied_runs_nothing signals_reach_it }
-cases! { both: wider_than_inside nothing_of_the_agents_environment swapped_file_is_refused nothing_of_the_workspace_is_run
+cases! { everywhere: wider_than_inside nothing_of_the_agents_environment swapped_file_is_refused nothing_of_the_workspace_is_run
 killed_inside_ends_outside only_its_own_name_goes_outside what_a_link_leads_to_is_held pushed_without_its_deputies options_that_name_programs branches_that_are_others_than_shown }
 
 /// `env` stands for any tool that needs more.

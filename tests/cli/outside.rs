@@ -15,7 +15,7 @@ use tollgate_tests::{Job, Outcome, Scene, cases, skip};
 
 cases! { everywhere: each_wider_profile_runs streams_and_status death_by_signal denied_runs_nothing signals_reach_it }
 cases! { everywhere: wider_than_inside nothing_of_the_agents_environment swapped_file_is_refused nothing_of_the_workspace_is_run
-killed_inside_ends_outside only_its_own_name_goes_outside what_a_link_leads_to_is_held pushed_without_its_deputies options_that_name_programs branches_that_are_others_than_shown }
+killed_inside_ends_outside only_its_own_name_goes_outside what_is_protected_stays_so what_a_link_leads_to_is_held pushed_without_its_deputies options_that_name_programs branches_that_are_others_than_shown }
 
 /// `env` stands for any tool that needs more.
 const RULE: &str = "[[command]]\neffect = \"ask\"\nprogram = [\"env\"]\nprofile = \"push\"\nbecause = \"a try\"\nmatches = [\"env x\"]\n";
@@ -123,6 +123,14 @@ fn only_its_own_name_goes_outside(scene: &Scene) {
         outcome.withheld(SECRET);
     }
     assert_eq!(scene.events("escalated"), 0);
+}
+
+/// What is never written from inside is not written by an approved command, whatever way leads there.
+fn what_is_protected_stays_so(scene: &Scene) {
+    scene.folder(scene.workspace.join(".claude"));
+    let text = "echo evil > made; ln -s .claude way; env cp made way/settings.json; echo \"rc $?\"";
+    approved(scene, text).told("tollgate: refused");
+    assert!(!scene.workspace.join(".claude/settings.json").exists());
 }
 
 /// Where a link that can be changed leads is shown; what an approval for the run covers is what it led to then.

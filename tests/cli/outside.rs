@@ -14,7 +14,7 @@ use tollgate_tests::scene::SECRET;
 use tollgate_tests::{Job, Outcome, Scene, cases, skip};
 
 cases! { everywhere: each_wider_profile_runs streams_and_status death_by_signal denied_runs_nothing signals_reach_it }
-cases! { everywhere: wider_than_inside nothing_of_the_agents_environment swapped_file_is_refused nothing_of_the_workspace_is_run
+cases! { everywhere: wider_than_inside nothing_of_the_agents_environment swapped_file_is_refused swapped_input_is_refused nothing_of_the_workspace_is_run
 killed_inside_ends_outside only_its_own_name_goes_outside what_is_protected_stays_so what_a_link_leads_to_is_held pushed_without_its_deputies options_that_name_programs branches_that_are_others_than_shown }
 
 /// `env` stands for any tool that needs more.
@@ -51,7 +51,7 @@ fn each_wider_profile_runs(scene: &Scene) {
         let rule = RULE.replace("\"push\"", &format!("{profile:?}"));
         let outcome = answered(scene, &rule, ("env sh -c 'echo $TMPDIR > made; cat made; rm made'", "approve"));
         outcome.ended(0);
-        assert!(outcome.out.starts_with("/"), "{profile}: {outcome}");
+        assert!(outcome.out.starts_with('/'), "{profile}: {outcome}");
     }
     assert_eq!((scene.events("escalated"), scene.events("refused")), (5, 0));
 }
@@ -95,9 +95,23 @@ fn nothing_of_the_agents_environment(scene: &Scene) {
 }
 
 fn swapped_file_is_refused(scene: &Scene) {
+    swapped(scene, "env cat note; echo \"rc $?\"");
+}
+
+/// As its standard input, too.
+fn swapped_input_is_refused(scene: &Scene) {
+    swapped(scene, "env cat < note; echo \"rc $?\"");
+    let running = scene.job(&[Path::new("--policy"), &scene.policy(RULE)], &["bash", "-c", "echo x | env cat"]).start();
+    let question = scene.question();
+    assert!(question.to_string().contains("what comes through a pipe: it is not known"), "{question}");
+    scene.answer("approve", &question, &[]).ended(0);
+    running.end().ended(0).printed("x\n");
+}
+
+fn swapped(scene: &Scene, text: &str) {
     scene.file(scene.workspace.join("note"), "as approved");
     let policy = scene.policy(RULE);
-    let words = ["/bin/bash", "-c", "env cat note; echo \"rc $?\""];
+    let words = ["/bin/bash", "-c", text];
     let running = scene.job(&[Path::new("--policy"), &policy], &words).start();
     let question = scene.question();
     let card = scene.verb(&["approvals", "show", question["id"].as_str().unwrap()]).end();

@@ -3,13 +3,14 @@
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::{Pid, getpgid};
+use tollgate_deputy::content::sha256;
 use tollgate_deputy::{Asking, Prepared, Way, prepare};
 use tollgate_ledger::record::Event;
 use tollgate_policy::action::{Action, Exec, Form};
@@ -99,7 +100,11 @@ impl Gate<'_> {
         }
         let exec = judged.exec().ok_or("nothing would run")?;
         let changeable = |path: &_| self.programs.beneath_writable(path);
-        prepare(&Asking { exec, changeable: &changeable })
+        let mut way = prepare(&Asking { exec, changeable: &changeable })?;
+        if let Way::Out(prepared) = &mut way {
+            prepared.facts.extend(input(judged.asked.tid));
+        }
+        Ok(way)
     }
 
     /// The approved command stands at its exec stop, and is what was approved: it goes outside.
@@ -418,6 +423,24 @@ fn same_directory(tid: i32, exec: &Exec) -> Result<(u64, u64), String> {
         "its working directory is only there inside (the private temp directory, for example): start it in the workspace"
             .into()
     })
+}
+
+/// What a command would read from its standard input, where that is no terminal and not nothing.
+fn input(tid: i32) -> Option<(String, String)> {
+    let path = PathBuf::from(format!("/proc/{tid}/fd/0"));
+    let kind = std::fs::metadata(&path).ok()?.file_type();
+    let text = if kind.is_file() {
+        let name = std::fs::read_link(&path).ok()?.display().to_string();
+        match sha256(&path) {
+            Ok(digest) => format!("{name}, sha256 {digest}"),
+            Err(err) => format!("{name}, which can't be read: {err}"),
+        }
+    } else if kind.is_fifo() || kind.is_socket() {
+        "what comes through a pipe: it is not known".to_owned()
+    } else {
+        return None;
+    };
+    Some(("input".to_owned(), text))
 }
 
 /// The process's own standard input, output and error.

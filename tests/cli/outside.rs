@@ -15,7 +15,7 @@ use tollgate_tests::{Job, Outcome, Scene, cases, skip};
 
 cases! { everywhere: each_wider_profile_runs streams_and_status death_by_signal denied_runs_nothing signals_reach_it }
 cases! { everywhere: wider_than_inside nothing_of_the_agents_environment swapped_file_is_refused swapped_input_is_refused nothing_of_the_workspace_is_run
-killed_inside_ends_outside only_its_own_name_goes_outside what_is_protected_stays_so what_a_link_leads_to_is_held pushed_without_its_deputies options_that_name_programs branches_that_are_others_than_shown }
+killed_inside_ends_outside only_its_own_name_goes_outside what_is_protected_stays_so what_a_link_leads_to_is_held pushed_without_its_deputies options_that_name_programs settings_that_name_programs plain_forms_are_asked_about branches_that_are_others_than_shown }
 
 /// `env` stands for any tool that needs more.
 const RULE: &str = "[[command]]\neffect = \"ask\"\nprogram = [\"env\"]\nprofile = \"push\"\nbecause = \"a try\"\nmatches = [\"env x\"]\n";
@@ -287,10 +287,55 @@ fn options_that_name_programs(scene: &Scene) {
         "git -c core.sshCommand=x push o",
         "git send-email x",
         "git push ext::x",
+        "ssh build.example -F cfg uptime",
+        "ssh -P -F cfg build.example uptime",
+        "ssh -p 22 -- build.example -oProxyCommand=x uptime",
+        "scp -P 22 file x@-oProxyCommand=y:z",
+        "rsync -e ssh -l --rsync-path=-l file 'x@-oProxyCommand=sh e.sh:b'",
+        "rsync -e ssh --files-from=- / host:b",
+        "/usr/bin/python3 -m twine upload file",
+        "npm publish --no-ignore-scripts",
+        "npm publish --userconf=rc",
     ] {
+        let program = text.split(' ').next().unwrap();
+        if !Path::new("/usr/bin").join(program).exists() {
+            continue;
+        }
         let outcome = scene.shell(text);
         assert!(!outcome.status.success(), "{outcome}");
         outcome.told("tollgate: refused to run");
     }
     assert_eq!(scene.events("asked"), 0);
+}
+
+/// What a tool reads unasked where it is started, and would start something by.
+fn settings_that_name_programs(scene: &Scene) {
+    let mut command = scene.command("/bin/bash");
+    let text = "git init -q . && git config credential.helper '!touch ran; echo username=u; echo password=p; :'";
+    command.args(["-c", text]);
+    Job::new(command).end().ended(0);
+    let asks = "printf 'protocol=https\nhost=example.com\n\n' | git credential fill; echo \"rc $?\"";
+    answered(scene, "", (asks, "approve")).printed("rc 128\n");
+    assert_eq!(scene.events("escalated"), 1);
+    assert!(!scene.workspace.join("ran").exists());
+}
+
+fn plain_forms_are_asked_about(scene: &Scene) {
+    scene.file(scene.workspace.join("package.json"), "{\"name\": \"x\", \"publishConfig\": {\"access\": \"public\"}}");
+    scene.file(scene.workspace.join(".npmrc"), "audit=false\n");
+    for text in [
+        "ssh me@127.0.0.1 uptime -F",
+        "scp package.json 127.0.0.1:",
+        "rsync -avz --delete -e ssh src 127.0.0.1:dst",
+        "npm publish --access public",
+        "kubectl get pods -n x -ojson",
+        "kubectl apply -f package.json",
+        "docker compose up -d",
+        "gh pr create --fill",
+        "/usr/bin/python3 -m pip install x",
+    ] {
+        if Path::new("/usr/bin").join(text.split(' ').next().unwrap()).exists() {
+            answered(scene, "", (text, "deny")).told("refused to run");
+        }
+    }
 }

@@ -78,6 +78,7 @@ pub(crate) fn prepare(
         return Ok(inner.map(|_| "it copies a repository that lies inside".to_owned()));
     }
     if call.verb == "credential" {
+        without(prepared);
         return Ok(None);
     }
     if call.verb == "pull" {
@@ -335,9 +336,15 @@ fn link(names: &[&str], found: &Found, prepared: &mut Prepared) {
 pub(crate) fn around(asking: &Asking<'_>, prepared: &mut Prepared) -> Result<(), String> {
     fix(prepared);
     let Some(found) = Found::of(asking.exec.cwd.as_path(), asking)? else {
+        without(prepared);
         return Ok(());
     };
     lay_live(&found, asking, prepared)
+}
+
+/// With no repository, even if one is made here in the meantime: its settings name programs.
+fn without(prepared: &mut Prepared) {
+    prepared.env.push(("GIT_DIR".into(), "/dev/null".into()));
 }
 
 /// Makes the place for what is known of remotes, if it isn't there; no link leads out of the git directory.
@@ -362,6 +369,13 @@ mod tests {
 
     /// What becomes of a command at `at`, beneath which all can be changed.
     fn ready(at: &Path, line: &str) -> Result<Prepared, String> {
+        asked(at, line, |asking| match prepare(asking)? {
+            Way::Out(prepared) => Ok(*prepared),
+            Way::In(why) => panic!("{line}: {why}"),
+        })
+    }
+
+    fn asked<T>(at: &Path, line: &str, then: impl Fn(&Asking<'_>) -> T) -> T {
         let abs = |path: &Path| AbsPath::new(path).unwrap();
         let image = Image {
             executable: Some(abs(Path::new("/usr/bin/git"))),
@@ -372,10 +386,7 @@ mod tests {
         let argv = line.split(' ').map(Raw::from).collect();
         let exec = Exec { given: Raw::from("/usr/bin/git"), image, argv, cwd: abs(at) };
         let root = abs(at);
-        match prepare(&Asking { exec: &exec, changeable: &|path| path.is_within(&root) })? {
-            Way::Out(prepared) => Ok(*prepared),
-            Way::In(why) => panic!("{line}: {why}"),
-        }
+        then(&Asking { exec: &exec, changeable: &|path| path.is_within(&root) })
     }
 
     fn repository(at: &Path) {
@@ -409,6 +420,26 @@ mod tests {
         let after = ready(&at, "git -C link push origin main").unwrap();
         assert_ne!(fact(&before, HELD), fact(&after, HELD));
         assert!(!fact(&after, HELD).is_empty());
+    }
+
+    #[test]
+    fn no_settings_of_a_repository_where_none_is_needed() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().canonicalize().unwrap();
+        let without = |prepared: Prepared| prepared.env.contains(&("GIT_DIR".into(), "/dev/null".into()));
+        let helped = || {
+            asked(&at, "git", |asking| {
+                let mut prepared = Prepared::default();
+                around(asking, &mut prepared).map(|()| prepared)
+            })
+            .unwrap()
+        };
+        assert!(without(helped()));
+        repository(&at);
+        assert!(!without(helped()));
+        for line in ["git credential fill", "git -C sub credential fill"] {
+            assert!(without(ready(&at, line).unwrap()), "{line}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! send what the person logs in with elsewhere.
 
 mod cargo;
+mod clouds;
 mod grammar;
 mod npm;
 mod python;
@@ -54,18 +55,12 @@ const RUNNERS: [&str; 35] = [
     "ssh-copy-id",
 ];
 
-/// Options of single tools that name programs, or settings that do; exact, or with `=`.
+/// Options of single tools that name programs, or settings that do; any beginning of a long one counts, as some take it.
 const OPTIONS: [(&[&str], &[&str]); 4] = [
-    (&["helm"], &["--kubeconfig", "--post-renderer", "--repository-config", "--registry-config", "--plugins"]),
-    (
-        &["kubectl", "oc", "k9s", "flux", "argocd", "istioctl"],
-        &["--kubeconfig", "--enable-exec", "--enable-helm", "--helm-command"],
-    ),
-    (
-        &["docker", "podman", "nerdctl", "buildah", "skopeo", "docker-compose", "podman-compose"],
-        &["--config", "--authfile"],
-    ),
     (&["uv", "gem"], &["--config-file", "--config"]),
+    (&["doctl"], &["--config", "-c", "--api-url", "-u"]),
+    (&["s3cmd"], &["--config", "-c", "--host", "--host-bucket"]),
+    (&["gcloud", "gsutil", "bq"], &["--flags-file", "--flagfile", "--bigqueryrc", "-o"]),
 ];
 
 /// Files that a tool reads unasked, where they lie in its directory.
@@ -102,7 +97,16 @@ pub(crate) fn prepare(asking: &Asking<'_>, names: &[String], prepared: &mut Prep
     }
     let words = words(asking.exec)?;
     for (_, options) in OPTIONS.iter().filter(|(tools, _)| is(tools)) {
-        refuse(&words, options)?;
+        refuse_beginnings(&words, options)?;
+    }
+    if is(&["kubectl", "oc", "k9s", "flux", "argocd", "istioctl", "helm"]) {
+        clouds::cluster(&words, names)?;
+    }
+    if is(&["docker", "podman", "nerdctl", "buildah", "skopeo", "docker-compose", "podman-compose"]) {
+        clouds::engine(asking, (&words, names), prepared)?;
+    }
+    if is(&["rclone"]) {
+        clouds::rclone(&words)?;
     }
     if is(&["scp"]) {
         ssh::scp(&words)?;
@@ -114,6 +118,8 @@ pub(crate) fn prepare(asking: &Asking<'_>, names: &[String], prepared: &mut Prep
         rsync::rsync(&words, asking.exec.cwd.as_path())?;
     }
     if is(&["gh", "glab", "tea"]) {
+        // behind it stand options of git's or ssh's
+        refuse(&words, &["--"])?;
         git::around(asking, prepared)?;
     }
     if is(&["cargo", "rustup"]) {
@@ -147,6 +153,17 @@ fn refuse(words: &[&str], options: &[&str]) -> Result<(), String> {
     found.map_or(Ok(()), |word| Err(not_taken(word)))
 }
 
+fn refuse_beginnings(words: &[&str], options: &[&str]) -> Result<(), String> {
+    let begins = |word: &str| {
+        let name = word.split('=').next().unwrap_or_default();
+        options.iter().any(|option| match option.strip_prefix("--") {
+            Some(_) => name.len() > 2 && option.starts_with(name),
+            None => name.starts_with(option) && !name.starts_with("--"),
+        })
+    };
+    words.iter().find(|word| begins(word)).map_or(Ok(()), |word| Err(not_taken(word)))
+}
+
 fn not_taken(word: &str) -> String {
     format!("the option `{}` is not taken outside", word.escape_debug())
 }
@@ -170,4 +187,23 @@ fn insert(prepared: &mut Prepared, behind: &str, options: &[&str]) {
 fn outside_as(prepared: &mut Prepared) {
     let line = prepared.argv.iter().map(crate::word).collect::<Vec<_>>().join(" ");
     prepared.fact("outside as", line);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_beginning_is_the_option() {
+        for (line, fine) in [
+            ("sync x --verbose", true),
+            ("--con=x sync", false),
+            ("--config x sync", false),
+            ("-crc sync", false),
+            ("sync -- x", true),
+        ] {
+            let words: Vec<&str> = line.split(' ').collect();
+            assert_eq!(refuse_beginnings(&words, &["--config", "-c"]).is_ok(), fine, "{line}");
+        }
+    }
 }

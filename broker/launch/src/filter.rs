@@ -62,6 +62,7 @@ fn errno(name: &str) -> Result<u16, LaunchError> {
         "ENOSYS" => libc::ENOSYS,
         "ENODATA" => libc::ENODATA,
         "EOPNOTSUPP" | "ENOTSUP" => libc::EOPNOTSUPP,
+        "ENOPROTOOPT" => libc::ENOPROTOOPT,
         "EPROTONOSUPPORT" => libc::EPROTONOSUPPORT,
         "ESOCKTNOSUPPORT" => libc::ESOCKTNOSUPPORT,
         "EAFNOSUPPORT" => libc::EAFNOSUPPORT,

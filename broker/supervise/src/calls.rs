@@ -49,6 +49,7 @@ pub(crate) fn errno(entry: &CallEntry) -> i32 {
         Some("EIO") => libc::EIO,
         Some("EAFNOSUPPORT") => libc::EAFNOSUPPORT,
         Some("EOPNOTSUPP") => libc::EOPNOTSUPP,
+        Some("ENOPROTOOPT") => libc::ENOPROTOOPT,
         Some(_) | None => libc::EPERM,
     }
 }

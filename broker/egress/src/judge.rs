@@ -98,6 +98,8 @@ pub enum Why {
     HttpUnreadable,
     /// HTTP/2 in clear.
     ClearHttp2,
+    /// A proxy's word for whom it speaks.
+    Proxied,
     /// Neither TLS nor HTTP, on a port that is theirs.
     Unknown,
     /// A request, or hello, without an end.
@@ -118,6 +120,7 @@ impl Why {
             Self::HttpForward => "its HTTP request is to be forwarded elsewhere",
             Self::HttpUnreadable => "its HTTP request can be read in two ways",
             Self::ClearHttp2 => "it speaks HTTP/2 in clear",
+            Self::Proxied => "it speaks as a proxy, for another",
             Self::Unknown => "it speaks neither TLS nor HTTP on a port that is theirs",
             Self::Long => "its first message has no end",
         }

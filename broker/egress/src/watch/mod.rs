@@ -90,7 +90,7 @@ impl Watch {
                     Guess::Undecided if rest.len() >= MOST => return Err(Objection::new(Why::Long, rest)),
                     Guess::Undecided => return Ok(gone),
                     Guess::Late => return Ok(held.len()),
-                    Guess::Unknown => return Err(Objection::new(Why::Unknown, rest)),
+                    Guess::Refused(why) => return Err(Objection::new(why, rest)),
                     Guess::Other => (0, Some(State::Open)),
                     Guess::Tls => (0, Some(State::Tls(Tls::new()))),
                     Guess::Http => {

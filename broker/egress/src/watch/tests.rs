@@ -64,10 +64,54 @@ fn a_line_without_an_end_is_not_held_forever() {
     let mut web = Caller::new(&goal(80));
     let end = line.chunks(1000).try_for_each(|part| web.say(part));
     assert_eq!((end.unwrap_err().why, web.released.len()), (Why::Long, 0));
-    // elsewhere it is no request: none has such a line
-    let mut other = Caller::new(&goal(8080));
-    line.chunks(1000).try_for_each(|part| other.say(part)).unwrap();
-    assert!(other.watch.is_open() && other.held() == 0);
+    // nor elsewhere, where it may be a request's
+    let blank = [vec![b'\n'; 70_000], b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n".to_vec()].concat();
+    let method = [&vec![b'A'; 70_000], &b" / HTTP/1.1\r\nHost: evil.example\r\n\r\n"[..]].concat();
+    for line in [&line, &blank, &method] {
+        let mut other = Caller::new(&goal(8080));
+        let end = line.chunks(1000).try_for_each(|part| other.say(part));
+        assert_eq!((end.unwrap_err().why, other.released.len()), (Why::Long, 0));
+        // not even if it comes slowly
+        let mut slow = Caller::new(&goal(8080));
+        slow.watch.tire();
+        let end = line.chunks(1000).try_for_each(|part| slow.say(part));
+        assert_eq!((end.unwrap_err().why, slow.released.contains(&b':')), (Why::Long, false));
+    }
+    for line in [[b"{\"a\":\"".as_slice(), &vec![b'a'; 70_000]].concat(), vec![b'\0'; 70_000]] {
+        let mut other = Caller::new(&goal(8080));
+        line.chunks(1000).try_for_each(|part| other.say(part)).unwrap();
+        assert!(other.watch.is_open() && other.held() == 0);
+    }
+}
+
+#[test]
+fn what_some_server_takes_for_a_request_is_refused_on_every_port() {
+    let host = "Host: evil.example\r\n\r\n";
+    let table = [
+        (format!("GET /\r\n{host}"), Why::HttpUnreadable),
+        (format!("GET x\r\n{host}"), Why::HttpUnreadable),
+        ("GET /".to_owned(), Why::HttpUnreadable),
+        ("GET / HTTP/1.0".to_owned(), Why::HttpUnreadable),
+        (format!("\r\n\r\nGET / HTTP/1.1\r\n{host}"), Why::HttpHost),
+        (format!(" \t\nGET / HTTP/1.1\r\n{host}"), Why::HttpUnreadable),
+        (format!("\0GET / HTTP/1.1\r\n{host}"), Why::HttpUnreadable),
+        (format!("\u{1f}GET / HTTP/1.1\r\n{host}"), Why::HttpUnreadable),
+        (format!("\u{feff}GET / HTTP/1.1\r\n{host}"), Why::HttpUnreadable),
+        (format!("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.1\r\n{host}"), Why::Proxied),
+        ("\r\n\r\n\0\r\nQUIT\n\u{21}\u{11}\0\u{c}".to_owned(), Why::Proxied),
+    ];
+    for (words, why) in table {
+        for pieces in [&[1][..], &[5], &[1000]] {
+            let (released, end) = said(&goal(8080), words.as_bytes(), pieces);
+            assert_eq!(end.map_err(|objection| objection.why), Err(why), "{words:?}");
+            assert!(!released.ends_with(b"\n\r\n") && released.len() < 38, "{words:?}: {released:?}");
+        }
+    }
+    // the end that comes after a pause
+    let mut caller = Caller::new(&goal(8080));
+    caller.watch.tire();
+    caller.say(b"GET /").unwrap();
+    assert_eq!(caller.end().unwrap_err().why, Why::HttpUnreadable);
 }
 
 #[test]

@@ -136,6 +136,55 @@ fn a_second_hello_that_the_server_asked_for_is_read_too() {
 }
 
 #[test]
+fn what_a_server_says_before_its_answer_is_not_taken_for_it() {
+    const AGAIN: &str = "cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c";
+    let random: Vec<u8> = (0..64).step_by(2).map(|at| u8::from_str_radix(&AGAIN[at..at + 2], 16).unwrap()).collect();
+    let again = server_hello(&random.try_into().unwrap());
+    let warning = [21, 3, 3, 0, 2, 1, 112];
+    for before in [&warning[..], &[warning, warning].concat(), b"220 ready\r\n", &[21, 3, 3, 0, 2, 2, 40]] {
+        let mut caller = Caller::new(&goal(8443));
+        caller.say(&made(&[named("good.example")], 999)).unwrap();
+        for part in [before, &again].concat().chunks(10) {
+            caller.watch.hear(part);
+        }
+        let end = caller.say(&made(&[named("evil.example")], 999));
+        assert_eq!(end.unwrap_err().why, Why::TlsName, "{before:?}");
+    }
+    // and an ordinary answer behind a warning is one
+    let mut caller = Caller::new(&goal(443));
+    caller.say(&made(&[named("good.example")], 999)).unwrap();
+    caller.watch.hear(&[&warning[..], &server_hello(&[5; 32])].concat());
+    caller.say(&records(22, &[16, 0, 0, 1, 9], 99)).unwrap();
+    assert!(caller.watch.is_open());
+}
+
+#[test]
+fn a_hello_behind_what_servers_drop_does_not_pass() {
+    let evil = made(&[named("evil.example")], 999);
+    let other_version = |major: u8| [&[22, major][..], &evil[2..]].concat();
+    let table = [
+        ("a warning", [&[21, 3, 1, 0, 2, 1, 100][..], &evil].concat()),
+        ("a warning of another version", [&[21, 0, 0, 0, 2, 1, 0][..], &evil].concat()),
+        ("a change of ciphers", [&[20, 3, 3, 0, 1, 1][..], &evil].concat()),
+        ("no handshake", [&[22, 3, 1, 0, 0][..], &evil].concat()),
+        ("no data", [&[23, 3, 3, 0, 0][..], &evil].concat()),
+        ("a heartbeat", [&[24, 3, 3, 0, 3, 1, 0, 0][..], &evil].concat()),
+        ("version 0", other_version(0)),
+        ("version 4", other_version(4)),
+        ("version 255", other_version(255)),
+        ("SSL 2", [&[0x80, 0x1c, 1, 3, 1, 0, 3, 0, 0, 0, 16, 0, 0, 0x2f][..], &[7; 16]].concat()),
+    ];
+    for (what, bytes) in table {
+        for pieces in [&[1][..], &[3, 100], &[1000]] {
+            let (released, end) = said(&goal(8443), &bytes, pieces);
+            assert_eq!(end.map_err(|objection| objection.why), Err(Why::TlsUnreadable), "{what}");
+            // no server acts on the begin of a record's head
+            assert!(released.len() < 11, "{what}: {released:?}");
+        }
+    }
+}
+
+#[test]
 fn what_follows_an_ordinary_answer_is_not_read() {
     let mut caller = Caller::new(&goal(443));
     caller.say(&made(&[named("good.example")], 999)).unwrap();

@@ -12,8 +12,11 @@ const RETRY: [u8; 32] = [
     0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ];
 
+const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const APPLICATION: u8 = 23;
+/// How much of an answer is looked at: record's head, handshake's head, version, random.
+const ANSWER: usize = 43;
 
 /// Reads along the clear part of a TLS connection.
 #[derive(Debug)]
@@ -88,20 +91,26 @@ impl Tls {
         if self.answer.is_some() {
             return;
         }
-        // record's head, handshake's head, version: the random is behind
-        let missing = 43usize.saturating_sub(self.heard.len()).min(said.len());
-        self.heard.extend_from_slice(said.get(..missing).unwrap_or_default());
+        // warnings (of a name that it doesn't know, for one) say nothing of the hello
+        let mut said = said;
+        while let Some((byte, rest)) = said.split_first().filter(|_| self.heard.len() < ANSWER) {
+            self.heard.push(*byte);
+            said = rest;
+            if matches!(self.heard.as_slice(), [ALERT, _, _, 0, 2, 1, _]) {
+                self.heard.clear();
+            }
+        }
         self.answer = match self.heard.as_slice() {
             [] => None,
-            [HANDSHAKE, ..] if self.heard.len() < 43 => None,
+            [HANDSHAKE, ..] if self.heard.len() < ANSWER => None,
+            [ALERT, ..] if self.heard.len() < 7 => None,
             // a ServerHello whose begin is in one piece
             [HANDSHAKE, _, _, high, low, 2, ..] if u16::from_be_bytes([*high, *low]) >= 38 => {
-                let again = self.heard.get(11..43) == Some(&RETRY);
+                let again = self.heard.get(11..) == Some(&RETRY);
                 Some(if again { Answer::Again } else { Answer::Fine })
             }
-            [HANDSHAKE, ..] => Some(Answer::Again),
-            // an alert; or no TLS: the server then reads no handshake either
-            _ => Some(Answer::Fine),
+            // an alert that ends it; or no answer of TLS, from one that may have read no hello yet
+            _ => Some(Answer::Again),
         };
     }
 }

@@ -99,15 +99,7 @@ pub(crate) fn prepare(asking: &Asking<'_>, names: &[String], prepared: &mut Prep
     for (_, options) in OPTIONS.iter().filter(|(tools, _)| is(tools)) {
         refuse_beginnings(&words, options)?;
     }
-    if is(&["kubectl", "oc", "k9s", "flux", "argocd", "istioctl", "helm"]) {
-        clouds::cluster(&words, names)?;
-    }
-    if is(&["docker", "podman", "nerdctl", "buildah", "skopeo", "docker-compose", "podman-compose"]) {
-        clouds::engine(asking, (&words, names), prepared)?;
-    }
-    if is(&["rclone"]) {
-        clouds::rclone(&words)?;
-    }
+    clouds::prepare(asking, (&words, names), prepared)?;
     if is(&["scp"]) {
         ssh::scp(&words)?;
     }

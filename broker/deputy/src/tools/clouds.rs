@@ -1,6 +1,8 @@
 //! Clusters, container engines and stores: options by which settings, servers or programs of the sandbox's are taken, and
 //! what they read unseen.
 
+use std::path::Path;
+
 use super::grammar::Grammar;
 use super::{above, not_taken, refuse};
 use crate::{Asking, Prepared, files};
@@ -37,7 +39,7 @@ const CLUSTER: [&str; 27] = [
 ];
 
 /// The same of engines that are programs of the person's own, where docker's words mean what the engine knows.
-const ENGINE: [&str; 17] = [
+const ENGINE: [&str; 20] = [
     "--runtime",
     "--runtime-flag",
     "--conmon",
@@ -55,7 +57,13 @@ const ENGINE: [&str; 17] = [
     "--registries-conf",
     "--podman-path",
     "--podman-args",
+    "--cni-path",
+    "--cni-netconfpath",
+    "--hosts-dir",
 ];
+
+/// Those whose every option before the subcommand is refused.
+const ENGINES: [&str; 8] = ["podman", "buildah", "skopeo", "nerdctl", "ctr", "crictl", "lxc", "incus"];
 
 /// `docker`, before its subcommand.
 const DOCKER: Grammar =
@@ -143,11 +151,36 @@ const STORES: [&str; 22] = [
     "listremotes",
 ];
 
+/// Makes what it knows of ready.
+///
+/// # Errors
+/// Why it can't go outside.
+pub(crate) fn prepare(
+    asking: &Asking<'_>,
+    (words, names): (&[&str], &[String]),
+    prepared: &mut Prepared,
+) -> Result<(), String> {
+    let is = |list: &[&str]| names.iter().any(|name| list.contains(&name.as_str()));
+    if is(&["kubectl", "oc", "k9s", "flux", "argocd", "istioctl", "helm"]) {
+        cluster(words, names)?;
+    }
+    if is(&["docker", "docker-compose", "podman-compose"]) || is(&ENGINES) {
+        engine(asking, (words, names), prepared)?;
+    }
+    if is(&["gcloud", "az"]) {
+        account(words)?;
+    }
+    if is(&["rclone"]) {
+        rclone(words)?;
+    }
+    Ok(())
+}
+
 /// kubectl and the like.
 ///
 /// # Errors
 /// What of its words is not taken outside.
-pub(crate) fn cluster(words: &[&str], names: &[String]) -> Result<(), String> {
+fn cluster(words: &[&str], names: &[String]) -> Result<(), String> {
     refuse(words, &CLUSTER)?;
     let is = |name: &str| names.iter().any(|is| is == name);
     if is("kubectl") || is("oc") {
@@ -172,15 +205,13 @@ fn short(words: &[&str], refused: char, valued: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// As [`cluster`], and files that compose would follow elsewhere.
-pub(crate) fn engine(
-    asking: &Asking<'_>,
-    (words, names): (&[&str], &[String]),
-    prepared: &mut Prepared,
-) -> Result<(), String> {
+fn engine(asking: &Asking<'_>, (words, names): (&[&str], &[String]), prepared: &mut Prepared) -> Result<(), String> {
     refuse(words, &["--config", "--authfile"])?;
     let is = |list: &[&str]| names.iter().any(|name| list.contains(&name.as_str()));
-    if is(&["podman", "buildah", "podman-compose", "skopeo"]) {
+    if is(&["podman", "buildah", "podman-compose", "skopeo", "nerdctl"]) {
         refuse(words, &ENGINE)?;
+    }
+    if is(&ENGINES) {
         // before the subcommand: `-c`, `--remote` and the like name another engine
         if let Some(word) = words.first().filter(|word| word.starts_with('-')) {
             return Err(not_taken(word));
@@ -188,13 +219,13 @@ pub(crate) fn engine(
     }
     let verb = if is(&["docker"]) { DOCKER.leading(words)?.rest.first().copied() } else { None };
     if verb == Some("compose") || is(&["docker-compose", "podman-compose"]) || words.contains(&"compose") {
-        composed(asking, prepared)?;
+        composed(asking, words, prepared)?;
     }
     Ok(())
 }
 
 /// compose takes the first file that it finds in its folder or one above, and variables of its own from `.env`.
-fn composed(asking: &Asking<'_>, prepared: &mut Prepared) -> Result<(), String> {
+fn composed(asking: &Asking<'_>, words: &[&str], prepared: &mut Prepared) -> Result<(), String> {
     const NAMES: [&str; 8] = [
         "compose.yaml",
         "compose.yml",
@@ -205,15 +236,19 @@ fn composed(asking: &Asking<'_>, prepared: &mut Prepared) -> Result<(), String> 
         "docker-compose.override.yaml",
         "docker-compose.override.yml",
     ];
-    for folder in above(asking) {
-        let env = folder.join(".env");
-        if let Some(text) = files::text(&env, &|_| true)? {
-            let rest = text.replace("COMPOSE_PROJECT_NAME", "").replace("COMPOSE_PROFILES", "");
-            if ["COMPOSE_", "DOCKER_", "BUILDX_"].iter().any(|of_tool| rest.contains(of_tool)) {
-                let file = env.display();
-                return Err(format!("{file} sets variables of docker's own, which are not followed outside"));
-            }
+    refuse(words, &["--project-directory", "--workdir"])?;
+    for (at, word) in words.iter().enumerate() {
+        let (name, joined) = word.split_once('=').map_or((*word, None), |(name, value)| (name, Some(value)));
+        let Some(named) = joined.or_else(|| words.get(at + 1).copied()) else { continue };
+        let named = asking.exec.cwd.as_path().join(named);
+        match name {
+            "--env-file" => variables(&named)?,
+            "-f" | "--file" => variables(&named.with_file_name(".env"))?,
+            _ => {}
         }
+    }
+    for folder in above(asking) {
+        variables(&folder.join(".env"))?;
         if folder == asking.exec.cwd.as_path() {
             continue; // those are added with the others of the folder
         }
@@ -224,11 +259,39 @@ fn composed(asking: &Asking<'_>, prepared: &mut Prepared) -> Result<(), String> 
     Ok(())
 }
 
+/// Variables that compose takes from a file: none of those that say where it works, and on what.
+fn variables(file: &Path) -> Result<(), String> {
+    let Some(text) = files::text(file, &|_| true)? else { return Ok(()) };
+    let rest = text.replace("COMPOSE_PROJECT_NAME", "").replace("COMPOSE_PROFILES", "");
+    if ["COMPOSE_", "DOCKER_", "BUILDX_"].iter().any(|of_tool| rest.contains(of_tool)) {
+        return Err(format!("{} sets variables of docker's own, which are not followed outside", file.display()));
+    }
+    Ok(())
+}
+
+/// Accounts: what is kept for later commands, with their logins.
+///
+/// # Errors
+/// As [`cluster`].
+fn account(words: &[&str]) -> Result<(), String> {
+    let kept = |word: &&&str| {
+        ["api_endpoint_overrides", "proxy/", "custom_ca_certs_file"].iter().any(|key| word.contains(key))
+    };
+    if let Some(word) = words.iter().find(kept) {
+        return Err(format!("the setting `{}` is not taken outside", word.escape_debug()));
+    }
+    if words.contains(&"extension") {
+        let source = |word: &&&str| word.starts_with("--so") || (word.starts_with("-s") && !word.starts_with("--"));
+        return words.iter().find(source).map_or(Ok(()), |word| Err(not_taken(word)));
+    }
+    Ok(())
+}
+
 /// rclone.
 ///
 /// # Errors
 /// As [`cluster`]; a store that words describe themselves.
-pub(crate) fn rclone(words: &[&str]) -> Result<(), String> {
+fn rclone(words: &[&str]) -> Result<(), String> {
     let (_, plain) = RCLONE.anywhere(words)?;
     if plain.first().is_none_or(|verb| !STORES.contains(verb)) {
         return Err("rclone is run outside with a plain verb first (copy, sync, ls …)".into());
@@ -301,12 +364,22 @@ mod tests {
             ("podman run --runtime=./x img", false),
             ("podman -c evil run img", false),
             ("podman run --hooks-dir d img", false),
+            ("podman-compose -f x.yaml up", true),
+            ("nerdctl run --cni-path x img", false),
+            ("crictl --config x ps", false),
+            ("docker compose --project-directory x up", false),
         ] {
             assert_eq!(look(line).is_ok(), fine, "{line}: {:?}", look(line));
         }
         assert_eq!(look("docker compose up").unwrap(), []);
         std::fs::write(at.join("compose.yaml"), "x").unwrap();
         assert_eq!(look("docker compose up").unwrap().len(), 1);
+        let other = below.join("other");
+        std::fs::create_dir(&other).unwrap();
+        assert!(look("docker compose -f other/x.yaml up").is_ok());
+        std::fs::write(other.join(".env"), "DOCKER_CONFIG=x").unwrap();
+        assert!(look("docker compose -f other/x.yaml up").is_err());
+        assert!(look("docker compose --env-file=other/.env up").is_err());
         std::fs::write(at.join(".env"), "COMPOSE_PROJECT_NAME=x\n").unwrap();
         assert_eq!(look("docker compose up").unwrap().len(), 2);
         std::fs::write(at.join(".env"), "COMPOSE_FILE=x\n").unwrap();
@@ -314,6 +387,21 @@ mod tests {
         std::fs::write(at.join(".env"), "DOCKER_HOST=tcp://evil:443\n").unwrap();
         assert!(look("docker-compose up").is_err());
         assert!(look("docker ps").is_ok());
+    }
+
+    #[test]
+    fn accounts_keep_what_they_go_by() {
+        for (line, fine) in [
+            ("config set project x", true),
+            ("extension add --name x", true),
+            ("storage blob list -s x", true),
+            ("config set api_endpoint_overrides/storage https://evil/", false),
+            ("config set proxy/address evil", false),
+            ("extension add --source ./x.whl", false),
+            ("extension add -s ./x.whl", false),
+        ] {
+            assert_eq!(account(&split(line)).is_ok(), fine, "{line}");
+        }
     }
 
     #[test]

@@ -183,7 +183,48 @@ fn outside_as(prepared: &mut Prepared) {
 
 #[cfg(test)]
 mod tests {
+    use tollgate_policy::action::{Exec, Form, Image};
+
     use super::*;
+
+    #[test]
+    fn each_tool_is_looked_at() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = AbsPath::new(dir.path().canonicalize().unwrap()).unwrap();
+        for (line, fine) in [
+            ("gh pr create --fill", true),
+            ("gh repo clone o/r -- -c core.sshCommand=x", false),
+            ("glab repo clone o/r -- --upload-pack=x", false),
+            ("hub push origin", false),
+            ("deno publish", false),
+            ("pnpm publish", false),
+            ("bun publish", false),
+            ("pnpm install", true),
+            ("python3.12 -m twine upload x", false),
+            ("twine upload x --conf=y", false),
+            ("uv publish --config-file=x", false),
+            ("gem push --config-file x y", false),
+            ("cargo +./tc publish", false),
+            ("npm publish --userconf=x", false),
+            ("kubectl get pods -s https://x", false),
+            ("podman --runtime=x ps", false),
+            ("rclone ls :sftp,ssh=x:", false),
+            ("az extension add --source x", false),
+            ("s3cmd --conf=x ls", false),
+            ("doctl -cx account get", false),
+            ("ssh host -Fx", false),
+            ("scp -Sx a h:", false),
+            ("rsync --daemon", false),
+        ] {
+            let argv = line.split(' ').map(Raw::from).collect();
+            let image = Image { executable: None, form: Form::Native, writable: false, sha256: None };
+            let exec = Exec { given: Raw::from("x"), image, argv, cwd: at.clone() };
+            let names = [line.split(' ').next().unwrap().to_owned()];
+            let asking = Asking { exec: &exec, changeable: &|path| path.is_within(&at) };
+            let told = prepare(&asking, &names, &mut Prepared::default());
+            assert_eq!(told.is_ok(), fine, "{line}: {told:?}");
+        }
+    }
 
     #[test]
     fn a_beginning_is_the_option() {

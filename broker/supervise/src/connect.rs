@@ -23,7 +23,7 @@ use crate::exec::{NEXT_RULE, NEXT_WALL, why};
 use crate::gate::Gate;
 use crate::hold::{Held, Then};
 use crate::join::{Connecting, To, connect_to};
-use crate::net::{self, Meant};
+use crate::net::{self, Meant, Whose};
 use crate::outlet::Way;
 use crate::places;
 use crate::program::Asked;
@@ -113,18 +113,24 @@ impl Gate<'_> {
         Ok(Some(Wanted { call, connect, connecting: Connecting { socket, to, outlet, leave: None } }))
     }
 
-    /// Whether a unix socket is one of the sandbox's own. In a private place nobody else can make one. Elsewhere a
-    /// connection of our own says who listens there: only where something inside can have made the socket, since a
-    /// service outside may act on a connection alone, and a server inside may take only one. An inode keeps its
-    /// listener; an abstract name could change hands only between processes outside.
-    fn is_inside(&self, tid: i32, connecting: &Connecting, target: &Target) -> bool {
+    /// Whether a unix socket is one of the sandbox's own. In a private place nobody else can make one. Elsewhere it is one
+    /// that was made to listen by this gate. Where the kernel doesn't say which those are, a connection of our own says who
+    /// listens: only where something inside can have made the socket, and no rule denies it.
+    fn is_inside(&self, tid: i32, connecting: &Connecting, (target, verdict): (&Target, &Verdict)) -> bool {
+        let has_ear = || match self.net.whose(&connecting.to) {
+            Whose::Inside => true,
+            Whose::Outside => false,
+            Whose::Unknown => {
+                (verdict.effect != Effect::Deny || verdict.reason.is_default()) && listens_inside(connecting)
+            }
+        };
         match target {
             // what was reached by a descriptor from outside has a path there, too
             Target::Unix(path) if places::is_private(self.run.boundary, &self.run.started.enforced, path) => {
                 stands_inside(tid, path, &connecting.to)
             }
-            Target::Unix(path) => self.programs.beneath_writable(path) && listens_inside(connecting),
-            Target::Abstract(_) => listens_inside(connecting),
+            Target::Unix(path) => self.programs.beneath_writable(path) && has_ear(),
+            Target::Abstract(_) => has_ear(),
             Target::Name(_) | Target::Address(_) => false,
         }
     }
@@ -150,7 +156,9 @@ impl Gate<'_> {
                     }
                 }
             }
-            Effect::Review | Effect::Ask | Effect::Deny if self.is_inside(call.tid, &connecting, &connect.target) => {
+            Effect::Review | Effect::Ask | Effect::Deny
+                if self.is_inside(call.tid, &connecting, (&connect.target, &verdict)) =>
+            {
                 self.make(&call, connecting);
             }
             Effect::Review | Effect::Ask if granted.effect != Effect::Allow && self.net.was_refused(&connect) => {

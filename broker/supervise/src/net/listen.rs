@@ -45,6 +45,10 @@ impl Net {
     }
 
     fn listens(&mut self, socket: &OwnedFd) -> Result<(), i32> {
+        if kind(socket)?.family == libc::AF_UNIX {
+            self.hears(socket);
+            return Ok(());
+        }
         let cookie = cookie(socket)?;
         if let Some(bound) = self.bound.of(cookie).copied() {
             self.listeners.put(cookie, bound);

@@ -9,6 +9,7 @@ mod names;
 mod own;
 mod pair;
 mod table;
+mod unix;
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
@@ -31,6 +32,7 @@ pub(crate) use asker::Asker;
 pub(crate) use diag::Diag;
 pub(crate) use own::{Meant, Own, at, meant};
 use table::Table;
+pub(crate) use unix::Whose;
 
 /// Socket calls that come here; `connect` is judged elsewhere, and `bind` of unix sockets is a path's.
 pub(crate) const CALLS: [&str; 9] =
@@ -53,6 +55,10 @@ pub(crate) struct Net {
     bound: Table<Bound>,
     /// Sockets that listen there.
     listeners: Table<Bound>,
+    /// Unix sockets that listen.
+    ears: Table<unix::Ear>,
+    /// Whether one listens of which the kernel tells nothing.
+    is_deaf: bool,
     /// What connected sockets were asked to be connected to, where that is not where they are.
     peers: Table<SocketAddr>,
     askers: Table<Asker>,
@@ -103,6 +109,8 @@ impl Net {
             diag: None,
             bound: Table::default(),
             listeners: Table::default(),
+            ears: Table::default(),
+            is_deaf: false,
             peers: Table::default(),
             askers: Table::default(),
             next_number: 0,

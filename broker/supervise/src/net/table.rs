@@ -34,6 +34,10 @@ impl<T> Table<T> {
         self.known.get(&cookie)
     }
 
+    pub(crate) fn all(&self) -> impl Iterator<Item = (u64, &T)> {
+        self.known.iter().map(|(cookie, value)| (*cookie, value))
+    }
+
     pub(crate) fn of_mut(&mut self, cookie: u64) -> Option<&mut T> {
         self.known.get_mut(&cookie)
     }

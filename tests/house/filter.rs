@@ -199,7 +199,7 @@ fn what_becomes_of_a_socket_call() {
         ("setsockopt", [3 | HIGH, HIGH, 4 | HIGH], Errno),
         ("setsockopt", [3, 41, 57], Errno),
         ("setsockopt", [3, 6, 30], Errno),
-        ("setsockopt", [3 | HIGH, 1 | HIGH, 76 | HIGH], Errno),
+        ("setsockopt", [3 | HIGH, 1 | HIGH, 0x4c | HIGH], Errno),
         ("setsockopt", [970, 1, 76], Errno),
         ("setsockopt", [3, 1, 16], Allow),
         ("setsockopt", [970, 0, 11], Judge),

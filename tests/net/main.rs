@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use tollgate_tests::{Outcome, Scene, cases, skip};
 
-cases! { everywhere: servers_inside_are_reached_inside a_close_waits_for_nothing services_outside_are_refused_at_once datagrams_go_nowhere
+cases! { everywhere: servers_inside_are_reached_inside a_close_waits_for_nothing services_outside_see_nobody_come services_outside_are_refused_at_once datagrams_go_nowhere
 names_are_judged }
 cases! { both: a_name_is_asked_about_and_carried who_does_not_wait_goes_on_while_it_is_asked a_named_service_is_reached addresses_do_not_change_hands }
 cases! { user: nothing_listens_to_the_network }
@@ -69,6 +69,23 @@ fn servers_inside_are_reached_inside(scene: &Scene) {
 /// The gate has copies of callers' sockets, and must not be who waits at a close.
 fn a_close_waits_for_nothing(scene: &Scene) {
     play(scene, &[], &["linger"]).ended(0).printed("at once, all came\nat once, ECONNRESET\n");
+}
+
+/// A service outside may act on a connection alone: who listens at an abstract name is known without one.
+fn services_outside_see_nobody_come(scene: &Scene) {
+    use std::os::linux::net::SocketAddrExt as _;
+    let name = format!("tollgate-test-{}", std::process::id());
+    let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
+    let outside = std::os::unix::net::UnixListener::bind_addr(&address).unwrap();
+    outside.set_nonblocking(true).unwrap();
+    let text = format!(
+        "import socket\ns = socket.socket(socket.AF_UNIX)\ntry: s.connect('\\0{name}')\nexcept OSError as e: print(e.errno)\n\
+         l = socket.socket(socket.AF_UNIX); l.bind('\\0{name}-in'); l.listen(1)\ns.connect('\\0{name}-in'); l.accept(); print('met')"
+    );
+    let outcome = scene.job(&["--ci"], &["/usr/bin/python3", "-c", &text]).end();
+    outcome.ended(0);
+    assert!(outcome.out.ends_with("met\n") && outcome.out.lines().count() == 2, "{outcome}");
+    assert_eq!(outside.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
 }
 
 fn services_outside_are_refused_at_once(scene: &Scene) {

@@ -1,6 +1,7 @@
 //! Disks that the run can write to: how much less is free than when it began, and how much of that it wrote.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,8 @@ use nix::sys::statvfs::{Statvfs, statvfs};
 use tollgate_policy::boundary::Boundary;
 
 use crate::census::{self, Census};
-use crate::{Bound, Breach};
+use crate::stop::Victim;
+use crate::{Bound, Breach, Ends};
 
 /// How often it is looked at.
 const EVERY: Duration = Duration::from_millis(250);
@@ -29,7 +31,7 @@ pub(crate) struct Disks {
     all: Vec<Disk>,
     looked: Option<Instant>,
     /// By how much each process had written at the last look.
-    written: HashMap<i32, u64>,
+    written: HashMap<Victim, u64>,
     /// Of processes that have ended since.
     ended: u64,
     /// What was preallocated since the last look: it may not show yet.
@@ -64,31 +66,35 @@ impl Disks {
     }
 
     /// The limit, where it is passed and at least a good part of that was written by the run.
-    pub(crate) fn passed(&mut self, bound: &Bound, (guard, now): (i32, Instant)) -> Option<Breach> {
+    pub(crate) fn passed(
+        &mut self,
+        bound: &Bound,
+        ((guard, command), now): ((i32, i32), Instant),
+    ) -> io::Result<Option<Breach>> {
         if self.looked.is_some_and(|looked| now < looked + EVERY) {
-            return None;
+            return Ok(None);
         }
-        self.looked = Some(now);
-        self.promised = 0;
+        // Until it is clear who wrote it, the next look is another try.
+        self.looked = None;
         let filled = self.filled();
         // Half way up it begins to matter who writes.
-        if filled <= bound.most / 2 {
-            return None;
-        }
-        let census = Census::take(guard).ok()?;
-        let written = census.written();
-        let gone = self.written.iter().filter(|(pid, _)| !written.contains_key(pid)).map(|(_, bytes)| bytes);
+        let written = if filled <= bound.most / 2 { None } else { Some(Census::of_run((guard, command))?.written()?) };
+        self.looked = Some(now);
+        self.promised = 0;
+        let Some(written) = written else { return Ok(None) };
+        let gone = self.written.iter().filter(|(who, _)| !written.contains_key(who)).map(|(_, bytes)| bytes);
         self.ended = self.ended.saturating_add(gone.sum());
         let before = std::mem::replace(&mut self.written, written);
-        let since = |pid: &i32, bytes: u64| bytes.saturating_sub(before.get(pid).copied().unwrap_or(0));
-        let writer = self.written.iter().max_by_key(|(pid, bytes)| since(pid, **bytes)).map(|(pid, _)| *pid);
-        let own = census::written(guard).unwrap_or(self.ended).saturating_add(self.written.values().sum());
+        let since = |who: &Victim, bytes: u64| bytes.saturating_sub(before.get(who).copied().unwrap_or(0));
+        let writer = self.written.iter().max_by_key(|(who, bytes)| since(who, **bytes)).map(|(who, _)| *who);
+        let own = census::written(guard)?.unwrap_or(self.ended).saturating_add(self.written.values().sum());
         // What short-lived processes wrote may not have been seen, where the guard can't be asked.
         if filled <= bound.most.max(self.tolerated) || own < bound.most / 4 {
-            return None;
+            return Ok(None);
         }
         self.tolerated = filled.saturating_add(MORE.max(bound.most / 16));
-        Some(Breach { bound: bound.clone(), used: filled, victims: writer.into_iter().collect() })
+        let ends = if writer.is_some_and(|writer| writer.pid == command) { Ends::Run } else { Ends::Doer };
+        Ok(Some(Breach { bound: bound.clone(), used: filled, victims: writer.into_iter().collect(), ends }))
     }
 }
 
@@ -119,7 +125,7 @@ mod tests {
         let me = i32::try_from(std::process::id()).unwrap();
         let parent = nix::unistd::getppid().as_raw();
         let bound = Bound { name: "disk", most: 1 << 40, source: String::new() };
-        assert_eq!(disks.passed(&bound, (parent, Instant::now())), None, "far from the limit");
-        assert!(census::written(me).is_some());
+        assert_eq!(disks.passed(&bound, ((parent, me), Instant::now())).unwrap(), None, "far from the limit");
+        assert!(census::written(me).unwrap().is_some());
     }
 }

@@ -4,10 +4,12 @@
 
 mod census;
 mod disk;
+mod patience;
 mod stop;
 mod victim;
 
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::io;
 use std::time::{Duration, Instant};
 
 use tollgate_policy::amount::Stock;
@@ -18,8 +20,9 @@ use nix::sys::signal::Signal;
 
 use census::Census;
 use disk::Disks;
+use patience::Patience;
 
-pub use stop::signal;
+pub use stop::Victim;
 
 /// The first look after a program was started: what grows fast grows then.
 const SOON: Duration = Duration::from_millis(20);
@@ -33,6 +36,10 @@ const LONGEST: Duration = Duration::from_secs(5);
 const LATELY: Duration = Duration::from_millis(500);
 /// What was stopped needs a moment to be gone.
 const GRACE: Duration = Duration::from_millis(100);
+/// Between looks while the run can't be seen.
+const AGAIN: Duration = Duration::from_millis(50);
+/// Who can't be seen so often, one look after the other, and for so long, is not held by limits any more.
+const BLIND: (u32, Duration) = (10, Duration::from_secs(1));
 
 /// One limit of this run on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,8 +68,27 @@ pub struct Breach {
     pub bound: Bound,
     /// What was used, in the limit's own unit.
     pub used: u64,
-    /// Whom to stop, the doer first.
-    pub victims: Vec<i32>,
+    /// Whom to kill, the doer first; of a crowd, all but the command are stopped already.
+    pub victims: Vec<Victim>,
+    /// Whom it ends.
+    pub ends: Ends,
+}
+
+/// Whom a breach ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// Its victims.
+    Doer,
+    /// All of the run: its command did it, or it went on however much was stopped.
+    Run,
+}
+
+/// The run can't be seen, and since when.
+#[derive(Debug)]
+struct Blind {
+    since: Instant,
+    looks: u32,
+    why: io::Error,
 }
 
 /// What was counted last.
@@ -87,14 +113,17 @@ pub struct Watch {
     begun: Option<Machine>,
     counted: Option<Counted>,
     /// Whose offspring most of the run's processes were at the last count, where there were many.
-    suspect: Option<i32>,
+    suspect: Option<Victim>,
     /// The machine at the last look.
     looked: Option<Machine>,
     next: Option<Instant>,
     pause: Duration,
     spared_until: Option<Instant>,
-    /// How often each limit was passed, one look after the other.
-    in_a_row: HashMap<&'static str, u32>,
+    /// How long and how often there were too many processes lately.
+    patience: Patience,
+    /// Who was killed as part of a crowd, until it is gone.
+    killed: HashSet<Victim>,
+    blind: Option<Blind>,
 }
 
 impl Watch {
@@ -113,7 +142,9 @@ impl Watch {
             next: None,
             pause: SOON,
             spared_until: None,
-            in_a_row: HashMap::new(),
+            patience: Patience::default(),
+            killed: HashSet::new(),
+            blind: None,
         }
     }
 
@@ -143,37 +174,62 @@ impl Watch {
         self.begin(boundary, machine);
         let paused = self.pause_suspect(machine);
         let mut breaches = Vec::new();
-        if self.is_worth_counting(machine, now)
-            && let Ok(census) = Census::take(self.guard)
+        let counted = self.count(machine, now).map(|breach| breaches.extend(breach));
+        if let (Some(suspect), true) = (paused, breaches.is_empty())
+            && suspect.signal(Signal::SIGCONT).is_err()
         {
-            // A crowd grows while each of it is looked at.
-            if let Some(crowd) = self.crowd(&census) {
-                breaches.push(crowd);
-            } else {
-                let census = census.with_memory();
-                breaches.extend(self.passed(&census, now));
-                self.note(&census, machine, now);
-            }
+            // it was stopped by the same way, a moment ago: the next look will say that none is open any more
         }
-        if let (Some(suspect), true) = (paused, breaches.is_empty()) {
-            stop::signal((suspect, self.guard), Signal::SIGCONT);
-        }
-        if let Some(bound) = &self.bounds.disk {
-            breaches.extend(self.disks.passed(bound, (self.guard, now)));
-        }
-        self.in_a_row.retain(|name, _| breaches.iter().any(|breach| breach.bound.name == *name));
-        for breach in &breaches {
-            *self.in_a_row.entry(breach.bound.name).or_insert(0) += 1;
-        }
+        let whose = ((self.guard, self.command), now);
+        let disk = self.bounds.disk.as_ref().map_or(Ok(None), |bound| self.disks.passed(bound, whose));
+        let disk = disk.map(|breach| breaches.extend(breach));
+        self.saw(counted.and(disk), now);
         if !breaches.is_empty() {
             self.spared_until = Some(now + GRACE);
         }
         let lately = self.counted.is_some_and(|counted| now.saturating_duration_since(counted.when) < LATELY);
         let hurried = !breaches.is_empty() || self.is_growing(machine) || (lately && self.is_close());
         self.pause = if hurried { CLOSE } else { (self.pause * 2).clamp(SOON, SLOW) };
+        if self.blind.is_some() {
+            self.pause = AGAIN;
+        }
         self.looked = Some(machine);
         self.next = Some(Instant::now() + self.pause);
         breaches
+    }
+
+    /// Counts the run, where that is worth it: a limit that was passed.
+    fn count(&mut self, machine: Machine, now: Instant) -> io::Result<Option<Breach>> {
+        if self.blind.is_none() && !self.patience.is_over() && !self.is_worth_counting(machine, now) {
+            return Ok(None);
+        }
+        let census = Census::of_run((self.guard, self.command))?;
+        self.killed.retain(|killed| census.0.iter().any(|process| process.victim() == *killed));
+        let census = census.but(&self.killed);
+        // A crowd grows while each of it is looked at.
+        if let Some(crowd) = self.crowd(&census, now)? {
+            return Ok(Some(crowd));
+        }
+        let census = census.with_memory()?;
+        let passed = self.passed(&census, now)?;
+        self.note(&census, machine, now);
+        Ok(passed)
+    }
+
+    /// Whether the run could be seen. What can't be seen can't be held.
+    fn saw(&mut self, seen: io::Result<()>, now: Instant) {
+        let before = self.blind.take();
+        self.blind = seen.err().map(|why| {
+            let (since, looks) = before.map_or((now, 0), |blind| (blind.since, blind.looks));
+            Blind { since, looks: looks.saturating_add(1), why }
+        });
+    }
+
+    /// Why the run's limits can't be looked after any more, where that has been so for a while.
+    #[must_use]
+    pub fn is_blind(&self) -> Option<&io::Error> {
+        let Blind { since, looks, why } = self.blind.as_ref()?;
+        (*looks >= BLIND.0 && since.elapsed() >= BLIND.1).then_some(why)
     }
 
     /// Reads the limits and the machine, once.
@@ -197,30 +253,25 @@ impl Watch {
         None
     }
 
-    /// How often a limit was passed, one look after the other.
-    #[must_use]
-    pub fn stopped(&self, name: &str) -> u32 {
-        self.in_a_row.get(name).copied().unwrap_or(0)
-    }
-
     fn note(&mut self, census: &Census, machine: Machine, when: Instant) {
         let largest = census.largest().map_or(0, |process| process.memory);
         let (tasks, memory) = (census.tasks(), census.memory());
         self.counted = Some(Counted { tasks, memory, largest, machine, when, cost: when.elapsed() });
         let crowded = self.bounds.processes.as_ref().is_some_and(|bound| tasks > bound.most / 8);
         let suspect = crowded.then(|| victim::crowd(census, (self.guard, self.command)).first().copied()).flatten();
-        self.suspect = suspect.filter(|pid| *pid != self.command);
+        let suspect = suspect.filter(|pid| *pid != self.command);
+        let suspect = suspect.and_then(|pid| census.0.iter().find(|process| process.pid == pid));
+        self.suspect = suspect.map(|process| process.victim());
     }
 
     /// Stops whose crowd it was at the last count, where it may have passed the limit by now: it must not go on growing
     /// while it is counted.
-    fn pause_suspect(&mut self, machine: Machine) -> Option<i32> {
+    fn pause_suspect(&mut self, machine: Machine) -> Option<Victim> {
         let last = self.counted?;
         let grown = grown(&last.machine, &machine).tasks;
         let bound = self.bounds.processes.as_ref()?;
         let suspect = self.suspect.filter(|_| grown > 0 && last.tasks.saturating_add(grown) > bound.most)?;
-        stop::signal((suspect, self.guard), Signal::SIGSTOP);
-        Some(suspect)
+        suspect.signal(Signal::SIGSTOP).ok().map(|()| suspect)
     }
 
     /// Whether the machine has moved so far since the last count that a limit may be near.
@@ -262,32 +313,45 @@ impl Watch {
         })
     }
 
-    fn passed(&self, census: &Census, now: Instant) -> Option<Breach> {
-        let largest = census.largest().filter(|_| self.spared_until.is_none_or(|until| now >= until))?;
-        let victims = vec![largest.pid];
+    fn passed(&self, census: &Census, now: Instant) -> io::Result<Option<Breach>> {
+        let largest = census.largest().filter(|_| self.spared_until.is_none_or(|until| now >= until));
+        let Some(largest) = largest else { return Ok(None) };
+        let breach = |bound: &Bound, used: u64| {
+            let ends = if largest.pid == self.command { Ends::Run } else { Ends::Doer };
+            Breach { bound: bound.clone(), used, victims: vec![largest.victim()], ends }
+        };
         if let Some(bound) = self.bounds.each.as_ref().filter(|bound| largest.memory > bound.most) {
-            return Some(Breach { bound: bound.clone(), used: largest.memory, victims });
+            return Ok(Some(breach(bound, largest.memory)));
         }
-        let (bound, used) = self.bounds.memory.as_ref().and_then(|bound| self.in_all(bound, census))?;
-        Some(Breach { bound: bound.clone(), used, victims })
+        let Some(bound) = self.bounds.memory.as_ref() else { return Ok(None) };
+        Ok(self.in_all(bound, census)?.map(|used| breach(bound, used)))
     }
 
-    fn crowd(&self, census: &Census) -> Option<Breach> {
+    /// Too many processes: whoever started them is stopped. Where they come again and again, that is not enough.
+    fn crowd(&mut self, census: &Census, now: Instant) -> io::Result<Option<Breach>> {
         let used = census.tasks();
-        let bound = self.bounds.processes.as_ref().filter(|bound| used > bound.most)?;
-        Some(Breach { bound: bound.clone(), used, victims: victim::crowd(census, (self.guard, self.command)) })
+        let Some(bound) = self.bounds.processes.as_ref().filter(|bound| used > bound.most) else {
+            self.patience.is_below(now);
+            return Ok(None);
+        };
+        let victims: Vec<Victim> = victim::stopped(census, (self.guard, self.command))?;
+        let done_by_command = victims.iter().any(|victim| victim.pid == self.command);
+        let lost = self.patience.is_passed(now);
+        let ends = if lost || done_by_command { Ends::Run } else { Ends::Doer };
+        self.killed.extend(&victims);
+        Ok(Some(Breach { bound: bound.clone(), used, victims, ends }))
     }
 
     /// All memory of the run, where it passes the limit: the quick sum first, which counts some pages more than once.
-    fn in_all<'b>(&self, bound: &'b Bound, census: &Census) -> Option<(&'b Bound, u64)> {
+    fn in_all(&self, bound: &Bound, census: &Census) -> io::Result<Option<u64>> {
         let shared = self.counted.zip(self.begun).map_or(0, |(counted, begun)| {
             counted.machine.shared.saturating_sub(begun.shared) // of all that runs on the machine
         });
         if census.memory().saturating_add(shared) <= bound.most {
-            return None;
+            return Ok(None);
         }
-        let used = census.exact_memory(self.command);
-        (used > bound.most).then_some((bound, used))
+        let used = census.exact_memory(self.command)?;
+        Ok((used > bound.most).then_some(used))
     }
 }
 

@@ -4,15 +4,13 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 use tollgate_ledger::record::Event;
-use tollgate_limits::{Bound, Breach, signal};
+use tollgate_limits::{Bound, Breach, Ends};
 use tollgate_policy::action::{Action, Call};
 
 use crate::gate::Gate;
 
 /// How often one limit's breaches are written down in one run.
 const RECORDED: u64 = 64;
-/// Who passes the same limit so often, one stop after the other, is not to be held by stopping parts of the run.
-const PATIENCE: u32 = 200;
 
 impl Gate<'_> {
     /// Looks after the run's limits, where it is time.
@@ -20,30 +18,53 @@ impl Gate<'_> {
         for breach in self.watch.look(self.run.boundary) {
             self.stop(&breach);
         }
+        if let Some(why) = self.watch.is_blind().map(ToString::to_string) {
+            self.unseen(&why);
+        }
     }
 
     /// Something passed a limit: the doer is told before it is stopped, since its stderr goes with it.
     fn stop(&mut self, breach: &Breach) {
-        let Breach { bound, used, victims } = breach;
+        let Breach { bound, used, victims, ends } = breach;
         let Some(doer) = victims.first().copied() else { return };
         let call = match bound.name {
             "processes" => "clone",
             "disk" => "write",
             _ => "mmap",
         };
-        if doer != self.run.command {
+        let mut done = Ok(());
+        if doer.pid != self.run.command {
             // It must not go on while it is told. (The command itself would stop its terminal's job.)
-            signal((doer, self.run.guard), Signal::SIGSTOP);
+            done = doer.signal(Signal::SIGSTOP);
         }
-        self.over_limit(doer, (Action::Call(Call { name: call.to_owned() }), bound, *used));
-        let ends_it = victims.contains(&self.run.command) || self.watch.stopped(bound.name) > PATIENCE;
-        if ends_it {
+        self.over_limit(doer.pid, (Action::Call(Call { name: call.to_owned() }), bound, *used));
+        if *ends == Ends::Run {
             self.ending.stopped.get_or_insert_with(|| passed(bound, *used));
-            return self.end_everything();
+            self.end_everything();
         }
-        for victim in victims {
-            signal((*victim, self.run.guard), Signal::SIGKILL);
+        for victim in victims.iter().filter(|victim| victim.pid != self.run.command) {
+            done = done.and(victim.signal(Signal::SIGKILL));
         }
+        if let Err(why) = done {
+            self.unseen(&why.to_string());
+        }
+    }
+
+    /// The run's processes can't be seen or stopped any more: no limit holds, so the run ends.
+    fn unseen(&mut self, why: &str) {
+        if self.ending.stopped.is_some() {
+            return;
+        }
+        let text = format!("the run's limits can't be looked after any more: {why}");
+        let action = self.tree.action(self.run.command);
+        let what = Action::Call(Call { name: "clone".to_owned() });
+        let pid = self.run.command.unsigned_abs();
+        if let Err(unwritten) = self.pen.group(Event::Refused { action, pid, what, wall: text.clone() }) {
+            self.broken(unwritten);
+        }
+        self.ending.limits.push(text.clone());
+        self.ending.stopped = Some(text);
+        self.end_everything();
     }
 
     /// Writes down that a limit was passed, or would have been, and tells it once.

@@ -6,7 +6,7 @@ use std::path::Path;
 use tollgate_tests::{Outcome, Scene, Setting, cases};
 
 cases! { everywhere: crowds_are_stopped memory_is_stopped preallocation_is_refused writers_that_wait_are_bounded
-signals_don_t_keep_processes_from_starting }
+signals_don_t_keep_processes_from_starting who_refills_a_crowd_ends_the_run }
 cases! { both: a_run_that_a_limit_ends_says_so what_stays_below_goes_on the_gate_may_open_more_than_what_it_starts shares_and_numbers }
 
 const CROWD: &str = "import os, sys, time
@@ -53,6 +53,42 @@ fn crowds_are_stopped(scene: &Scene) {
     let held = !matches!(scene.setting, Setting::RootWithoutNamespaces | Setting::UserWithoutNamespaces);
     assert!(!outcome.out.contains("all there") || !held && outcome.err.contains("the limit `processes`"), "{outcome}");
     assert!(outcome.out.contains("went on"), "{outcome}");
+}
+
+/// Processes that leave each other at once and go on so: nobody's offspring is the crowd, and while each is counted and stopped,
+/// the rest starts more. Bounded by itself: 1,000 are started in all, none lives longer than twelve seconds.
+const REFILLED: &str = "import mmap, os, time
+made, end = mmap.mmap(-1, 1000), time.monotonic() + 12
+def live():
+    while time.monotonic() < end:
+        free = made.find(b'\\0')
+        if free < 0:
+            time.sleep(0.05)
+            continue
+        made[free] = 1
+        try:
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork():
+                    os._exit(0)
+            else:
+                os.wait()
+        except OSError:
+            time.sleep(0.05)
+if os.fork() == 0:
+    live()
+    os._exit(0)
+os.wait()
+print('all there')
+";
+
+fn who_refills_a_crowd_ends_the_run(scene: &Scene) {
+    let outcome = limited(scene, &["processes=100"], &["/usr/bin/python3", "-c", REFILLED]);
+    if scene.setting == Setting::RootWithoutNamespaces {
+        outcome.ended(123);
+        assert!(outcome.err.contains("the limit `processes`"), "{outcome}");
+    }
+    assert!(outcome.took < std::time::Duration::from_secs(30), "{outcome}");
 }
 
 /// `fork(2)` does not end with EINTR: who starts a process doesn't reckon with it. (dash gave up with "Cannot fork".)

@@ -1,6 +1,6 @@
-//! The guard: the command's parent, outside Landlock and filter, inside the namespaces. It settles in, waits for its
+//! The guard: the command's parent, outside filter and rules, inside the namespaces. It settles in, waits for its
 //! order, makes the mounts, starts the command, tells news of it, and ends all that is left when the command or the
-//! supervisor ends.
+//! supervisor ends: in one call, as init of its process namespace, or in a Landlock domain that only keeps its signals within.
 //!
 //! It holds three descriptors, has no handlers, and takes orders by signal only: `SIGTERM` (from the kernel when the
 //! supervisor dies, or from the supervisor) ends the run, `SIGUSR1` and `SIGUSR2` resume the command in
@@ -14,12 +14,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getpgrp, write};
+use nix::unistd::{Pid, getpgrp, getppid, write};
 use tollgate_sys::handover::{self, Pass, Word};
-use tollgate_sys::landlock::{Rights, Ruleset};
+use tollgate_sys::landlock::{self, Rights, Ruleset};
 use tollgate_sys::namespaces::{Set, bring_up_loopback};
 use tollgate_sys::news::News;
 use tollgate_sys::process::{self, Image, Inspection, Stack};
@@ -55,6 +55,8 @@ pub(crate) struct Post<'a> {
 #[derive(Debug)]
 pub(crate) struct Task<'a> {
     pub(crate) post: Post<'a>,
+    /// What is ended with the run.
+    pub(crate) scope: Scope,
     pub(crate) order: Order,
     /// Roots that came to be with the mounts.
     pub(crate) late: Vec<(OwnedFd, Rights)>,
@@ -94,9 +96,10 @@ fn start<'a>(post: Post<'a>, wires: &Wires) -> Result<(Task<'a>, Pid), Failed> {
     if let Some(stock) = stock {
         mounting::mount(&order, stock)?;
     }
+    let scope = scope(post.set, order.abi);
     let late = late(&order).map_err(at(Step::Ruleset))?;
     let image = Image::new(order.program.clone(), order.argv.clone(), order.env.clone());
-    let task = Task { post, order, late, image, filter };
+    let task = Task { post, scope, order, late, image, filter };
     let ground = Stack::new().map_err(at(Step::Fork))?;
     let command = process::vfork(&ground, &mut || recipe::cook(&task, wires)).map_err(at(Step::Fork))?;
     Ok((task, Pid::from_raw(command)))
@@ -160,6 +163,22 @@ fn settle(post: Post<'_>, wires: &Wires) -> Result<(), Failed> {
     caps::drop_bounding().map_err(at(Step::Capabilities))
 }
 
+/// Who belongs to the run, for the guard that ends it. Without a process namespace it goes into a domain that its signals
+/// don't leave, and only if the supervisor is then seen to be out of reach.
+fn scope(set: Set, abi: u32) -> Scope {
+    if set.has(Set::PID) {
+        return Scope::Namespace;
+    }
+    if set.has(Set::MOUNT) || abi < landlock::KEEPS_SIGNALS {
+        return Scope::Descendants; // in a domain nobody mounts or unmounts
+    }
+    let supervisor = || kill(getppid(), None);
+    let before = supervisor();
+    let entered = process::forgo_new_privileges().and_then(|()| landlock::keep_signals_within());
+    let is_kept = before.is_ok() && entered.is_ok() && supervisor() == Err(Errno::EPERM);
+    if is_kept { Scope::Domain } else { Scope::Descendants }
+}
+
 fn is_spoken_to(word: BorrowedFd<'_>) -> bool {
     let mut ends = [PollFd::new(word, PollFlags::POLLIN)];
     // Whatever is wrong, the supervisor goes on.
@@ -214,6 +233,11 @@ fn reap(command: Pid) -> Option<News> {
         if status == WaitStatus::StillAlive {
             break;
         }
+        if masks::is_pending(Signal::SIGTERM) {
+            // all is to end; whoever starts others faster than they are taken must not keep that off
+            ending = ending.or(news(status, command));
+            break;
+        }
         match news(status, command) {
             Some(passing @ (News::Stopped(_) | News::Continued)) => tell(passing),
             other => ending = ending.or(other),
@@ -241,8 +265,7 @@ fn tell(news: News) {
 
 /// Kills what is left, tells how the command ended, removes the temp directory, ends.
 fn end(task: &Task<'_>, command: Pid, mut ending: Option<News>) -> ! {
-    let scope = if task.post.set.has(Set::PID) { Scope::Namespace } else { Scope::Descendants };
-    sweep::all(scope, |status| ending = ending.or(news(status, command)));
+    sweep::all(task.scope, |status| ending = ending.or(news(status, command)));
     if let Some(ending) = ending {
         tell(ending);
     }

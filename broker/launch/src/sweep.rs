@@ -14,6 +14,8 @@ use nix::unistd::{Pid, getpgrp, getpid};
 pub(crate) enum Scope {
     /// All in the process-id namespace that the caller is the init of.
     Namespace,
+    /// All in the Landlock domain that the caller is in and that keeps signals within; it adopts orphans.
+    Domain,
     /// All that descends from the caller, which adopts orphans.
     Descendants,
 }
@@ -32,7 +34,7 @@ pub(crate) fn all(scope: Scope, mut reaped: impl FnMut(WaitStatus)) {
         }
         rounds += 1;
         match scope {
-            Scope::Namespace => {
+            Scope::Namespace | Scope::Domain => {
                 // One call takes all at once; a fork under way is undone by the pending signal (kernel/fork.c).
                 let _killed = kill(Pid::from_raw(-1), Signal::SIGKILL);
                 if let Ok(status) = waitpid(None, None) {

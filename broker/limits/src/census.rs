@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::signal::kill;
@@ -12,6 +13,9 @@ use nix::sys::statvfs::statvfs;
 use nix::unistd::Pid;
 
 use crate::stop::Victim;
+
+/// Who counts for so long has got little of the processor.
+const LONG: Duration = Duration::from_millis(50);
 
 /// One process of the run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,21 +46,37 @@ impl Census {
     /// # Errors
     /// Where the machine can't be looked at: an empty list would say that nothing is used.
     pub(crate) fn take(guard: i32) -> io::Result<Self> {
+        Self::take_unless(guard, || false).map(Option::unwrap_or_default)
+    }
+
+    fn take_unless(guard: i32, is_late: impl Fn() -> bool) -> io::Result<Option<Self>> {
         let mut all = Vec::new();
+        let mut begun = Instant::now();
         for entry in fs::read_dir("/proc")? {
+            if begun.elapsed() > LONG {
+                if is_late() {
+                    return Ok(None);
+                }
+                begun = Instant::now();
+            }
             let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
             all.extend(seen(stat(pid))?);
         }
-        Ok(Self(beneath(&all, guard)))
+        Ok(Some(Self(beneath(&all, guard))))
     }
 
     /// The same of a run whose command is known: as long as that lives, it is among them.
-    pub(crate) fn of_run((guard, command): (i32, i32)) -> io::Result<Self> {
-        let census = Self::take(guard)?;
+    pub(crate) fn of_run(run: (i32, i32)) -> io::Result<Self> {
+        Self::of_run_unless(run, || false).map(Option::unwrap_or_default)
+    }
+
+    /// The same; none where it takes long and `is_late` then says that it need not go on.
+    pub(crate) fn of_run_unless((guard, command): (i32, i32), is_late: impl Fn() -> bool) -> io::Result<Option<Self>> {
+        let Some(census) = Self::take_unless(guard, is_late)? else { return Ok(None) };
         if !census.0.iter().any(|process| process.pid == command) && kill(Pid::from_raw(command), None).is_ok() {
             return Err(io::Error::other("its command is not seen among all processes"));
         }
-        Ok(census)
+        Ok(Some(census))
     }
 
     /// The same with the memory of each.
@@ -192,6 +212,13 @@ pub(crate) fn stat(pid: i32) -> io::Result<Process> {
         Some(Process { pid, parent, threads, memory: 0, born })
     };
     read().ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// A process's children, in one read (`proc_pid_task_children(5)`); it may not be there on kernels without
+/// `CONFIG_PROC_CHILDREN`.
+pub(crate) fn children(pid: i32) -> io::Result<Vec<i32>> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    Ok(text.split_ascii_whitespace().filter_map(|id| id.parse().ok()).collect())
 }
 
 /// Pages that no file backs: resident without shared (`proc_pid_statm(5)`).

@@ -36,6 +36,8 @@ const LONGEST: Duration = Duration::from_secs(5);
 const LATELY: Duration = Duration::from_millis(500);
 /// What was stopped needs a moment to be gone.
 const GRACE: Duration = Duration::from_millis(100);
+/// So many times as many processes as may be are no mishap.
+const FAR: u64 = 2;
 /// Between looks while the run can't be seen.
 const AGAIN: Duration = Duration::from_millis(50);
 /// Who can't be seen so often, one look after the other, and for so long, is not held by limits any more.
@@ -203,7 +205,12 @@ impl Watch {
         if self.blind.is_none() && !self.patience.is_over() && !self.is_worth_counting(machine, now) {
             return Ok(None);
         }
-        let census = Census::of_run((self.guard, self.command))?;
+        if let Some(crowd) = self.orphans(now)? {
+            return Ok(Some(crowd));
+        }
+        let is_late = || self.adopted().is_ok_and(|far| far.is_some());
+        let census = Census::of_run_unless((self.guard, self.command), is_late)?;
+        let Some(census) = census else { return self.orphans(now) };
         self.killed.retain(|killed| census.0.iter().any(|process| process.victim() == *killed));
         let census = census.but(&self.killed);
         // A crowd grows while each of it is looked at.
@@ -325,6 +332,26 @@ impl Watch {
         }
         let Some(bound) = self.bounds.memory.as_ref() else { return Ok(None) };
         Ok(self.in_all(bound, census)?.map(|used| breach(bound, used)))
+    }
+
+    /// Far too many orphans, which one read tells. Who leaves its children so fast has most of the processor before all of the
+    /// run is counted and stopped one by one: the run ends.
+    fn orphans(&mut self, now: Instant) -> io::Result<Option<Breach>> {
+        let (Some(bound), Some(adopted)) = (self.bounds.processes.clone(), self.adopted()?) else { return Ok(None) };
+        let used = u64::try_from(adopted.len()).unwrap_or(u64::MAX);
+        let one = adopted.iter().filter(|pid| **pid != self.command).find_map(|pid| census::stat(*pid).ok());
+        let Some(one) = one else { return Ok(None) };
+        self.patience.is_passed(now);
+        Ok(Some(Breach { bound, used, victims: vec![one.victim()], ends: Ends::Run }))
+    }
+
+    /// The orphans that the guard has adopted, where they are far too many.
+    fn adopted(&self) -> io::Result<Option<Vec<i32>>> {
+        let Some(bound) = self.bounds.processes.as_ref() else { return Ok(None) };
+        let Some(mut adopted) = census::seen(census::children(self.guard))? else { return Ok(None) };
+        adopted.retain(|pid| !self.killed.iter().any(|killed| killed.pid == *pid));
+        let are_far = u64::try_from(adopted.len()).is_ok_and(|many| many > bound.most.saturating_mul(FAR));
+        Ok(are_far.then_some(adopted))
     }
 
     /// Too many processes: whoever started them is stopped. Where they come again and again, that is not enough.

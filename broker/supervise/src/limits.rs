@@ -32,16 +32,17 @@ impl Gate<'_> {
             "disk" => "write",
             _ => "mmap",
         };
+        if *ends == Ends::Run {
+            // At once: who passed it may go on growing while it is told and written down.
+            self.ending.stopped.get_or_insert_with(|| passed(bound, *used));
+            self.end_everything();
+        }
         let mut done = Ok(());
         if doer.pid != self.run.command {
             // It must not go on while it is told. (The command itself would stop its terminal's job.)
             done = doer.signal(Signal::SIGSTOP);
         }
         self.over_limit(doer.pid, (Action::Call(Call { name: call.to_owned() }), bound, *used));
-        if *ends == Ends::Run {
-            self.ending.stopped.get_or_insert_with(|| passed(bound, *used));
-            self.end_everything();
-        }
         for victim in victims.iter().filter(|victim| victim.pid != self.run.command) {
             done = done.and(victim.signal(Signal::SIGKILL));
         }

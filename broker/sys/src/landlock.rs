@@ -9,7 +9,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, BitFlags, Ruleset as Builder, RulesetAttr as _, RulesetError, Scope,
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, PathBeneath, PathFd,
+    Ruleset as Builder, RulesetAttr as _, RulesetCreatedAttr as _, RulesetError, Scope,
 };
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,9 @@ use crate::process::done;
 
 /// The highest ABI whose restrictions are used.
 pub const NEWEST: u32 = 7;
+
+/// The first ABI in which a domain can keep its signals within.
+pub const KEEPS_SIGNALS: u32 = 6;
 
 /// What may be done beneath a path. `write` and `execute` imply `read`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +67,29 @@ pub fn abi() -> u32 {
     u32::try_from(got).unwrap_or(0)
 }
 
+/// Enters a domain that governs signals alone: from then on the calling thread, and what it starts, signals nobody outside.
+/// `kill(-1)` then means all of them, in one call that no fork slips through (kernel/fork.c). Needs `no_new_privs`.
+///
+/// # Errors
+/// `EOPNOTSUPP` before ABI 6; what `landlock_create_ruleset(2)` and `landlock_restrict_self(2)` say.
+pub fn keep_signals_within() -> io::Result<()> {
+    let abi = abi();
+    if abi < KEEPS_SIGNALS {
+        return Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP));
+    }
+    let root = PathFd::new("/").map_err(|e| io::Error::other(e.to_string()))?;
+    let builder = Builder::default().set_compatibility(CompatLevel::HardRequirement);
+    // Every domain refuses renames between directories that it doesn't allow, also one that governs no files.
+    let ruleset = builder
+        .handle_access(AccessFs::Refer)
+        .and_then(|builder| builder.scope(Scope::Signal))
+        .and_then(Builder::create)
+        .and_then(|ruleset| ruleset.add_rule(PathBeneath::new(root, AccessFs::Refer)));
+    let fd: Option<OwnedFd> = ruleset.map_err(|e| plain(&e))?.into();
+    let fd = fd.ok_or_else(|| io::Error::from_raw_os_error(libc::EOPNOTSUPP))?;
+    Ruleset::from_fd(fd, abi, Pass::NONE).enter()
+}
+
 /// Rules under construction, then a domain that a thread enters once and for all. It may be handed from process to
 /// process as a descriptor.
 #[derive(Debug)]
@@ -73,7 +100,7 @@ pub struct Ruleset {
 }
 
 #[repr(C, packed)]
-struct PathBeneath {
+struct Beneath {
     allowed: u64,
     parent: i32,
 }
@@ -96,7 +123,7 @@ impl Ruleset {
         if used >= 4 && !tcp.is_empty() {
             builder = builder.handle_access(tcp).map_err(|e| plain(&e))?;
         }
-        if used >= 6 {
+        if used >= KEEPS_SIGNALS {
             builder = builder.scope(Scope::AbstractUnixSocket | Scope::Signal).map_err(|e| plain(&e))?;
         }
         let fd: Option<OwnedFd> = builder.create().map_err(|e| plain(&e))?.into();
@@ -149,7 +176,7 @@ impl Ruleset {
 
     fn beneath(&self, object: BorrowedFd<'_>, access: BitFlags<AccessFs>) -> io::Result<()> {
         const PATH_BENEATH: u32 = 1; // LANDLOCK_RULE_PATH_BENEATH
-        let rule = PathBeneath { allowed: access.bits(), parent: object.as_raw_fd() };
+        let rule = Beneath { allowed: access.bits(), parent: object.as_raw_fd() };
         // SAFETY: `rule` has the layout of landlock_path_beneath_attr (packed) and outlives the call.
         unsafe { self.add(PATH_BENEATH, (&raw const rule).cast()) }
     }

@@ -39,6 +39,18 @@ pub fn wait(signals: &[Signal]) -> io::Result<Signal> {
     Ok(signals.iter().copied().collect::<SigSet>().wait()?)
 }
 
+/// Whether a signal, which is blocked, waits to be taken.
+#[must_use]
+pub fn is_pending(signal: Signal) -> bool {
+    let mut pending = std::mem::MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: the kernel fills the set, for which zeroes are fine as well.
+    if unsafe { libc::sigpending(pending.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    // SAFETY: it was filled; the call only looks at it.
+    unsafe { libc::sigismember(pending.as_ptr(), signal as libc::c_int) == 1 }
+}
+
 /// Gives a signal its default action (the Rust runtime ignores `SIGPIPE`, which a command must not inherit).
 ///
 /// # Errors

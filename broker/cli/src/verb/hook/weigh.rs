@@ -101,7 +101,9 @@ fn begin(scene: &Scene, call: &Call, all: &[Weighed]) -> Result<u64, Failure> {
 fn denied(scene: &Scene, number: u64, one: &Weighed) -> Result<Ruling, Failure> {
     let pid = std::os::unix::process::parent_id();
     let (what, verdict) = (one.action.clone(), one.verdict.clone());
-    scene.durable(record::Event::Denied { action: number, pid, what, verdict })?;
+    scene.group(record::Event::Denied { action: number, pid, what, verdict })?;
+    // Nothing happens that would have to wait for the disk.
+    scene.flush()?;
     let why = evidence::why(&one.verdict.reason);
     let next = "do it another way, or ask the person; trying again in other words ends the same";
     Ok(Ruling::Deny { reason: refusal(&evidence::attempt(&one.action), &why, next) })
